@@ -1,0 +1,129 @@
+"""Scalars of the configuration: durations, sizes, endpoints. Pure.
+
+`Text` is the one bridge to whoever decodes a configuration file. It speaks pydantic's core-schema protocol with plain
+dictionaries, so that this library needs no pydantic: a decoder that knows the protocol reads `250ms` into 0.25, any
+other code sees an ordinary float.
+"""
+
+import ipaddress
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any, Self
+
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_BYTES = {"B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
+_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)")
+_SIZE = re.compile(r"([0-9]+)(B|KiB|MiB|GiB)")
+_PORT = re.compile(r"[1-9][0-9]{0,4}")
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A value that is written as text in a file: `parse` turns it into the value or raises ValueError."""
+
+    parse: Callable[[str], Any]
+    pattern: str
+    example: str
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Callable[[Any], Any]) -> dict[str, Any]:
+        def decode(value: object) -> Any:
+            if not isinstance(value, str):
+                raise ValueError(f"write it as text, for example {self.example}")  # noqa: TRY004 - the protocol's error
+            return self.parse(value)
+
+        return {"type": "function-plain", "function": {"type": "no-info", "function": decode}}
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: Callable[[Any], Any]) -> dict[str, Any]:
+        return {"type": "string", "pattern": f"^{self.pattern}$", "examples": [self.example]}
+
+
+@dataclass(frozen=True, slots=True)
+class Shorthand:
+    """A table that may be written as one scalar: `web1: 10.0.0.1:80` for `web1: {address: "10.0.0.1:80"}`."""
+
+    key: str
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Callable[[Any], Any]) -> dict[str, Any]:
+        def expand(value: object) -> object:
+            return {self.key: value} if isinstance(value, str) else value
+
+        return {"type": "function-before", "function": {"type": "no-info", "function": expand}, "schema": handler(source)}
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: Callable[[Any], Any]) -> dict[str, Any]:
+        return {"anyOf": [{"type": "string"}, handler(schema["schema"])]}
+
+
+def parse_duration(text: str) -> float:
+    """Seconds from `250ms`, `2s`, `1.5m`, `1h`. Raises ValueError."""
+    match = _DURATION.fullmatch(text)
+    if not match:
+        raise ValueError(f"{text!r} is not a duration; write a number and ms, s, m or h, for example 250ms")
+    return float(match[1]) * _SECONDS[match[2]]
+
+
+def parse_size(text: str) -> int:
+    """Bytes from `512B`, `64KiB`, `1MiB`. Raises ValueError."""
+    match = _SIZE.fullmatch(text)
+    if not match:
+        raise ValueError(f"{text!r} is not a size; write a whole number and B, KiB, MiB or GiB, for example 64KiB")
+    return int(match[1]) * _BYTES[match[2]]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Endpoint:
+    """An IP address and a port. `host` is in the canonical form of its family, so that equal endpoints compare equal."""
+
+    host: str
+    port: int
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """From `192.0.2.1:80` or `[2001:db8::1]:80`. Raises ValueError."""
+        host, colon, port = text.rpartition(":")
+        if not colon or not host:
+            raise ValueError(f"{text!r} is not ADDRESS:PORT, for example 192.0.2.1:80 or [2001:db8::1]:80")
+        return cls(_parse_host(host, text), _parse_port(port))
+
+    @classmethod
+    def parse_listen(cls, text: str) -> Self:
+        """As `parse`; `:80` listens on every address of both families. Raises ValueError."""
+        return cls("::", _parse_port(text[1:])) if text.startswith(":") and text.count(":") == 1 else cls.parse(text)
+
+    @property
+    def is_ipv6(self) -> bool:
+        return ":" in self.host
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if self.is_ipv6 else f"{self.host}:{self.port}"
+
+
+def _parse_host(host: str, text: str) -> str:
+    bracketed = host.startswith("[") and host.endswith("]")
+    try:
+        address = ipaddress.ip_address(host[1:-1] if bracketed else host)
+    except ValueError:
+        raise ValueError(f"{host!r} in {text!r} is not an IP address") from None
+    if bracketed != (address.version == 6):
+        raise ValueError(f"{text!r}: an IPv6 address and a port are written [2001:db8::1]:80")
+    return str(address)
+
+
+def _parse_port(text: str) -> int:
+    if not _PORT.fullmatch(text) or int(text) > 65535:
+        raise ValueError(f"{text!r} is not a port; write a number from 1 to 65535")
+    return int(text)
+
+
+def without_unit(field_name: str) -> str:
+    """The key in a file for a field whose name carries its unit: `interval_s` is written `interval`."""
+    for unit in ("_s", "_bytes"):
+        if field_name.endswith(unit):
+            return field_name.removesuffix(unit)
+    return field_name
+
+
+Seconds = Annotated[float, Text(parse_duration, _DURATION.pattern, "250ms")]
+ByteCount = Annotated[int, Text(parse_size, _SIZE.pattern, "64KiB")]
+ServerEndpoint = Annotated[Endpoint, Text(Endpoint.parse, r".+:[1-9][0-9]{0,4}", "192.0.2.1:80")]
+ListenEndpoint = Annotated[Endpoint, Text(Endpoint.parse_listen, r".*:[1-9][0-9]{0,4}", "192.0.2.1:80")]
