@@ -1,0 +1,122 @@
+"""Which IPv4 addresses a host's kernel holds, and since when, followed from its rtnetlink events."""
+
+import ctypes
+import os
+import socket
+import struct
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import trio
+
+RTM_NEWADDR, RTM_DELADDR, RTM_GETADDR = 20, 21, 22
+IFA_ADDRESS, IFA_LOCAL = 1, 2
+_RTMGRP_IPV4_IFADDR = 0x10
+_NLM_F_REQUEST, _NLM_F_DUMP = 0x1, 0x300
+_CLONE_NEWNET = 0x40000000
+
+
+@dataclass(frozen=True, slots=True)
+class AddressEvent:
+    """An address that the kernel has now (again: each renewal of a lease says so), or has no longer."""
+
+    address: str
+    present: bool
+
+
+class Addresses:
+    """The addresses of one host. `follow` must run for it to stay true; instants are of time.monotonic()."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self._since: dict[str, float] = {}
+        self._changed = trio.Event()
+
+    def holds(self, address: str) -> bool:
+        """Whether the kernel holds the address now."""
+        return address in self._since
+
+    async def until(self, address: str, *, present: bool, within_s: float) -> float | None:
+        """Wait until the address is there (or gone): when that was, or None if it did not happen in time."""
+        with trio.move_on_after(within_s):
+            while self.holds(address) is not present:
+                await self._changed.wait()
+            return self._since.get(address, time.monotonic())
+        return None
+
+    async def follow(self) -> None:
+        """Read events for ever."""
+        receiver = trio.socket.from_stdlib_socket(self._sock)
+        await receiver.send(dump_request())
+        while True:
+            self.apply(await receiver.recv(65536), time.monotonic())
+
+    def apply(self, data: bytes, now: float) -> None:
+        """Take in what one read brought."""
+        before = set(self._since)
+        for event in decode(data):
+            if event.present:
+                self._since.setdefault(event.address, now)
+            else:
+                self._since.pop(event.address, None)
+        if before != set(self._since):
+            self._changed.set()
+            self._changed = trio.Event()
+
+
+def dump_request() -> bytes:
+    """A request for every IPv4 address of the namespace."""
+    return struct.pack("=IHHIIB3xI", 24, RTM_GETADDR, _NLM_F_REQUEST | _NLM_F_DUMP, 1, 0, socket.AF_INET, 0)
+
+
+def decode(data: bytes) -> Iterator[AddressEvent]:
+    """The address events among the netlink messages of one datagram."""
+    offset = 0
+    while offset + 16 <= len(data):
+        length, kind = struct.unpack_from("=IH", data, offset)
+        if kind in (RTM_NEWADDR, RTM_DELADDR):
+            attributes = dict(_attributes(data[offset + 24 : offset + length]))
+            packed = attributes.get(IFA_LOCAL) or attributes[IFA_ADDRESS]
+            yield AddressEvent(socket.inet_ntop(socket.AF_INET, packed), kind == RTM_NEWADDR)
+        offset += max(16, _aligned(length))
+
+
+def _attributes(data: bytes) -> Iterator[tuple[int, bytes]]:
+    offset = 0
+    while offset + 4 <= len(data):
+        length, kind = struct.unpack_from("=HH", data, offset)
+        yield kind, data[offset + 4 : offset + length]
+        offset += max(4, _aligned(length))
+
+
+def _aligned(length: int) -> int:
+    return (length + 3) & ~3
+
+
+def open_netlink(namespace: Path) -> socket.socket:
+    """An rtnetlink socket that hears the address events of another network namespace."""
+    opened: list[socket.socket | OSError] = []
+    # A socket stays in the namespace it was made in; a namespace is entered per thread, so one is spent on it.
+    thread = threading.Thread(target=lambda: opened.append(_open_in(namespace)))
+    thread.start()
+    thread.join()
+    if isinstance(opened[0], OSError):
+        raise opened[0]
+    return opened[0]
+
+
+def _open_in(namespace: Path) -> socket.socket | OSError:
+    try:
+        with namespace.open("rb") as file:
+            if ctypes.CDLL(None, use_errno=True).setns(file.fileno(), _CLONE_NEWNET) != 0:
+                code = ctypes.get_errno()
+                return OSError(code, os.strerror(code), str(namespace))
+        sock = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK, socket.NETLINK_ROUTE)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+        sock.bind((0, _RTMGRP_IPV4_IFADDR))
+    except OSError as error:
+        return error
+    return sock
