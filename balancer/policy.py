@@ -97,52 +97,50 @@ class LeastConnections:
 
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
-        self._candidates: tuple[Candidate, ...] = ()
+        self._servers: list[tuple[int, str, int]] = []
         self._chosen_at: dict[str, int] = {}
         self._picks = count(1)
-        self._ranking: list[tuple[float, int, int, Candidate]] = []
+        self._ranking: list[tuple[float, int, int, str, int]] = []
         self._picks_until_reading = 0
 
     def update(self, candidates: Iterable[Candidate]) -> None:
-        self._candidates = tuple(candidates)
-        self._chosen_at = {each.name: self._chosen_at.get(each.name, 0) for each in self._candidates}
+        self._servers = [(order, each.name, each.weight) for order, each in enumerate(candidates)]
+        self._chosen_at = {name: self._chosen_at.get(name, 0) for _, name, _ in self._servers}
         self._picks_until_reading = 0
 
     def choose(self, refused: Container[str]) -> str | None:
-        self._read_all_when_due()
+        self._picks_until_reading -= 1
+        if self._picks_until_reading < 0:
+            self._read_all()
+        ranking = self._ranking
         skipped = []
         chosen = None
-        while self._ranking and chosen is None:
-            load, since, order, candidate = self._ranking[0]
-            if candidate.name in refused:
-                skipped.append(heappop(self._ranking))
-            elif (load_now := self._load(candidate)) > load:
-                heapreplace(self._ranking, (load_now, since, order, candidate))
+        while ranking and chosen is None:
+            load, since, order, name, weight = ranking[0]
+            if name in refused:
+                skipped.append(heappop(ranking))
+            elif (load_now := self._connections(name) / weight) > load:
+                heapreplace(ranking, (load_now, since, order, name, weight))
             else:
-                chosen = self._take(candidate, load_now, order)
+                chosen = self._take(load_now)
         for entry in skipped:
-            heappush(self._ranking, entry)
+            heappush(ranking, entry)
         return chosen
 
-    def _load(self, candidate: Candidate) -> float:
-        return self._connections(candidate.name) / candidate.weight
+    def _read_all(self) -> None:
+        connections, chosen_at = self._connections, self._chosen_at
+        self._ranking = [
+            (connections(name) / weight, chosen_at[name], order, name, weight) for order, name, weight in self._servers
+        ]
+        heapify(self._ranking)
+        self._picks_until_reading = max(0, len(self._servers) // self._READS_PER_PICK - 1)
 
-    def _read_all_when_due(self) -> None:
-        if self._picks_until_reading <= 0:
-            chosen_at = self._chosen_at
-            self._ranking = [
-                (self._load(each), chosen_at[each.name], order, each) for order, each in enumerate(self._candidates)
-            ]
-            heapify(self._ranking)
-            self._picks_until_reading = len(self._candidates) // self._READS_PER_PICK
-        self._picks_until_reading -= 1
-
-    def _take(self, candidate: Candidate, load: float, order: int) -> str:
-        pick = next(self._picks)
-        self._chosen_at[candidate.name] = pick
+    def _take(self, load: float) -> str:
+        _, _, order, name, weight = self._ranking[0]
+        pick = self._chosen_at[name] = next(self._picks)
         # The connection that this pick is for has yet to be opened: count it already.
-        heapreplace(self._ranking, (load + 1 / candidate.weight, pick, order, candidate))
-        return candidate.name
+        heapreplace(self._ranking, (load + 1 / weight, pick, order, name, weight))
+        return name
 
 
 POLICIES: Mapping[str, Callable[[Connections], Policy]] = {
