@@ -1,0 +1,81 @@
+"""The Linux seams: raw and packet sockets, netlink. `open_ports` opens what a `vrrp.runner.Runner` needs."""
+
+import logging
+import os
+import time
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import asynccontextmanager
+from ipaddress import IPv4Address
+
+from vrrp.config import VirtualRouterConfig
+from vrrp.linux.addresses import KernelAddresses
+from vrrp.linux.linkwatch import LinkWatch
+from vrrp.linux.netlink import AddressTable, NetlinkThread
+from vrrp.linux.packetsock import PacketSender
+from vrrp.linux.rawsock import RawAdvertSockets
+from vrrp.ports import Ports
+
+log = logging.getLogger(__name__)
+
+_CAPABILITIES = {"CAP_NET_ADMIN": 12, "CAP_NET_RAW": 13}
+_CLOSE_LIMIT_S = 1.0
+
+
+class KernelClock:
+    """The kernel's clocks."""
+
+    def monotonic(self) -> float:
+        """CLOCK_MONOTONIC in seconds."""
+        return time.monotonic()
+
+    def boottime(self) -> float:
+        """CLOCK_BOOTTIME in seconds."""
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+@asynccontextmanager
+async def open_ports(configs: Sequence[VirtualRouterConfig]) -> AsyncIterator[Ports]:
+    """Open everything; first remove addresses that a run of us which crashed has left on these interfaces.
+
+    Raises PermissionError with a line that says what to do.
+    """
+    require_capabilities()
+    interfaces = {config.interface for config in configs}
+    owned = {vip for config in configs if config.owner for vip in config.vips}
+    frames = PacketSender()
+    thread = NetlinkThread()
+    watch = LinkWatch(interfaces, thread=thread)
+    try:
+        await watch.listen()
+        await thread.call("left over", lambda table: remove_left_over(table, interfaces, keep=owned))
+        yield Ports(
+            clock=KernelClock(),
+            adverts=RawAdvertSockets(),
+            frames=frames,
+            interfaces=watch,
+            addresses=KernelAddresses(thread),
+        )
+    finally:
+        watch.close()
+        frames.close()
+        await thread.close(limit_s=_CLOSE_LIMIT_S)
+
+
+def remove_left_over(table: AddressTable, interfaces: Collection[str], *, keep: Collection[IPv4Address]) -> None:
+    """Remove the addresses with our tag from these interfaces, but for those to keep."""
+    for interface, index, address in table.tagged(interfaces):
+        if address.ip not in keep:
+            table.remove(index, address)
+            log.warning("left-over vip removed", extra={"interface": interface, "vip": str(address)})
+
+
+def require_capabilities() -> None:
+    """Raise PermissionError where VRRP cannot work without more privileges."""
+    with open("/proc/self/status") as status:
+        effective = next(int(line.split()[1], 16) for line in status if line.startswith("CapEff:"))
+    missing = [name for name, bit in _CAPABILITIES.items() if not effective >> bit & 1]
+    if missing:
+        raise PermissionError(
+            f"VRRP needs {' and '.join(missing)}, which user {os.geteuid()} lacks here: run it as root, "
+            f"or by systemd with AmbientCapabilities={' '.join(_CAPABILITIES)}"
+        )

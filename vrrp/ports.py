@@ -1,0 +1,103 @@
+"""What the runner needs of the world. `vrrp.linux.open_ports` gives the real ones, `vrrp.testing` fakes."""
+
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Interface
+from typing import Protocol
+
+from vrrp.advertisement import Datagram
+from vrrp.interfaces import Interface
+
+
+class Clock(Protocol):
+    """Two clocks, in seconds: one that deadlines are set by, one that goes on while the machine sleeps."""
+
+    def monotonic(self) -> float:
+        """CLOCK_MONOTONIC."""
+
+    def boottime(self) -> float:
+        """CLOCK_BOOTTIME."""
+
+
+class AdvertSocket(Protocol):
+    """Sends and receives VRRP packets on one interface. Joined to the group from the start."""
+
+    def send(self, payload: bytes, *, source: IPv4Address) -> None:
+        """Multicast a payload. Never blocks. Raises OSError."""
+
+    def receive(self) -> Datagram | None:
+        """The next packet in the queue; None where it is empty. Never blocks. Raises OSError."""
+
+    async def wait_readable(self) -> None:
+        """Wait until there may be a packet. Raises trio.ClosedResourceError once closed."""
+
+    def close(self) -> None:
+        """Leave the group."""
+
+
+class AdvertSockets(Protocol):
+    """Opens advert sockets."""
+
+    def open(self, interface: Interface) -> AdvertSocket:
+        """Raises OSError where the interface cannot do it, or is gone by now."""
+
+
+class FrameSender(Protocol):
+    """Sends Ethernet frames."""
+
+    def send(self, interface: Interface, frame: bytes) -> None:
+        """Never blocks. Raises OSError."""
+
+
+class Interfaces(Protocol):
+    """Watches the configured interfaces."""
+
+    async def next_change(self) -> Interface:
+        """At first each interface once, then one whenever something about it may have changed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddressOrder:
+    """What the kernel shall hold for one virtual router from now on. A newer order replaces an older one."""
+
+    router: str
+    serial: int
+    interface: str
+    index: int
+    addresses: tuple[IPv4Interface, ...]
+    """To hold or to renew; empty: release."""
+    lease_s: int | None
+    """None: for good."""
+    not_after: float
+    """CLOCK_BOOTTIME after which a claim must not be carried out any more: the process may have been paused."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddressReport:
+    """What became of an order."""
+
+    router: str
+    serial: int
+    held: tuple[IPv4Interface, ...]
+    error: str | None = None
+    """In words, where not everything was done."""
+
+
+class AddressBook(Protocol):
+    """Puts addresses on interfaces and takes them off, away from the caller's thread."""
+
+    def submit(self, order: AddressOrder) -> None:
+        """Never blocks. Of the orders for one router only the newest is sure to be carried out."""
+
+    async def next_report(self) -> AddressReport:
+        """Reports of the orders that were carried out, in turn."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """Everything that a runner touches."""
+
+    clock: Clock
+    adverts: AdvertSockets
+    frames: FrameSender
+    interfaces: Interfaces
+    addresses: AddressBook

@@ -1,0 +1,198 @@
+"""One interface and the virtual routers on it: one socket, one loop, one turn at a time.
+
+A turn is synchronous and always in this order: how late are we (a pause makes everything else we believe stale); what
+has arrived (an advertisement in the queue proves that the peer lives); which deadlines have passed.
+"""
+
+import math
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from ipaddress import IPv4Address
+
+import trio
+
+from vrrp.advertisement import AdvertRejected, Datagram, RejectReason, vrid_of
+from vrrp.events import DeadlineReached, InterfaceLost, InterfaceReady, LoopLate, PriorityChanged, Shutdown
+from vrrp.interfaces import Interface, lacking, primary_address, removed
+from vrrp.ports import AdvertSocket, Ports
+from vrrp.running import RunningRouter
+
+DRAIN_LIMIT = 512  # more than a socket's queue holds, so that a flood cannot keep a turn from ending
+REOPEN_AFTER_S = 1.0
+_NOTICED_LATENESS_S = 0.001
+
+
+class Segment:
+    """Routers of one interface. A public method has carried out every effect when it returns."""
+
+    def __init__(
+        self, name: str, routers: Sequence[RunningRouter], *, ports: Ports, all_vips: Collection[IPv4Address]
+    ) -> None:
+        self.routers = routers
+        self.interface = Interface(name=name)
+        self._by_vrid = {router.config.vrid: router for router in routers}
+        self._ports = ports
+        self._all_vips = all_vips
+        self._socket: AdvertSocket | None = None
+        self._resigned: str | None = None
+        self._scope = trio.CancelScope()
+        self._reopen_at = math.inf
+        self._aim = math.inf
+        self._pauses = ports.clock.boottime() - ports.clock.monotonic()
+
+    async def serve(self) -> None:
+        """Take turns for ever."""
+        while True:
+            with trio.CancelScope() as self._scope:
+                self._set_alarm()
+                await self._something_to_read()
+            self.turn()
+
+    def turn(self) -> None:
+        """Do what is due."""
+        with self.awake():
+            self._drain()
+            now = self._ports.clock.monotonic()
+            if now >= self._reopen_at:
+                self._refresh()
+            for router in self.routers:
+                if router.machine.deadline <= now:
+                    router.feed(DeadlineReached())
+
+    def interface_changed(self, interface: Interface) -> None:
+        """Take what is now known of the interface."""
+        with self.awake():
+            before = self.interface
+            if interface.index != before.index:
+                self._stop(f"interface {interface.name} is gone")
+            self.interface = interface
+            for router in self.routers:
+                router.interface = interface
+            self._refresh()
+            gone = removed(before, interface)
+            for router in self.routers:
+                router.addresses_removed(gone)
+
+    def resign(self, reason: str) -> None:
+        """Make every router leave, and stay away until `resume`."""
+        with self.awake():
+            self._resigned = reason
+            for router in self.routers:
+                router.wait_for(f"resume, after: {reason}")
+                router.feed(Shutdown(reason))
+
+    def close(self) -> None:
+        """Let go of the socket. Nothing is received after this."""
+        if self._socket is not None:
+            self._socket.close()
+            self._use(None)
+
+    def resume(self) -> None:
+        """Let the routers run again."""
+        with self.awake():
+            self._resigned = None
+            self._refresh()
+
+    def set_priority(self, router: RunningRouter, priority: int) -> None:
+        """Change a router's effective priority."""
+        with self.awake():
+            router.feed(PriorityChanged(priority))
+
+    @contextmanager
+    def awake(self) -> Iterator[None]:
+        """Around everything that feeds a router: lateness is told before, the alarm is set after."""
+        self._tell_lateness()
+        yield
+        self._set_alarm()
+
+    def _tell_lateness(self) -> None:
+        now, boot = self._ports.clock.monotonic(), self._ports.clock.boottime()
+        unseen, self._pauses = boot - now - self._pauses, boot - now
+        late_s = max(0.0, now - self._aim) + max(0.0, unseen)
+        if late_s < _NOTICED_LATENESS_S:
+            return
+        for router in self.routers:
+            router.lateness_max_s = max(router.lateness_max_s, late_s)
+            router.feed(LoopLate(late_s))
+
+    def _set_alarm(self) -> None:
+        self._aim = min(self._reopen_at, *(router.machine.deadline for router in self.routers))
+        self._scope.deadline = trio.current_time() + (self._aim - self._ports.clock.monotonic())
+
+    async def _something_to_read(self) -> None:
+        if self._socket is None:
+            await trio.sleep_forever()
+        else:
+            with suppress(trio.ClosedResourceError):
+                await self._socket.wait_readable()
+
+    def _refresh(self) -> None:
+        lack = lacking(self.interface, self._all_vips)
+        if lack is not None:
+            self._wait_for(lack)
+            self._stop(f"waits for {lack}")
+        elif self._socket is not None or self._open():
+            self._start()
+
+    def _open(self) -> bool:
+        self._reopen_at = math.inf
+        try:
+            self._use(self._ports.adverts.open(self.interface))
+        except OSError as error:
+            self._wait_for(f"interface {self.interface.name} to take a VRRP socket ({error.strerror or error})")
+            self._reopen_at = self._ports.clock.monotonic() + REOPEN_AFTER_S
+            return False
+        self._scope.cancel()  # the loop sleeps without a socket: it must look at the new one
+        return True
+
+    def _start(self) -> None:
+        """The group is joined by now; only then may a timer run (RFC 9568 section 6.4.1)."""
+        address = primary_address(self.interface, self._all_vips)
+        assert address is not None, "an interface that lacks nothing has an address"
+        if self._resigned is not None:
+            return
+        for router in self.routers:
+            if router.machine.state_name == "Initialize" or router.machine.address != address:
+                router.wait_for(None)
+                router.feed(InterfaceReady(address))
+
+    def _stop(self, reason: str) -> None:
+        self._reopen_at = math.inf
+        for router in self.routers:
+            router.feed(InterfaceLost(reason))
+        self.close()
+
+    def _use(self, socket: AdvertSocket | None) -> None:
+        self._socket = socket
+        for router in self.routers:
+            router.socket = socket
+
+    def _wait_for(self, what: str) -> None:
+        for router in self.routers:
+            router.wait_for(f"resume, after: {self._resigned}" if self._resigned else what)
+
+    def _drain(self) -> None:
+        for _ in range(DRAIN_LIMIT):
+            datagram = self._receive()
+            if datagram is None:
+                return
+            self._dispatch(datagram)
+
+    def _receive(self) -> Datagram | None:
+        try:
+            return self._socket.receive() if self._socket else None
+        except OSError:  # the interface has gone: netlink tells us so in a moment
+            return None
+
+    def _dispatch(self, datagram: Datagram) -> None:
+        vrid = vrid_of(datagram.payload)
+        router = self._by_vrid.get(vrid) if vrid is not None else None
+        if router is not None:
+            router.receive(datagram)
+            return
+        if vrid is None:
+            rejected = AdvertRejected(RejectReason.LENGTH, f"{len(datagram.payload)} bytes")
+        else:
+            rejected = AdvertRejected(RejectReason.VRID, f"virtual router {vrid} is not ours")
+        for each in self.routers:
+            each.reject(rejected, datagram.source)

@@ -1,0 +1,33 @@
+"""The spans of VRRP. Pure. Intervals are whole centiseconds, as on the wire; spans are seconds."""
+
+
+def advertisement_interval(interval_cs: int) -> float:
+    """Advertisement_Interval in seconds."""
+    return interval_cs / 100
+
+
+def skew_time(priority: int, interval_cs: int) -> float:
+    """Skew_Time in seconds (RFC 9568 section 6.1): the higher the priority, the sooner."""
+    return (256 - priority) * interval_cs / 25_600
+
+
+def active_down_interval(priority: int, interval_cs: int) -> float:
+    """Active_Down_Interval in seconds (RFC 9568 section 6.1): three advertisements missed, and the skew."""
+    return _active_down_units(priority, interval_cs) / 25_600
+
+
+def lease_length(priority: int, interval_cs: int) -> int:
+    """How long the kernel keeps a VIP that is not renewed: Active_Down_Interval in whole seconds, rounded up.
+
+    Whole seconds, because `valid_lft` has no finer unit.
+    """
+    return -(-_active_down_units(priority, interval_cs) // 25_600)
+
+
+def lease_renewal(lease_s: int) -> float:
+    """Seconds between two renewals of a lease: a quarter, so that three may fail."""
+    return lease_s / 4
+
+
+def _active_down_units(priority: int, interval_cs: int) -> int:
+    return (3 * 256 + 256 - priority) * interval_cs
