@@ -1,0 +1,1 @@
+"""One coroutine per connection, read top to bottom: tcp and http."""

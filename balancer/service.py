@@ -1,0 +1,77 @@
+"""What a relay is given beside its stream: the frontend that it serves, pools to choose servers from, counters."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Protocol
+
+from balancer.config import Frontend, Pool
+from balancer.fieldtypes import Endpoint
+from balancer.pool import PoolState
+from balancer.reactor import Reactor
+from balancer.slots import Counters
+from balancer.streams import Stream
+
+
+class PoolService:
+    """One pool at run time, shared by every frontend of this worker that names it."""
+
+    __slots__ = ("_counters", "config", "kept", "name", "state")
+
+    def __init__(self, name: str, config: Pool, state: PoolState, counters: dict[str, Counters]) -> None:
+        self.name = name
+        self.config = config
+        self.state = state
+        self.kept: dict[str, list[Stream]] = {server: [] for server in config.servers}
+        """Idle upstream connections by server; the last one kept is used first."""
+        self._counters = counters
+
+    def choose(self, excluded: Collection[str] = ()) -> str | None:
+        """The server for the next attempt, by the pool's policy; None when no server is usable."""
+        return self.state.choose(excluded)
+
+    def endpoint(self, server: str) -> Endpoint:
+        return self.state.endpoint(server)
+
+    def counters(self, server: str) -> Counters:
+        """The server's counters; a relay adds to OPEN while it holds a connection to the server."""
+        return self._counters[server]
+
+    def close_kept(self, server: str | None = None) -> None:
+        """Close the idle connections to a server, or to all."""
+        for name in self.kept if server is None else (server,):
+            for stream in self.kept[name]:
+                stream.close()
+            self.kept[name].clear()
+
+
+class FrontendService:
+    """One frontend at run time."""
+
+    __slots__ = ("config", "counters", "draining", "name", "pools", "reactor")
+
+    def __init__(
+        self, name: str, config: Frontend, *, reactor: Reactor, counters: Counters, pools: dict[str, PoolService]
+    ) -> None:
+        self.name = name
+        self.config = config
+        self.reactor = reactor
+        self.counters = counters
+        self.pools = pools
+        """The pools that this frontend names, by name."""
+        self.draining = False
+        """Set when the worker is to stop: an http connection ends after the response that it is working on."""
+
+    @property
+    def default_pool(self) -> PoolService | None:
+        """Where everything goes that no route takes."""
+        return None if self.config.pool is None else self.pools[self.config.pool]
+
+
+class Relay(Protocol):
+    """One coroutine per connection. It need not close `downstream`; whatever else it opens, it closes.
+
+    A StreamFailure may escape: the connection is reset. Any other exception is reported as a bug.
+    """
+
+    async def __call__(self, service: FrontendService, downstream: Stream) -> None: ...

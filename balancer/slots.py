@@ -1,0 +1,192 @@
+"""Counters that all workers of a node share: one memfd of 64-bit slots, each written by one worker and read by all.
+
+The layout follows from the configuration and the number of workers alone, so node and workers need to agree on nothing
+else. Aligned 64-bit stores are atomic on every machine that we run on, and a slot has one writer, so there is no lock
+and no sequence counter: a reader sees every slot either before or after an addition. What it does not get is several
+slots of the same instant, and nothing here needs that.
+
+    worker 0: | heartbeat, bugs, ... | frontend a | frontend b | pool x server 1 | pool x server 2 | ... |
+    worker 1: | the same again ...
+
+Every record is RECORD slots long: two cache lines, so that two workers never write to the same line.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+from dataclasses import dataclass
+from typing import Final, Self
+
+from balancer.config import BalancerConfig
+
+RECORD: Final = 16
+_SLOT_BYTES: Final = 8
+
+# A record of a worker.
+HEARTBEAT_NS: Final = 0
+BUGS: Final = 1
+SHED: Final = 2
+"""Times that accepting paused because descriptors or memory had run out."""
+
+# A record of a frontend or of a server; `in` is towards the server, `out` towards the client.
+OPEN: Final = 0
+"""Connections now."""
+CONNECTIONS: Final = 1
+BYTES_IN: Final = 2
+BYTES_OUT: Final = 3
+REQUESTS: Final = 4
+STATUS_1XX: Final = 5
+"""Five slots: responses by the first digit of the status."""
+STATUS_5XX: Final = 9
+FAILED: Final = 10
+"""Frontend: connections for which no server was found. Server: connects that failed."""
+RETRIES: Final = 11
+BAD_REQUESTS: Final = 12
+BAD_RESPONSES: Final = 13
+TIMEOUTS: Final = 14
+RESETS: Final = 15
+
+
+class Counters:
+    """One record, for its only writer. `counters.add(BYTES_IN, 512)`."""
+
+    __slots__ = ("_base", "_cells")
+
+    def __init__(self, cells: memoryview, base: int) -> None:
+        self._cells = cells
+        self._base = base
+
+    def add(self, slot: int, amount: int = 1) -> None:
+        """Add to one slot; a negative amount only to OPEN."""
+        self._cells[self._base + slot] += amount
+
+    def add_status(self, status: int) -> None:
+        """Count a response, by the first digit of its status (100 to 599)."""
+        self._cells[self._base + STATUS_1XX - 1 + status // 100] += 1
+
+    def set(self, slot: int, value: int) -> None:
+        self._cells[self._base + slot] = value
+
+    def get(self, slot: int) -> int:
+        """What this writer has counted, not the other workers."""
+        return int(self._cells[self._base + slot])
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """One record, added up over the workers. Fields in the order of the slots."""
+
+    open: int
+    connections: int
+    bytes_in: int
+    bytes_out: int
+    requests: int
+    status_1xx: int
+    status_2xx: int
+    status_3xx: int
+    status_4xx: int
+    status_5xx: int
+    failed: int
+    retries: int
+    bad_requests: int
+    bad_responses: int
+    timeouts: int
+    resets: int
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where each record lies."""
+
+    workers: int
+    frontends: dict[str, int]
+    servers: dict[tuple[str, str], int]
+    """Keyed by pool and server."""
+
+    @classmethod
+    def of(cls, config: BalancerConfig, workers: int) -> Self:
+        """Record numbers within a worker's block; record 0 is the worker's own."""
+        frontends = {name: 1 + index for index, name in enumerate(sorted(config.frontends))}
+        pairs = sorted((name, server) for name, pool in config.pools.items() for server in pool.servers)
+        return cls(workers, frontends, {pair: 1 + len(frontends) + index for index, pair in enumerate(pairs)})
+
+    @property
+    def block(self) -> int:
+        """Slots of one worker."""
+        return RECORD * (1 + len(self.frontends) + len(self.servers))
+
+    @property
+    def size_bytes(self) -> int:
+        return _SLOT_BYTES * self.block * self.workers
+
+
+class Slots:
+    """The shared slots, mapped into this process."""
+
+    __slots__ = ("_cells", "_map", "fd", "layout")
+
+    def __init__(self, layout: Layout, fd: int) -> None:
+        self.layout = layout
+        self.fd = fd
+        self._map = mmap.mmap(fd, layout.size_bytes)
+        self._cells = memoryview(self._map).cast("Q")
+
+    @classmethod
+    def create(cls, config: BalancerConfig, workers: int) -> Self:
+        """New slots, all 0. The descriptor is for the workers to inherit."""
+        layout = Layout.of(config, workers)
+        fd = os.memfd_create("hapair-slots", os.MFD_CLOEXEC)
+        os.ftruncate(fd, layout.size_bytes)
+        return cls(layout, fd)
+
+    @classmethod
+    def attach(cls, config: BalancerConfig, workers: int, fd: int) -> Self:
+        """The slots that `create` made for the same configuration. Raises ValueError where the size says otherwise."""
+        layout = Layout.of(config, workers)
+        if os.fstat(fd).st_size != layout.size_bytes:
+            raise ValueError("the shared slots were made for another configuration")
+        return cls(layout, fd)
+
+    def worker(self, index: int) -> Counters:
+        """A worker's own record: HEARTBEAT_NS, BUGS, SHED."""
+        return Counters(self._cells, index * self.layout.block)
+
+    def frontend(self, worker: int, name: str) -> Counters:
+        return Counters(self._cells, worker * self.layout.block + RECORD * self.layout.frontends[name])
+
+    def server(self, worker: int, pool: str, server: str) -> Counters:
+        return Counters(self._cells, worker * self.layout.block + RECORD * self.layout.servers[pool, server])
+
+    def frontend_counts(self, name: str) -> Counts:
+        """Over all workers."""
+        return self._sum(self.layout.frontends[name])
+
+    def server_counts(self, pool: str, server: str) -> Counts:
+        """Over all workers."""
+        return self._sum(self.layout.servers[pool, server])
+
+    def open_indexes(self, pool: str, server: str) -> tuple[int, ...]:
+        """Where each worker keeps its number of open connections to a server, for `open_at`."""
+        first = RECORD * self.layout.servers[pool, server] + OPEN
+        return tuple(worker * self.layout.block + first for worker in range(self.layout.workers))
+
+    def open_at(self, indexes: tuple[int, ...]) -> int:
+        """Open connections over all workers."""
+        cells = self._cells
+        return sum([cells[index] for index in indexes])
+
+    def forget_open(self, worker: int) -> None:
+        """A worker starts: what its predecessor had open is closed. Totals go on."""
+        for record in range(1, self.layout.block // RECORD):
+            self._cells[worker * self.layout.block + record * RECORD + OPEN] = 0
+
+    def close(self) -> None:
+        """Unmap and close."""
+        self._cells.release()
+        self._map.close()
+        os.close(self.fd)
+
+    def _sum(self, record: int) -> Counts:
+        starts = range(record * RECORD, self.layout.block * self.layout.workers, self.layout.block)
+        return Counts(*(sum(self._cells[start + slot] for start in starts) for slot in range(RECORD)))

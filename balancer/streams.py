@@ -1,0 +1,347 @@
+"""TCP connections as a relay sees them: receive, send_all, splice_to, shutdown, close, abort.
+
+Each call tries the socket first and parks only when the kernel has nothing (or no room). What epoll told is kept in
+two flags, so that a call on a socket known to be dry parks without asking the kernel again. Edge-triggered epoll makes
+that delicate in one place: a read that returns less than was asked for has emptied the socket, and the next bytes will
+be announced, *unless* the peer has already ended its half, failed, or sent urgent data. None of these is announced a
+second time, so from then on only EAGAIN or the end of the stream counts as dry.
+
+`deadline` is a plain attribute, in seconds on the reactor's clock, looked at when a call parks. Moving it later also
+holds for a call that is parked already; moving it earlier holds from the next call on.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import struct
+from collections.abc import Callable
+from math import inf
+from select import EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLPRI, EPOLLRDHUP
+from typing import Any
+
+from balancer.failures import (
+    PEER_ERRNOS,
+    SHORTAGE_ERRNOS,
+    ConnectFailed,
+    DeadlineExpired,
+    Disconnected,
+    StreamFailure,
+)
+from balancer.fieldtypes import Endpoint
+from balancer.pipes import PIPE_BYTES
+from balancer.reactor import PARK, Reactor, Task
+from balancer.wheel import UNFILED
+
+RECEIVE_BYTES = 65_536
+
+_INPUT = EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR | EPOLLPRI
+_OUTPUT = EPOLLOUT | EPOLLHUP | EPOLLERR
+_UNANNOUNCED = EPOLLRDHUP | EPOLLHUP | EPOLLERR | EPOLLPRI
+_SPLICE = 1 | 2  # SPLICE_F_MOVE | SPLICE_F_NONBLOCK: the os module names them only from 3.12 on
+_ABORTING_LINGER = struct.pack("ii", 1, 0)
+
+Watcher = Callable[["Stream", int], None]
+
+
+class Stream:
+    """One connected TCP socket, owned: nobody else reads, writes or closes it.
+
+    At most one task may be in a receiving call and one in a sending call at a time. Every call raises `Disconnected`
+    or `DeadlineExpired` and nothing else that is not a bug.
+    """
+
+    __slots__ = (
+        "_readable",
+        "_reader",
+        "_shut",
+        "_socket",
+        "_unannounced",
+        "_writable",
+        "_writer",
+        "closed",
+        "deadline",
+        "fd",
+        "filed_tick",
+        "peername",
+        "reactor",
+        "watcher",
+    )
+
+    def __init__(self, reactor: Reactor, connected: socket.SocketType, peername: Any) -> None:
+        """Take over a connected, non-blocking socket."""
+        self.reactor = reactor
+        self.fd = connected.fileno()
+        self.peername = peername
+        """As accept() or connect() has it: (host, port) or (host, port, flow, scope)."""
+        self.deadline = inf
+        self.filed_tick = UNFILED
+        self.closed = False
+        self.watcher: Watcher | None = None
+        """Told what comes (an epoll mask; 0: the deadline) while no task is parked here."""
+        self._socket = connected
+        self._reader: Task[Any] | None = None
+        self._writer: Task[Any] | None = None
+        self._readable = False
+        self._writable = True
+        self._unannounced = False
+        self._shut = False
+        reactor.watch(self.fd, self)
+
+    async def receive(self, max_bytes: int = RECEIVE_BYTES) -> bytes:
+        """Some bytes, as soon as there are any; b"" at the end of the stream."""
+        while True:
+            if self._readable:
+                data = self.try_receive(max_bytes)
+                if data is not None:
+                    if len(data) == max_bytes and self.reactor.overdue():
+                        await self.reactor.pause()
+                    return data
+            if self.closed or self.deadline <= self.reactor.now:
+                raise self._refusal()
+            self._reader = self.reactor.current
+            if self.deadline != inf:
+                self.reactor.wheel.file(self, self.reactor.now)
+            try:
+                await PARK
+            finally:
+                self._reader = None
+
+    def try_receive(self, max_bytes: int = RECEIVE_BYTES) -> bytes | None:
+        """As `receive`, but None instead of waiting. Asks the kernel, even where no event has come yet."""
+        try:
+            data = self._socket.recv(max_bytes)
+        except BlockingIOError:
+            self._readable = False
+            return None
+        except OSError as error:
+            raise self._failure(error) from error
+        if len(data) < max_bytes and not self._unannounced:
+            self._readable = False
+        return data
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        """Hand all of it to the kernel, waiting for room as often as it takes."""
+        sent = self.try_send(data)
+        if sent == len(data):
+            return
+        rest = memoryview(data)[sent:]
+        while rest:
+            await self._until_writable()
+            rest = rest[self.try_send(rest) :]
+
+    def try_send(self, data: bytes | bytearray | memoryview) -> int:
+        """Hand over what the kernel has room for now; the number of bytes taken, perhaps 0."""
+        try:
+            sent = self._socket.send(data)
+        except BlockingIOError:
+            sent = 0
+        except OSError as error:
+            raise self._failure(error) from error
+        if sent < len(data):
+            self._writable = False
+        return sent
+
+    async def splice_to(self, sink: Stream, max_bytes: int = PIPE_BYTES) -> int:
+        """Move up to `max_bytes` to `sink` inside the kernel: as soon as there are any, and all that was taken is sent.
+
+        Returns the number of bytes moved, 0 at the end of the stream. With no pipe to be had the bytes are copied.
+        """
+        while not self._readable:
+            await self._until_readable()
+        pipe = self.reactor.pipes.borrow()
+        if pipe is None:
+            data = await self.receive(min(max_bytes, PIPE_BYTES))
+            await sink.send_all(data)
+            return len(data)
+        try:
+            while (taken := self._splice(self.fd, pipe.write_fd, max_bytes)) is None:
+                self._readable = False
+                await self._until_readable()
+            pipe.held = taken
+            while pipe.held:
+                sent = sink._splice(pipe.read_fd, sink.fd, pipe.held)
+                if sent is None:
+                    sink._writable = False
+                    await sink._until_writable()
+                else:
+                    pipe.held -= sent
+        finally:
+            self.reactor.pipes.give_back(pipe)
+        if self.reactor.overdue():
+            await self.reactor.pause()
+        return taken
+
+    def _splice(self, source_fd: int, sink_fd: int, max_bytes: int) -> int | None:
+        if self.closed:
+            raise self._refusal()
+        try:
+            return os.splice(source_fd, sink_fd, max_bytes, flags=_SPLICE)
+        except BlockingIOError:
+            return None
+        except OSError as error:
+            raise self._failure(error) from error
+
+    def shutdown(self) -> None:
+        """End our half: the peer reads the end of the stream after what was sent. Once; later calls do nothing."""
+        if self._shut or self.closed:
+            return
+        self._shut = True
+        try:
+            self._socket.shutdown(socket.SHUT_WR)
+        except OSError as error:
+            if error.errno not in PEER_ERRNOS:
+                raise
+
+    def close(self) -> None:
+        """Close both halves; a task that is parked here gets Disconnected. The descriptor lives to the turn's end."""
+        if self.closed:
+            return
+        self.closed = True
+        self.watcher = None
+        self.reactor.forget(self.fd)
+        self.reactor.wheel.remove(self)
+        self._wake_both()
+        self.reactor.close_later(self._socket)
+
+    def abort(self) -> None:
+        """Close with a reset: unsent bytes are thrown away, and the peer knows that this was not a proper end."""
+        if not self.closed:
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _ABORTING_LINGER)
+            self.close()
+
+    @property
+    def quiet(self) -> bool:
+        """Nothing has come (no byte, no end, no failure) that was not received: fit to be kept for reuse."""
+        return not (self._readable or self._unannounced or self.closed)
+
+    def watch(self, watcher: Watcher, deadline: float = inf) -> None:
+        """While no task is parked here: call `watcher` when anything comes or `deadline` passes. For kept streams."""
+        self.watcher = watcher
+        self.deadline = deadline
+        self.reactor.wheel.file(self, self.reactor.now)
+
+    def unwatch(self) -> None:
+        """End `watch`."""
+        self.watcher = None
+        self.deadline = inf
+
+    def interrupt_if_lost(self, task: Task[Any]) -> None:
+        """Should the peer reset the connection while nobody is parked here, throw Disconnected into `task`."""
+
+        def lost(stream: Stream, mask: int) -> None:
+            if mask & EPOLLERR:
+                number = stream._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+                task.interrupt(Disconnected(stream, number or errno.ECONNRESET))
+
+        self.watcher = lost
+
+    @property
+    def sockname(self) -> Any:
+        """Our own address of this connection."""
+        return self._socket.getsockname()
+
+    def on_events(self, mask: int) -> None:
+        """What epoll has to say (called by the reactor)."""
+        if mask & _UNANNOUNCED:
+            self._unannounced = True
+        if mask & _INPUT:
+            self._readable = True
+            if (reader := self._reader) is not None:
+                reader.wake()
+        if mask & _OUTPUT:
+            self._writable = True
+            if (writer := self._writer) is not None:
+                writer.wake()
+        if self.watcher is not None and mask & _INPUT and self._reader is None and self._writer is None:
+            self.watcher(self, mask)
+
+    def expire(self) -> None:
+        """The deadline has passed (called by the timer wheel)."""
+        if self._reader is not None or self._writer is not None:
+            self._wake_both()
+        elif self.watcher is not None:
+            self.watcher(self, 0)
+
+    def _wake_both(self) -> None:
+        for task in (self._reader, self._writer):
+            if task is not None:
+                task.wake()
+
+    async def _until_readable(self) -> None:
+        """Park until woken for reading: a hint, look again."""
+        if self.closed or self.deadline <= self.reactor.now:
+            raise self._refusal()
+        self._reader = self.reactor.current
+        self.reactor.wheel.file(self, self.reactor.now)
+        try:
+            await PARK
+        finally:
+            self._reader = None
+
+    async def _until_writable(self) -> None:
+        while not self._writable:
+            if self.closed or self.deadline <= self.reactor.now:
+                raise self._refusal()
+            self._writer = self.reactor.current
+            self.reactor.wheel.file(self, self.reactor.now)
+            try:
+                await PARK
+            finally:
+                self._writer = None
+
+    async def connected(self) -> None:
+        """Wait for the end of a connect that was started. Raises Disconnected with the reason where it fails."""
+        self._writable = False
+        await self._until_writable()
+        if number := self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+            raise Disconnected(self, number)
+        self.deadline = inf
+
+    def _refusal(self) -> StreamFailure:
+        return Disconnected(self, errno.ECONNABORTED) if self.closed else DeadlineExpired(self)
+
+    def _failure(self, error: OSError) -> Exception:
+        """What to raise for an errno of the socket: Disconnected where the peer or the network can cause it."""
+        if self.closed:
+            return Disconnected(self, errno.ECONNABORTED)
+        return Disconnected(self, error.errno) if error.errno in PEER_ERRNOS else error
+
+
+async def dial(reactor: Reactor, endpoint: Endpoint, timeout_s: float) -> Stream:
+    """A new connection to `endpoint`. Raises ConnectFailed."""
+    try:
+        connecting = _start_connect(endpoint)
+    except OSError as error:
+        if error.errno not in PEER_ERRNOS | SHORTAGE_ERRNOS:
+            raise
+        raise ConnectFailed(endpoint, error.errno) from None
+    stream = Stream(reactor, connecting, (endpoint.host, endpoint.port))
+    stream.deadline = reactor.now + timeout_s
+    try:
+        await stream.connected()
+    except DeadlineExpired:
+        stream.close()
+        raise ConnectFailed(endpoint, errno.ETIMEDOUT) from None
+    except Disconnected as failure:
+        stream.close()
+        raise ConnectFailed(endpoint, failure.errno) from None
+    except BaseException:
+        stream.close()
+        raise
+    return stream
+
+
+def _start_connect(endpoint: Endpoint) -> socket.SocketType:
+    family = socket.AF_INET6 if endpoint.is_ipv6 else socket.AF_INET
+    connecting = socket.SocketType(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+    try:
+        connecting.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connecting.connect((endpoint.host, endpoint.port))
+    except BlockingIOError:
+        pass  # under way
+    except BaseException:
+        connecting.close()
+        raise
+    return connecting
