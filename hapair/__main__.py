@@ -1,0 +1,5 @@
+"""`python -m hapair` is the command line."""
+
+from hapair.cli import main
+
+main()

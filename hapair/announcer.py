@@ -1,0 +1,100 @@
+"""The announcer process: VRRP and the VIPs, and nothing else, so that adverts are never late for another's work."""
+
+import gc
+import logging
+import sys
+from typing import Any
+
+import trio
+
+from hapair import logs, privileges
+from hapair.channel import Channel, ChannelClosedError
+from hapair.messages import TO_ANNOUNCER, LowerPriority, Resign, Resume, RouterReport, StartRouters, Stop
+from hapair.parent import ParentGoneError, channel_from_arguments, follow
+from vrrp.linux import open_ports
+from vrrp.runner import Runner
+from vrrp.snapshot import RouterSnapshot
+
+log = logging.getLogger(__name__)
+
+RESIGN_LIMIT_S = 1.0
+
+
+def main() -> None:
+    """Entry point: `python -m hapair.announcer FD`."""
+    logs.set_up("announcer")
+    channel = channel_from_arguments(TO_ANNOUNCER)
+    privileges.use_realtime_scheduling()
+    privileges.lock_memory()
+    sys.exit(trio.run(_announce, channel))
+
+
+async def _announce(channel: Channel) -> int:
+    try:
+        start, _ = await channel.receive()
+    except ChannelClosedError:
+        return 1
+    assert isinstance(start, StartRouters)
+    gc.collect()
+    gc.freeze()
+    gc.disable()  # what runs from here on makes no cycles; a collection would only make an advert late
+    async with open_ports(start.routers) as ports, trio.open_nursery() as nursery:
+        announcer = _Announcer(channel)
+        announcer.runner = Runner(start.routers, ports=ports, observe=announcer.observe)
+        await nursery.start(announcer.runner.run)
+        status = await announcer.follow_node()
+        nursery.cancel_scope.cancel()
+    return status
+
+
+class _Announcer:
+    """Translates between the channel and the runner."""
+
+    runner: Runner
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._stopping = trio.CancelScope()
+
+    def observe(self, _: RouterSnapshot) -> None:
+        """A transition: tell the node now, not with the next heartbeat."""
+        self._channel.post(self._report(), key="beat")
+
+    def _report(self) -> RouterReport:
+        return RouterReport(self.runner.snapshot())
+
+    async def follow_node(self) -> int:
+        """Until the node says stop or is gone; the VIPs are released before this returns. The exit status."""
+        try:
+            with self._stopping:
+                await follow(self._channel, self._handle, self._report)
+        except ParentGoneError as gone:
+            log.error("resigning", extra={"reason": gone})
+            await self._resign(str(gone))
+            return 1
+        return 0
+
+    async def _handle(self, message: Any, _: list[int]) -> None:
+        match message:
+            case Resign(reason):
+                await self._resign(reason)
+            case Resume():
+                self.runner.resume()
+            case LowerPriority(priority):
+                self._lower(priority)
+            case Stop():
+                await self._resign("this node stops")
+                self._stopping.cancel()
+
+    def _lower(self, priority: int | None) -> None:
+        for router in self.runner.snapshot():
+            lowered = None if priority is None else min(priority, router.configured_priority)
+            self.runner.set_priority(router.name, lowered)
+
+    async def _resign(self, reason: str) -> None:
+        with trio.move_on_after(RESIGN_LIMIT_S, shield=True):
+            await self.runner.resign(reason)
+
+
+if __name__ == "__main__":
+    main()

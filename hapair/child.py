@@ -1,0 +1,99 @@
+"""The node's side of a child process: start it, hear its heartbeats, see it die. The seam to processes."""
+
+import logging
+import signal
+import socket
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import trio
+
+from hapair.channel import Channel, ChannelClosedError
+from hapair.heartbeat import INTERVAL_S, Silence
+from hapair.messages import Heartbeat
+from hapair.wire import WireError
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Child:
+    """One running child. Its process is waited for through a pidfd, so its death is seen at once."""
+
+    name: str
+    process: trio.Process
+    channel: Channel
+    hung: bool = False
+    _silence: Silence = field(default_factory=lambda: Silence(trio.current_time(), trio.current_time()))
+
+    async def follow(self, handle: Callable[[Any], None]) -> str:
+        """Handle what the child says until it is dead, then say how it died. A child that hangs is killed."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self.channel.run)
+            nursery.start_soon(self._watch)
+            nursery.start_soon(self._receive, handle)
+            await self.process.wait()
+            nursery.cancel_scope.cancel()
+        return "it hung and was killed" if self.hung else _how(self.process.returncode)
+
+    async def _receive(self, handle: Callable[[Any], None]) -> None:
+        while True:
+            try:
+                message, _ = await self.channel.receive()
+            except ChannelClosedError:
+                return  # its death follows, and tells more
+            except WireError:
+                log.exception("unreadable message; killing the child", extra={"child": self.name})
+                return self.kill()
+            self._silence.heard(trio.current_time())
+            if not isinstance(message, Heartbeat):
+                handle(message)
+
+    async def _watch(self) -> None:
+        while True:
+            self.channel.post(Heartbeat(), key="beat")
+            await trio.sleep(INTERVAL_S)
+            if self._silence.is_too_long(trio.current_time()):
+                log.error("a process hangs and is killed", extra={"child": self.name, "pid": self.process.pid})
+                self.hung = True
+                return self.kill()
+
+    def kill(self) -> None:
+        """SIGKILL, which a stopped process obeys too."""
+        self.process.kill()
+
+    async def end(self, limit_s: float) -> None:
+        """Wait for it to exit by itself; after `limit_s` kill it."""
+        with trio.move_on_after(limit_s):
+            await self.process.wait()
+        if self.process.returncode is None:
+            log.warning("a process does not end and is killed", extra={"child": self.name, "pid": self.process.pid})
+            self.kill()
+            await self.process.wait()
+
+
+async def start_child(module: str, *, name: str, known: Sequence[type]) -> Child:
+    """Exec `python -m module FD`. The child holds its own end of the channel and no other descriptor of ours."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+    try:
+        command = [sys.executable, "-P", "-m", module, str(theirs.fileno())]
+        process = await trio.lowlevel.open_process(command, pass_fds=[theirs.fileno()], stdin=None)
+    except BaseException:
+        ours.close()
+        raise
+    finally:
+        theirs.close()
+    return Child(name, process, Channel(ours, known))
+
+
+def _how(returncode: int | None) -> str:
+    if returncode is None or returncode >= 0:
+        return f"it exited with status {returncode}"
+    try:
+        return f"it was killed by {signal.Signals(-returncode).name}"
+    except ValueError:
+        return f"it was killed by signal {-returncode}"
+
+

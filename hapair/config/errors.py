@@ -1,0 +1,45 @@
+"""What is wrong with a file, where it stands, and what to do. Pure."""
+
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Position:
+    """Where something stands in a file; both counted from 1, as editors do."""
+
+    line: int
+    column: int
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Problem:
+    """One thing that is wrong. `where` is the path inside the file, for example pools.web.servers.web1.weight."""
+
+    position: Position
+    where: str
+    message: str
+
+    def render(self, file: str) -> str:
+        """`hapair.yaml:12:5: pools.web.retires: unknown key; did you mean retries?`"""
+        path = f"{self.where}: " if self.where else ""
+        return f"{file}:{self.position.line}:{self.position.column}: {path}{self.message}"
+
+
+class ConfigError(Exception):
+    """A file that does not hold together. Carries every problem that was found, in the order of the file."""
+
+    def __init__(self, file: str, problems: Iterable[Problem]) -> None:
+        self.file = file
+        self.problems: Sequence[Problem] = sorted(set(problems))
+        super().__init__("\n".join(problem.render(file) for problem in self.problems))
+
+
+def nearest(name: str, valid: Iterable[str]) -> str:
+    """A clause that names the nearest valid name, or all of them where none is near. Empty where there is none."""
+    names = sorted(set(valid))
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    if close:
+        return f"; did you mean {close[0]}?"
+    return f"; valid here: {', '.join(names)}" if names else ""

@@ -1,0 +1,137 @@
+"""From a file to its types: parse, decode, check the rules; every problem at once."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path as FilePath
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from hapair.config import rules
+from hapair.config.errors import ConfigError, Position, Problem, nearest
+from hapair.config.tree import Tree, dotted, parse
+from hapair.config.types import HapairFile
+
+_MESSAGES = {
+    "int_type": "must be a whole number",
+    "float_type": "must be a number",
+    "string_type": "must be text",
+    "bool_type": "must be true or false",
+    "tuple_type": "must be a list, for example [first, second]",
+    "dict_type": "must be a table of names and values",
+    "dataclass_type": "must be a table of keys and values",
+    "missing": "is missing",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A file that holds together, and what is odd about it all the same."""
+
+    path: str
+    file: HapairFile
+    warnings: Sequence[str]
+
+
+@cache
+def adapter() -> TypeAdapter[HapairFile]:
+    """Built once; building it is most of the cost of reading a file."""
+    return TypeAdapter(HapairFile)
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema of the file, for editors."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "hapair.yaml",
+        **adapter().json_schema(),
+    }
+
+
+def load(path: str | FilePath) -> Loaded:
+    """Read and check a file. Raises ConfigError, also where the file cannot be read."""
+    try:
+        text = FilePath(path).read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(str(path), [Problem(Position(1, 1), "", f"cannot be read: {error.strerror}")]) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(str(path), [Problem(Position(1, 1), "", "is not UTF-8 text")]) from error
+    return load_text(text, str(path))
+
+
+def load_text(text: str, path: str = "hapair.yaml") -> Loaded:
+    """Check the text of a file. Raises ConfigError with everything that is wrong."""
+    tree = parse(text)
+    if tree.value is None:
+        raise ConfigError(path, tree.problems)
+    file, problems = _decode(tree)
+    problems += [*tree.problems, *rules.problems_in_tree(tree)]
+    if file is not None:
+        problems += rules.problems_in_file(file, tree)
+    if problems or file is None:
+        raise ConfigError(path, problems)
+    return Loaded(path, file, rules.warnings(file))
+
+
+def _decode(tree: Tree) -> tuple[HapairFile | None, list[Problem]]:
+    try:
+        return adapter().validate_json(json.dumps(tree.value)), []
+    except ValidationError as error:
+        found = [(e, _translate(e, tree)) for e in error.errors(include_url=False)]
+        return None, [problem for _, problem in found]
+
+
+def _translate(error: Mapping[str, Any], tree: Tree) -> Problem:
+    """One pydantic error in the words of the file."""
+    loc = [step for step in error["loc"] if step != "[key]"]
+    path, position = tree.find(loc)
+    kind = error["type"]
+    if kind == "missing":
+        return Problem(position, dotted(loc), "is missing")
+    if kind == "unexpected_keyword_argument":
+        return Problem(position, dotted(path), f"unknown key{nearest(str(loc[-1]), _keys_at(loc[:-1]))}")
+    if kind == "literal_error":
+        return Problem(position, dotted(path), _literal(error, tree.at(*path)))
+    if kind == "value_error":
+        return Problem(position, dotted(path), str(error["ctx"]["error"]))
+    return Problem(position, dotted(path), _MESSAGES.get(kind, error["msg"]))
+
+
+def _literal(error: Mapping[str, Any], value: object) -> str:
+    expected = error["ctx"]["expected"].replace("'", "").replace(" or ", ", ").split(", ")
+    return f"{value} is not one of {', '.join(expected)}{_did_you_mean(str(value), expected)}"
+
+
+def _did_you_mean(value: str, valid: Sequence[str]) -> str:
+    clause = nearest(value, valid)
+    return clause if clause.startswith("; did") else ""
+
+
+def _keys_at(loc: Sequence[str | int]) -> Iterator[str]:
+    """The keys that the table at `loc` may have, by the schema."""
+    schema = adapter().json_schema()
+    node: dict[str, Any] = schema
+    for step in loc:
+        node = _resolve(node, schema)
+        properties = node.get("properties", {})
+        if isinstance(step, int):
+            node = node.get("items", {})
+        else:
+            node = properties.get(step) or node.get("additionalProperties") or {}
+    yield from _resolve(node, schema).get("properties", {})
+
+
+def _resolve(node: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+    """Follow references, and of alternatives take the one that is a table."""
+    while True:
+        if "$ref" in node:
+            node = schema["$defs"][node["$ref"].rpartition("/")[2]]
+        elif "anyOf" in node:
+            tables = [one for one in node["anyOf"] if "$ref" in one or one.get("type") == "object"]
+            if not tables:
+                return node
+            node = tables[0]
+        else:
+            return node

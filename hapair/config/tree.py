@@ -1,0 +1,147 @@
+"""YAML text to plain values that remember where they stood. Pure.
+
+YAML 1.1 reads `yes` as true, `010` as 8, `12:30` as 750 and keeps the last of two equal keys in silence. Here a plain
+scalar is a boolean, a decimal number, null or text; whatever YAML 1.1 would have read otherwise is an error that says
+how to write what was meant.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+from hapair.config.errors import Position, Problem
+
+Path = tuple[str | int, ...]
+
+_LOADER: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # some 32-bit builds come without the C loader
+_INTEGER = re.compile(r"0|-?[1-9][0-9]*")
+_DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]*)\.[0-9]+")
+_WORDS = {"true": True, "false": False, "null": None, "~": None, "": None}
+_AMBIGUOUS_WORD = re.compile(r"(?:yes|no|on|off|y|n|true|false|null)", re.IGNORECASE)
+_AMBIGUOUS_NUMBER = re.compile(
+    r"[-+]?(?:0[0-9_]+|0[xXbBoO][0-9a-fA-F_]+|[0-9][0-9_]*_[0-9_]*|[0-9]+(?::[0-5]?[0-9])+(?:\.[0-9]*)?"
+    r"|[0-9.]+[eE][-+]?[0-9]+|\+[0-9.]+|\.[0-9]+|[0-9]+\.|\.(?:inf|Inf|INF|nan|NaN|NAN)"
+    r"|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}.*)"
+)
+
+
+@dataclass(slots=True)
+class Tree:
+    """A decoded document: the value, and where each value and each key stands."""
+
+    value: Any = None
+    values: dict[Path, Position] = field(default_factory=dict)
+    keys: dict[Path, Position] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+
+    def find(self, path: Sequence[str | int]) -> tuple[Path, Position]:
+        """The longest part of `path` that stands in the file, and where: at its key if it has one."""
+        for end in range(len(path), -1, -1):
+            part = tuple(path[:end])
+            if part in self.keys or part in self.values:
+                return part, self.keys.get(part) or self.values[part]
+        return (), Position(1, 1)
+
+    def children(self, *path: str) -> Iterator[tuple[str, Any]]:
+        """The entries of the table at `path`, or nothing where there is no table."""
+        value = self.at(*path)
+        if isinstance(value, dict):
+            yield from value.items()
+
+    def at(self, *path: str | int) -> Any:
+        """The value at `path`, or None."""
+        value = self.value
+        for step in path:
+            if isinstance(step, str) and isinstance(value, dict):
+                value = value.get(step)
+            elif isinstance(step, int) and isinstance(value, list) and step < len(value):
+                value = value[step]
+            else:
+                return None
+        return value
+
+
+def dotted(path: Sequence[str | int]) -> str:
+    """frontends.web.routes[0].pool"""
+    text = ""
+    for step in path:
+        text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
+    return text
+
+
+def parse(text: str) -> Tree:
+    """The tree of a document; what is wrong with it as YAML stands in `problems`."""
+    tree = Tree()
+    try:
+        node = yaml.compose(text, Loader=_LOADER)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        position = Position(mark.line + 1, mark.column + 1) if mark else Position(1, 1)
+        tree.problems.append(Problem(position, "", f"not YAML: {error.problem or error.context}"))
+        return tree
+    except yaml.reader.ReaderError as error:
+        tree.problems.append(Problem(Position(1, 1), "", f"not YAML: {error.reason}"))
+        return tree
+    except RecursionError:
+        tree.problems.append(Problem(Position(1, 1), "", "nested too deeply"))
+        return tree
+    if node is None:
+        tree.problems.append(Problem(Position(1, 1), "", "the file is empty; `hapair schema` says what it can hold"))
+        return tree
+    tree.value = _value(node, (), tree, frozenset())
+    return tree
+
+
+def _value(node: Any, path: Path, tree: Tree, above: frozenset[int]) -> Any:
+    tree.values[path] = _position(node)
+    if id(node) in above:
+        tree.problems.append(Problem(_position(node), dotted(path), "an alias may not contain itself"))
+        return None
+    if isinstance(node, yaml.MappingNode):
+        return _mapping(node, path, tree, above | {id(node)})
+    if isinstance(node, yaml.SequenceNode):
+        return [_value(child, (*path, i), tree, above | {id(node)}) for i, child in enumerate(node.value)]
+    return _scalar(node, path, tree)
+
+
+def _mapping(node: Any, path: Path, tree: Tree, above: frozenset[int]) -> dict[str, Any]:
+    result: dict[str, Any] = {}
+    for key_node, value_node in node.value:
+        if not isinstance(key_node, yaml.ScalarNode):
+            tree.problems.append(Problem(_position(key_node), dotted(path), "a key must be a word"))
+            continue
+        key = key_node.value
+        here = (*path, key)
+        if key in result:
+            first = tree.keys[here].line
+            tree.problems.append(Problem(_position(key_node), dotted(here), f"given twice; first in line {first}"))
+            continue
+        tree.keys[here] = _position(key_node)
+        result[key] = _value(value_node, here, tree, above)
+    return result
+
+
+def _scalar(node: Any, path: Path, tree: Tree) -> Any:
+    text: str = node.value
+    if node.style in ("'", '"', "|", ">"):  # quoted or a block: text, whatever it looks like
+        return text
+    if text in _WORDS:
+        return _WORDS[text]
+    if _INTEGER.fullmatch(text):
+        return int(text)
+    if _DECIMAL.fullmatch(text):
+        return float(text)
+    if _AMBIGUOUS_WORD.fullmatch(text):
+        message = f'{text} is not read as a truth value; write true or false, or "{text}" in quotes for the word'
+        tree.problems.append(Problem(_position(node), dotted(path), message))
+    elif _AMBIGUOUS_NUMBER.fullmatch(text):
+        message = f'{text} can be read in several ways; write a plain decimal number, or "{text}" in quotes for text'
+        tree.problems.append(Problem(_position(node), dotted(path), message))
+    return text
+
+
+def _position(node: Any) -> Position:
+    return Position(node.start_mark.line + 1, node.start_mark.column + 1)

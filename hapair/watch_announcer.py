@@ -1,0 +1,100 @@
+"""The node keeps an announcer running, and stands in for it in the moment of its death."""
+
+import dataclasses
+import logging
+from collections.abc import Callable, Sequence
+
+import trio
+
+from hapair.child import Child, start_child
+from hapair.fitness import Fitness
+from hapair.messages import FROM_ANNOUNCER, LowerPriority, Resign, Resume, RouterReport, StartRouters, Stop
+from hapair.restart import Restarts
+from vrrp.config import VirtualRouterConfig
+from vrrp.last_will import LastWill
+from vrrp.snapshot import RouterSnapshot
+
+log = logging.getLogger(__name__)
+
+STOP_LIMIT_S = 2.0
+
+
+class AnnouncerWatch:
+    """Starts the announcer, hears its reports, restarts it."""
+
+    def __init__(
+        self, routers: Sequence[VirtualRouterConfig], will: LastWill, on_report: Callable[[], None]
+    ) -> None:
+        self.snapshots: dict[str, RouterSnapshot] = {}
+        self.pid: int | None = None
+        self.restarts = 0
+        self._routers = tuple(routers)
+        self._will = will
+        self._on_report = on_report
+        self._fitness = Fitness(takes_part=True, lowered=None, reason="")
+        self._child: Child | None = None
+        self._stopping = False
+
+    def states(self) -> dict[str, str]:
+        """The state of each virtual router; Initialize where nothing runs."""
+        states = {router.name: "Initialize" for router in self._routers}
+        return states | {name: snapshot.state for name, snapshot in self.snapshots.items()}
+
+    async def run(self) -> None:
+        """Keep it running until `stop`."""
+        deaths = Restarts()
+        while not self._stopping:
+            self._child = await start_child("hapair.announcer", name="announcer", known=FROM_ANNOUNCER)
+            self.pid = self._child.process.pid
+            self._brief(self._child, deaths)
+            how = await self._child.follow(self._hear)
+            delay_s = deaths.died(trio.current_time())
+            self._bury(how)
+            if not self._stopping:
+                self.restarts += 1
+                await trio.sleep(delay_s)
+
+    def _brief(self, child: Child, deaths: Restarts) -> None:
+        routers = self._routers
+        if deaths.keeps_failing(trio.current_time()):
+            routers = tuple(dataclasses.replace(router, preempt=False) for router in routers)
+        child.channel.post(StartRouters(routers))
+        self._say_fitness()
+
+    def _hear(self, message: object) -> None:
+        assert isinstance(message, RouterReport)
+        self.snapshots = {router.name: router for router in message.routers}
+        self._on_report()
+
+    def _bury(self, how: str) -> None:
+        """The announcer is dead: what it held is released here and now, and the peer told."""
+        active = [name for name, snapshot in self.snapshots.items() if snapshot.state == "Active"]
+        removed = [] if self._stopping and not active else self._will.fire(active)
+        assert self._child is not None
+        self._child.channel.close()
+        self._child, self.pid, self.snapshots = None, None, {}
+        self._on_report()
+        if not self._stopping:
+            log.error("the announcer is gone", extra={"how": how, "released": ",".join(removed) or "nothing"})
+
+    def set_fitness(self, fitness: Fitness) -> None:
+        """Whether this node may hold VIPs, as far as its own health goes."""
+        if fitness != self._fitness:
+            log.warning("fitness changed", extra={"takes_part": fitness.takes_part, "reason": fitness.reason})
+            self._fitness = fitness
+            self._say_fitness()
+
+    def _say_fitness(self) -> None:
+        if self._child is None:
+            return
+        channel = self._child.channel
+        channel.post(LowerPriority(self._fitness.lowered), key="priority")
+        channel.post(Resume() if self._fitness.takes_part else Resign(self._fitness.reason), key="fitness")
+
+    async def stop(self) -> None:
+        """Resign: priority 0 to the peer, VIPs released, the process gone."""
+        self._stopping = True
+        if self._child is not None:
+            child = self._child
+            child.channel.post(Stop())
+            await child.end(STOP_LIMIT_S)

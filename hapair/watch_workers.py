@@ -1,0 +1,120 @@
+"""The node keeps its workers running and tells each what it needs to know."""
+
+import logging
+import socket
+from collections.abc import Callable, Mapping
+
+import trio
+
+from balancer.fieldtypes import Endpoint
+from hapair.channel import MAX_FDS
+from hapair.child import Child, start_child
+from hapair.config import NodeConfig
+from hapair.fitness import WorkerState
+from hapair.messages import FROM_WORKER, Drain, FrontendRole, Serve, ServerHealth, Serving
+from hapair.restart import Restarts
+
+log = logging.getLogger(__name__)
+
+DRAIN_MARGIN_S = 2.0
+
+
+class WorkersWatch:
+    """Starts the workers, restarts them, and repeats to a new one what the others know."""
+
+    def __init__(
+        self,
+        config: NodeConfig,
+        listeners: Mapping[Endpoint, socket.socket],
+        slots_fd: int,
+        on_change: Callable[[], None],
+    ) -> None:
+        self.count = config.workers if config.balancer.frontends else 0
+        self.states = [WorkerState.STARTING] * self.count
+        self.pids: list[int | None] = [None] * self.count
+        self.restarts = 0
+        self._config = config
+        self._listeners = listeners
+        self._slots_fd = slots_fd
+        self._on_change = on_change
+        self._children: dict[int, Child] = {}
+        self._health: dict[tuple[str, str], bool] = {}
+        self._active: dict[str, bool] = {}
+        self._stopping = False
+        if len(listeners) >= MAX_FDS:
+            raise ValueError(f"at most {MAX_FDS - 1} listen addresses, not {len(listeners)}")
+
+    async def run(self) -> None:
+        """Keep all of them running until `stop`."""
+        async with trio.open_nursery() as nursery:
+            for index in range(self.count):
+                nursery.start_soon(self._keep, index)
+
+    async def _keep(self, index: int) -> None:
+        deaths = Restarts()
+        while not self._stopping:
+            child = await start_child("hapair.worker", name=f"worker {index}", known=FROM_WORKER)
+            self._children[index], self.pids[index] = child, child.process.pid
+            self._brief(index, child)
+            how = await child.follow(lambda message: self._hear(index, message))
+            delay_s = deaths.died(trio.current_time())
+            self._bury(index, child, how)
+            if not self._stopping:
+                self.restarts += 1
+                await trio.sleep(delay_s)
+
+    def _brief(self, index: int, child: Child) -> None:
+        serve = Serve(index, self.count, self._config.balancer, tuple(self._listeners), dict(self._active))
+        fds = [self._slots_fd, *(listener.fileno() for listener in self._listeners.values())]
+        child.channel.post(serve, fds=fds)
+        for (pool, server), up in self._health.items():
+            child.channel.post(ServerHealth(pool, server, up), key=(pool, server))
+
+    def _hear(self, index: int, message: object) -> None:
+        assert isinstance(message, Serving)
+        log.info("worker serves", extra={"worker": index, "pid": self.pids[index]})
+        self._set_state(index, WorkerState.SERVING)
+
+    def _bury(self, index: int, child: Child, how: str) -> None:
+        child.channel.close()
+        del self._children[index]
+        self.pids[index] = None
+        if not self._stopping:
+            log.error("a worker is gone", extra={"worker": index, "how": how})
+        self._set_state(index, WorkerState.HUNG if child.hung else WorkerState.DEAD)
+
+    def _set_state(self, index: int, state: WorkerState) -> None:
+        self.states[index] = state
+        self._on_change()
+
+    def set_health(self, pool: str, server: str, up: bool) -> None:
+        """A server's health flipped."""
+        self._health[pool, server] = up
+        for child in self._children.values():
+            child.channel.post(ServerHealth(pool, server, up), key=(pool, server))
+
+    def set_active(self, active: Mapping[str, bool]) -> None:
+        """Which frontends serve here; only what changed is said."""
+        for frontend, here in active.items():
+            if self._active.get(frontend) != here:
+                self._active[frontend] = here
+                for child in self._children.values():
+                    child.channel.post(FrontendRole(frontend, here), key=("role", frontend))
+
+    async def stop(self, limit_s: float) -> None:
+        """Drain: nothing new is accepted, what is open may finish within `limit_s`."""
+        self._stopping = True
+        children = list(self._children.values())
+        for child in children:
+            child.channel.post(Drain(limit_s))
+        async with trio.open_nursery() as nursery:
+            for child in children:
+                nursery.start_soon(child.end, limit_s + DRAIN_MARGIN_S)
+
+
+def close_listeners(listeners: Mapping[Endpoint, socket.socket]) -> None:
+    """The node's own copies; the ports are free once the workers have closed theirs."""
+    for listener in listeners.values():
+        listener.close()
+
+

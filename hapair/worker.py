@@ -1,0 +1,98 @@
+"""A worker process: the proxy plane on one core. It gives up every capability before it reads a client's first byte."""
+
+import gc
+import logging
+import socket
+import sys
+from typing import Any
+
+import trio
+
+from balancer.engine import Engine
+from balancer.reactor import Reactor
+from balancer.slots import Layout, Slots
+from hapair import logs, privileges
+from hapair.channel import Channel, ChannelClosedError
+from hapair.messages import TO_WORKER, Drain, FrontendRole, Heartbeat, Serve, ServerHealth, Serving
+from hapair.parent import ParentGoneError, channel_from_arguments, follow
+
+log = logging.getLogger(__name__)
+
+_GC_THRESHOLD = 50_000  # a collection walks every connection; they hold no cycles worth hurrying for
+
+
+def main() -> None:
+    """Entry point: `python -m hapair.worker FD`."""
+    logs.set_up("worker")
+    channel = channel_from_arguments(TO_WORKER)
+    privileges.drop_all()
+    reactor = Reactor()
+    sys.exit(reactor.run_with_trio(_work, channel, reactor))
+
+
+async def _work(channel: Channel, reactor: Reactor) -> int:
+    try:
+        serve, fds = await channel.receive()
+    except ChannelClosedError:
+        return 1
+    assert isinstance(serve, Serve)
+    worker = _Worker(channel, _engine(reactor, serve, fds), serve.config.drain_s)
+    for frontend, active in serve.active.items():
+        worker.follow_role(FrontendRole(frontend, active))
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_GC_THRESHOLD)
+    channel.post(Serving())
+    return await worker.follow_node()
+
+
+def _engine(reactor: Reactor, serve: Serve, fds: list[int]) -> Engine:
+    slots = Slots.attach(fds[0], Layout(serve.config, serve.workers))
+    listeners = {endpoint: socket.socket(fileno=fd) for endpoint, fd in zip(serve.listen, fds[1:], strict=True)}
+    engine = Engine(reactor, slots, serve.worker)
+    engine.apply(serve.config, listeners)
+    return engine
+
+
+class _Worker:
+    """Translates between the channel and the engine."""
+
+    def __init__(self, channel: Channel, engine: Engine, drain_s: float) -> None:
+        self._channel = channel
+        self._engine = engine
+        self._drain_s = drain_s
+        self._stopping = trio.CancelScope()
+
+    async def follow_node(self) -> int:
+        """Until the node says drain or is gone; open connections are finished before this returns."""
+        try:
+            with self._stopping:
+                await follow(self._channel, self._handle, self._beat)
+        except ParentGoneError as gone:
+            log.error("draining", extra={"reason": gone})
+            await self._engine.drain(self._drain_s)
+            return 1
+        await self._engine.drain(self._drain_s)
+        return 0
+
+    def _beat(self) -> Heartbeat:
+        self._engine.heartbeat()
+        return Heartbeat()
+
+    def _handle(self, message: Any, _: list[int]) -> None:
+        match message:
+            case FrontendRole():
+                self.follow_role(message)
+            case ServerHealth(pool, server, up):
+                self._engine.set_health(pool, server, up)
+            case Drain(limit_s):
+                self._drain_s = limit_s
+                self._stopping.cancel()
+
+    def follow_role(self, role: FrontendRole) -> None:
+        """A frontend's VIP came or went."""
+        (self._engine.activate if role.active else self._engine.stand_by)(role.frontend)
+
+
+if __name__ == "__main__":
+    main()
