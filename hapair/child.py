@@ -95,5 +95,3 @@ def _how(returncode: int | None) -> str:
         return f"it was killed by {signal.Signals(-returncode).name}"
     except ValueError:
         return f"it was killed by signal {-returncode}"
-
-

@@ -22,9 +22,7 @@ STOP_LIMIT_S = 2.0
 class AnnouncerWatch:
     """Starts the announcer, hears its reports, restarts it."""
 
-    def __init__(
-        self, routers: Sequence[VirtualRouterConfig], will: LastWill, on_report: Callable[[], None]
-    ) -> None:
+    def __init__(self, routers: Sequence[VirtualRouterConfig], will: LastWill, on_report: Callable[[], None]) -> None:
         self.snapshots: dict[str, RouterSnapshot] = {}
         self.pid: int | None = None
         self.restarts = 0
@@ -35,6 +33,11 @@ class AnnouncerWatch:
         self._child: Child | None = None
         self._stopping = False
 
+    @property
+    def is_needed(self) -> bool:
+        """A node without virtual routers has no announcer."""
+        return bool(self._routers)
+
     def states(self) -> dict[str, str]:
         """The state of each virtual router; Initialize where nothing runs."""
         states = {router.name: "Initialize" for router in self._routers}
@@ -42,6 +45,7 @@ class AnnouncerWatch:
 
     async def run(self) -> None:
         """Keep it running until `stop`."""
+        self._will.prepare()
         deaths = Restarts()
         while not self._stopping:
             self._child = await start_child("hapair.announcer", name="announcer", known=FROM_ANNOUNCER)

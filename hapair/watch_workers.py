@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 import trio
 
 from balancer.fieldtypes import Endpoint
+from balancer.slots import Slots
 from hapair.channel import MAX_FDS
 from hapair.child import Child, start_child
 from hapair.config import NodeConfig
@@ -26,7 +27,7 @@ class WorkersWatch:
         self,
         config: NodeConfig,
         listeners: Mapping[Endpoint, socket.socket],
-        slots_fd: int,
+        slots: Slots,
         on_change: Callable[[], None],
     ) -> None:
         self.count = config.workers if config.balancer.frontends else 0
@@ -35,7 +36,7 @@ class WorkersWatch:
         self.restarts = 0
         self._config = config
         self._listeners = listeners
-        self._slots_fd = slots_fd
+        self._slots = slots
         self._on_change = on_change
         self._children: dict[int, Child] = {}
         self._health: dict[tuple[str, str], bool] = {}
@@ -65,7 +66,7 @@ class WorkersWatch:
 
     def _brief(self, index: int, child: Child) -> None:
         serve = Serve(index, self.count, self._config.balancer, tuple(self._listeners), dict(self._active))
-        fds = [self._slots_fd, *(listener.fileno() for listener in self._listeners.values())]
+        fds = [self._slots.fd, *(listener.fileno() for listener in self._listeners.values())]
         child.channel.post(serve, fds=fds)
         for (pool, server), up in self._health.items():
             child.channel.post(ServerHealth(pool, server, up), key=(pool, server))
@@ -79,6 +80,7 @@ class WorkersWatch:
         child.channel.close()
         del self._children[index]
         self.pids[index] = None
+        self._slots.forget_open(index)  # its connections died with it
         if not self._stopping:
             log.error("a worker is gone", extra={"worker": index, "how": how})
         self._set_state(index, WorkerState.HUNG if child.hung else WorkerState.DEAD)
@@ -116,5 +118,3 @@ def close_listeners(listeners: Mapping[Endpoint, socket.socket]) -> None:
     """The node's own copies; the ports are free once the workers have closed theirs."""
     for listener in listeners.values():
         listener.close()
-
-

@@ -10,7 +10,7 @@ import trio
 
 from balancer.engine import Engine
 from balancer.reactor import Reactor
-from balancer.slots import Layout, Slots
+from balancer.slots import Slots
 from hapair import logs, privileges
 from hapair.channel import Channel, ChannelClosedError
 from hapair.messages import TO_WORKER, Drain, FrontendRole, Heartbeat, Serve, ServerHealth, Serving
@@ -47,7 +47,7 @@ async def _work(channel: Channel, reactor: Reactor) -> int:
 
 
 def _engine(reactor: Reactor, serve: Serve, fds: list[int]) -> Engine:
-    slots = Slots.attach(fds[0], Layout(serve.config, serve.workers))
+    slots = Slots.attach(serve.config, serve.workers, fds[0])
     listeners = {endpoint: socket.socket(fileno=fd) for endpoint, fd in zip(serve.listen, fds[1:], strict=True)}
     engine = Engine(reactor, slots, serve.worker)
     engine.apply(serve.config, listeners)

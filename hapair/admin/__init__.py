@@ -1,0 +1,1 @@
+"""What an administrator talks to while a node runs."""

@@ -1,0 +1,131 @@
+"""`hapair status`"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+import trio
+from rich.console import Console
+from rich.table import Table
+
+from hapair.admin.runtime import NotRunningError, ask
+from hapair.commands.options import FAILED, NOT_RUNNING, end, json_option, runtime_option
+from hapair.snapshot import FrontendView, NodeSnapshot, PoolView, RouterView
+from hapair.wire import from_plain
+
+
+@click.command("status")
+@runtime_option
+@json_option
+def command(runtime_dir: Path, as_json: bool) -> None:
+    """Show what the node on this machine does: its role, VIPs, frontends, servers, and what to look at."""
+    plain = _fetch(runtime_dir)
+    if as_json:
+        click.echo(json.dumps(plain))
+    else:
+        show(from_plain(plain, NodeSnapshot), Console())
+
+
+def _fetch(runtime_dir: Path) -> Any:
+    try:
+        return trio.run(ask, runtime_dir, "status")
+    except NotRunningError as error:
+        end(NOT_RUNNING, str(error))
+    except PermissionError:
+        end(FAILED, f"no permission to ask on {runtime_dir}; try it as root (sudo hapair status)")
+
+
+def show(node: NodeSnapshot, console: Console) -> None:
+    """The snapshot for a person."""
+    colour = "green" if node.role == "ACTIVE" else "cyan"
+    console.print(f"[bold]{node.node}[/] is [bold {colour}]{node.role}[/], up for {span(node.uptime_s)}, {node.config}")
+    for warning in node.warnings:
+        console.print(f"[yellow]! {warning}[/]")
+    if node.routers:
+        console.print(_routers(node.routers))
+    if node.frontends:
+        console.print(_frontends(node.frontends))
+    for pool in node.pools:
+        console.print(_pool(pool))
+    console.print("  ".join(f"{p.name} {p.state} (pid {p.pid or '-'})" for p in node.processes), style="dim")
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for column in columns:
+        table.add_column(column, header_style="dim")
+    return table
+
+
+def _routers(routers: tuple[RouterView, ...]) -> Table:
+    table = _table("\nVirtual routers", "name", "vrid", "interface", "state", "for", "why", "VIPs", "lease", "adverts")
+    for one in routers:
+        state = f"[bold green]{one.state}[/]" if one.state == "Active" else one.state
+        vips = " ".join(f"[green]{vip}[/]" if one.state == "Active" else f"[dim]{vip}[/]" for vip in one.vips)
+        lease = "-" if one.lease_age_s is None else f"{one.lease_s}s, {one.lease_age_s * 1000:.0f}ms old"
+        why = f"waits for {one.waiting_for}" if one.waiting_for else one.reason
+        adverts = f"{one.adverts_sent} out, {one.adverts_received} in"
+        age = "-" if one.since_s is None else span(one.since_s)
+        table.add_row(one.name, str(one.vrid), one.interface, state, age, why, vips, lease, adverts)
+    return table
+
+
+def _frontends(frontends: tuple[FrontendView, ...]) -> Table:
+    table = _table(
+        "\nFrontends", "name", "mode", "listen", "here", "open", "connections", "requests", "5xx", "in", "out"
+    )
+    for one in frontends:
+        counts = one.counts
+        table.add_row(
+            one.name,
+            one.mode,
+            " ".join(one.listen),
+            "[green]yes[/]" if one.active else "[dim]standby[/]",
+            *(str(n) for n in (counts.open, counts.connections, counts.requests, counts.status_5xx)),
+            size(counts.bytes_in),
+            size(counts.bytes_out),
+        )
+    return table
+
+
+def _pool(pool: PoolView) -> Table:
+    title = f"\nPool {pool.name} ({pool.policy}, {pool.up} of {len(pool.servers)} UP)"
+    table = _table(title, "server", "address", "weight", "health", "for", "why", "open", "requests", "5xx", "failed")
+    for one in pool.servers:
+        health = f"[green]{one.health}[/]" if one.up else f"[bold red]{one.health}[/]"
+        counts = one.counts
+        table.add_row(
+            one.name,
+            one.address + (" backup" if one.backup else ""),
+            str(one.weight),
+            health,
+            "-" if one.since_s is None else span(one.since_s),
+            one.reason,
+            *(str(n) for n in (counts.open, counts.requests, counts.status_5xx, counts.failed)),
+        )
+    return table
+
+
+def span(seconds: float) -> str:
+    """12s, 3m10s, 2h05m, 4d06h"""
+    whole = int(seconds)
+    if whole < 60:
+        return f"{whole}s"
+    if whole < 3600:
+        return f"{whole // 60}m{whole % 60:02d}s"
+    if whole < 86_400:
+        return f"{whole // 3600}h{whole % 3600 // 60:02d}m"
+    return f"{whole // 86_400}d{whole % 86_400 // 3600:02d}h"
+
+
+def size(count: int) -> str:
+    """512 B, 1.5 KiB, 3.0 GiB"""
+    if count < 1024:
+        return f"{count} B"
+    value = float(count)
+    for unit in ("KiB", "MiB", "GiB"):
+        value /= 1024
+        if value < 1024:
+            return f"{value:.1f} {unit}"
+    return f"{value / 1024:.1f} TiB"

@@ -1,0 +1,45 @@
+"""`hapair up`"""
+
+from functools import partial
+from pathlib import Path
+
+import click
+import trio
+
+from balancer.listener import ListenError
+from hapair import logs
+from hapair.admin.runtime import AlreadyRunningError
+from hapair.commands.options import (
+    FAILED,
+    config_option,
+    end,
+    load_or_end,
+    node_option,
+    runtime_option,
+    view_or_end,
+)
+from hapair.node import StartError, run_node
+
+
+@click.command("up")
+@config_option
+@node_option
+@runtime_option
+@click.option(
+    "--log-level", default="info", show_default=True, type=click.Choice(["debug", "info", "warning", "error"])
+)
+def command(path: Path, node: str | None, runtime_dir: Path, log_level: str) -> None:
+    """Run this node until SIGTERM or Ctrl-C: then the peer takes over, open connections finish, and it ends."""
+    logs.set_up("node", log_level.upper())
+    loaded = load_or_end(path)
+    config = view_or_end(loaded, node)
+    for warning in loaded.warnings:
+        click.echo(f"hapair: warning: {warning}", err=True)
+    try:
+        trio.run(partial(run_node, config, path=str(path), runtime=runtime_dir), strict_exception_groups=False)
+    except (StartError, ListenError, AlreadyRunningError) as error:
+        end(FAILED, str(error))
+    except PermissionError as error:
+        end(
+            FAILED, f"{error.filename or runtime_dir}: {error.strerror}; start hapair as root, or use --runtime-dir DIR"
+        )

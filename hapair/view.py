@@ -1,0 +1,122 @@
+"""The node's parts to the one snapshot. Reads, never changes."""
+
+from collections.abc import Mapping
+
+from balancer.checks.runner import ServerHealthSnapshot
+from balancer.slots import Slots
+from hapair import __version__
+from hapair.config import NodeConfig
+from hapair.role import active_frontends, node_role
+from hapair.snapshot import (
+    VERSION,
+    FrontendView,
+    NodeSnapshot,
+    PoolView,
+    ProcessView,
+    RouterView,
+    ServerView,
+    warnings_of,
+)
+from hapair.watch_announcer import AnnouncerWatch
+from hapair.watch_workers import WorkersWatch
+from vrrp.config import VirtualRouterConfig
+from vrrp.snapshot import RouterSnapshot
+
+Healths = Mapping[tuple[str, str], ServerHealthSnapshot]
+
+
+def node_snapshot(
+    config: NodeConfig,
+    *,
+    path: str,
+    announcer: AnnouncerWatch,
+    workers: WorkersWatch,
+    slots: Slots,
+    healths: Healths,
+    started_at: float,
+    now: float,
+) -> NodeSnapshot:
+    """The status of this node. `now` and `started_at` are on CLOCK_MONOTONIC."""
+    states = announcer.states()
+    routers = tuple(_router(router, announcer.snapshots.get(router.name), now) for router in config.routers)
+    pools = tuple(_pool(config, name, slots, healths, now) for name in config.balancer.pools)
+    processes = _processes(announcer, workers)
+    return NodeSnapshot(
+        version=VERSION,
+        hapair=__version__,
+        node=config.node,
+        role=node_role(states),
+        uptime_s=now - started_at,
+        config=path,
+        routers=routers,
+        frontends=_frontends(config, slots, states),
+        pools=pools,
+        processes=processes,
+        restarts=announcer.restarts + workers.restarts,
+        warnings=warnings_of(config.balancer, routers, pools, processes),
+    )
+
+
+def _router(config: VirtualRouterConfig, seen: RouterSnapshot | None, now: float) -> RouterView:
+    vips = tuple(str(address) for address in config.addresses)
+    if seen is None:
+        return RouterView(
+            name=config.name, vrid=config.vrid, interface=config.interface, state="Initialize", since_s=None,
+            reason="the announcer is not running", waiting_for="the announcer", priority=config.priority,
+            configured_priority=config.priority, vips=vips, vips_held=(), lease_s=None, lease_age_s=None,
+            active_router=None, transitions=0, adverts_sent=0, adverts_received=0, adverts_rejected={},
+            unusual_checksums=0, vips_restored=0, lateness_max_ms=0.0,
+        )  # fmt: skip
+    return RouterView(
+        name=seen.name, vrid=seen.vrid, interface=seen.interface, state=seen.state,
+        since_s=now - seen.since_monotonic, reason=seen.last_reason, waiting_for=seen.waiting_for,
+        priority=seen.priority, configured_priority=seen.configured_priority, vips=vips, vips_held=seen.vips_held,
+        lease_s=seen.lease_s, lease_age_s=None if seen.lease_renewed_at is None else now - seen.lease_renewed_at,
+        active_router=seen.active_router, transitions=seen.transitions, adverts_sent=seen.adverts_sent,
+        adverts_received=seen.adverts_received, adverts_rejected=seen.adverts_rejected,
+        unusual_checksums=seen.unusual_checksums, vips_restored=seen.vips_restored,
+        lateness_max_ms=seen.lateness_max_ms,
+    )  # fmt: skip
+
+
+def _frontends(config: NodeConfig, slots: Slots, states: Mapping[str, str]) -> tuple[FrontendView, ...]:
+    active = active_frontends(config.vip_of_frontend, states)
+    return tuple(
+        FrontendView(
+            name=name,
+            mode=frontend.mode,
+            listen=tuple(str(endpoint) for endpoint in frontend.listen),
+            active=active[name],
+            counts=slots.frontend_counts(name),
+        )
+        for name, frontend in config.balancer.frontends.items()
+    )
+
+
+def _pool(config: NodeConfig, name: str, slots: Slots, healths: Healths, now: float) -> PoolView:
+    pool = config.balancer.pools[name]
+    servers = []
+    for server_name, server in pool.servers.items():
+        health = healths.get((name, server_name))
+        servers.append(
+            ServerView(
+                name=server_name,
+                address=str(server.address),
+                weight=server.weight,
+                backup=server.backup,
+                health=health.text if health else "no check",
+                up=health.up if health else True,
+                reason=health.reason if health else "",
+                since_s=now - health.since if health else None,
+                counts=slots.server_counts(name, server_name),
+            )
+        )
+    return PoolView(name=name, policy=pool.policy, servers=tuple(servers))
+
+
+def _processes(announcer: AnnouncerWatch, workers: WorkersWatch) -> tuple[ProcessView, ...]:
+    state = "running" if announcer.pid else "starting"
+    seats = [ProcessView(name="announcer", pid=announcer.pid, state=state)] if announcer.is_needed else []
+    for index, pid in enumerate(workers.pids):
+        seats.append(ProcessView(name=f"worker {index}", pid=pid, state=workers.states[index].value))
+    return tuple(seats)
