@@ -43,7 +43,7 @@ class Child:
             try:
                 message, _ = await self.channel.receive()
             except ChannelClosedError:
-                return  # its death follows, and tells more
+                return None  # its death follows, and tells more
             except WireError:
                 log.exception("unreadable message; killing the child", extra={"child": self.name})
                 return self.kill()

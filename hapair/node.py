@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import trio
-
 from balancer.checks.runner import Checks
-from balancer.fieldtypes import Endpoint
 from balancer.listener import open_listeners
+
+from balancer.fieldtypes import Endpoint
 from balancer.slots import Slots
 from hapair import privileges, systemd
 from hapair.admin.runtime import open_runtime_socket, remove_runtime_socket, serve_runtime

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from balancer.checks.runner import ServerHealthSnapshot
+
 from balancer.slots import Slots
 from hapair import __version__
 from hapair.config import NodeConfig

@@ -7,8 +7,8 @@ import sys
 from typing import Any
 
 import trio
-
 from balancer.engine import Engine
+
 from balancer.reactor import Reactor
 from balancer.slots import Slots
 from hapair import logs, privileges

@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import socket
 import stat
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -28,23 +29,30 @@ class NotRunningError(Exception):
 
 
 async def open_runtime_socket(directory: Path) -> trio.SocketListener:
-    """Listen on the runtime socket, readable by owner and group. Raises AlreadyRunningError, OSError."""
-    path = directory / SOCKET_NAME
+    """Listen on the runtime socket, open to owner and group. Raises AlreadyRunningError, OSError."""
+    path = _socket_path(directory)
+    try:
+        async with await trio.open_unix_socket(path):
+            raise AlreadyRunningError(f"a hapair already runs here: it answers on {path}")
+    except (ConnectionRefusedError, FileNotFoundError):
+        remove_runtime_socket(directory)  # left by one that was killed
+    return trio.SocketListener(trio.socket.from_stdlib_socket(_listen(path)))
+
+
+def _socket_path(directory: Path) -> Path:
     directory.mkdir(parents=True, exist_ok=True)
-    if path.exists():
-        try:
-            async with await trio.open_unix_socket(path):
-                raise AlreadyRunningError(f"a hapair already runs here: it answers on {path}")
-        except (ConnectionRefusedError, FileNotFoundError):
-            path.unlink(missing_ok=True)
-    sock = trio.socket.socket(trio.socket.AF_UNIX)
+    return directory / SOCKET_NAME
+
+
+def _listen(path: Path) -> socket.socket:
+    sock = socket.socket(socket.AF_UNIX)
     before = os.umask(0o117)
     try:
-        await sock.bind(os.fspath(path))
+        sock.bind(os.fspath(path))
     finally:
         os.umask(before)
     sock.listen(16)
-    return trio.SocketListener(sock)
+    return sock
 
 
 async def serve_runtime(listener: trio.SocketListener, commands: Commands) -> None:

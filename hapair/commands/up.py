@@ -5,8 +5,8 @@ from pathlib import Path
 
 import click
 import trio
-
 from balancer.listener import ListenError
+
 from hapair import logs
 from hapair.admin.runtime import AlreadyRunningError
 from hapair.commands.options import (
