@@ -87,13 +87,13 @@ class Task(Generic[T]):
         if not self.scheduled and not self.done:
             self.scheduled = True
             self.reactor.ready.append(self)
+            self.reactor.notify()
 
     def interrupt(self, error: BaseException) -> None:
         """Throw `error` into the coroutine where it is parked. Cancellation is not displaced by anything later."""
         if not self.done and not isinstance(self.error, Cancelled):
             self.error = error
             self.wake()
-            self.reactor.notify()
 
     def cancel(self) -> None:
         """End the coroutine: Cancelled is thrown where it is parked."""
@@ -210,7 +210,6 @@ class Reactor:
     def start(self, task: Task[T]) -> Task[T]:
         """As `spawn`, for a task made by the caller."""
         task.wake()
-        self.notify()
         return task
 
     def fork(self, coroutine: Work[T]) -> Fork[T]:

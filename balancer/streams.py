@@ -64,6 +64,7 @@ class Stream:
         "deadline",
         "fd",
         "filed_tick",
+        "idle",
         "peername",
         "reactor",
         "watcher",
@@ -78,6 +79,8 @@ class Stream:
         self.deadline = inf
         self.filed_tick = UNFILED
         self.closed = False
+        self.idle = False
+        """Set by an http relay between two requests: one that is idle and quiet is closed when the worker drains."""
         self.watcher: Watcher | None = None
         """Told what comes (an epoll mask; 0: the deadline) while no task is parked here."""
         self._socket = connected

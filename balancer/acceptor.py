@@ -1,0 +1,209 @@
+"""One frontend in one worker: takes connections from the listening sockets and runs a relay for each.
+
+All workers wait on the same listening sockets, with EPOLLEXCLUSIVE so that a connection wakes one of them and not all.
+A worker that has enough leaves connections in the kernel's queue, where any other worker finds them; and since the
+sockets are not the worker's own, a worker that dies takes no queued connection with it. (SO_REUSEPORT gives each worker
+a queue of its own, and the dead worker's queue is lost: 30 of 60 connections hung when tried.)
+
+The kernel may have woken a worker that then died or hung before it took the connection. So every worker also looks
+without being woken, at each heartbeat.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import socket
+from collections.abc import Iterable
+from select import EPOLLEXCLUSIVE, EPOLLIN
+from typing import Any
+
+import trio
+
+from balancer.failures import Disconnected
+from balancer.reactor import PARK, Task
+from balancer.service import FrontendService, Relay
+from balancer.slots import CONNECTIONS, OPEN, RESETS, SHED, Counters
+from balancer.streams import Stream
+
+log = logging.getLogger(__name__)
+
+BATCH = 16
+"""Connections that one worker takes before the others get a chance."""
+SHORTAGE_PAUSE_S = 0.5
+
+_SHORTAGE = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+_GONE_ALREADY = {
+    errno.ECONNABORTED,
+    errno.EPERM,
+    errno.EPROTO,
+    errno.ENETDOWN,
+    errno.ENOPROTOOPT,
+    errno.EHOSTDOWN,
+    errno.ENONET,
+    errno.EHOSTUNREACH,
+    errno.ENETUNREACH,
+    errno.EINTR,
+}
+"""accept(2): errors that belong to the connection at the head of the queue, not to the listening socket."""
+
+
+class Connection(Task[None]):
+    """One downstream connection and the relay that serves it."""
+
+    __slots__ = ("_acceptor", "stream")
+
+    def __init__(self, acceptor: Acceptor, stream: Stream) -> None:
+        super().__init__(stream.reactor, acceptor.relay(acceptor.service, stream))
+        self.stream = stream
+        self._acceptor = acceptor
+
+    def finish(self, error: BaseException | None) -> None:
+        """Whatever ended the relay, the client is not left hanging: a reset, if it was not a proper end."""
+        if error is None:
+            self.stream.close()
+        else:
+            self.stream.abort()
+        self._acceptor.ended(self, error)
+        super().finish(error)
+
+
+class Acceptor:
+    """Takes connections while it runs; `connections` are those open now."""
+
+    def __init__(
+        self, service: FrontendService, listening: Iterable[socket.socket], *, relay: Relay, worker: Counters
+    ) -> None:
+        self.service = service
+        self.relay = relay
+        self.connections: set[Connection] = set()
+        self._reactor = service.reactor
+        self._worker = worker
+        self._listening = tuple(listening)
+        self._loops: list[Task[None]] = []
+        self._emptied = trio.Event()
+
+    def start(self) -> None:
+        """Begin to take connections."""
+        self._loops = [self._reactor.spawn(self._accept_loop(listening)) for listening in self._listening]
+
+    def stop(self) -> None:
+        """Take no more; what is queued stays in the kernel, what is open stays open."""
+        for loop in self._loops:
+            loop.cancel()
+        self._loops = []
+
+    def look(self) -> None:
+        """Look for connections without having been woken."""
+        for loop in self._loops:
+            loop.wake()
+
+    def abort_all(self) -> None:
+        """Reset every open connection."""
+        for connection in self.connections:
+            connection.stream.abort()
+            connection.cancel()
+
+    def close_idle(self) -> None:
+        """Close the connections that are between two requests."""
+        for connection in self.connections:
+            if connection.stream.idle and connection.stream.quiet:
+                connection.stream.close()
+
+    async def until_empty(self) -> None:
+        """Wait until no connection is open. For a trio task."""
+        while self.connections:
+            self._emptied = trio.Event()
+            await self._emptied.wait()
+
+    def ended(self, connection: Connection, error: BaseException | None) -> None:
+        """One connection has ended (called by the connection)."""
+        if len(self.connections) >= self.service.config.max_connections:
+            self.look()
+        self.connections.discard(connection)
+        if not self.connections:
+            self._emptied.set()
+        self.service.counters.add(OPEN, -1)
+        if isinstance(error, Disconnected):
+            self.service.counters.add(RESETS)
+
+    @property
+    def full(self) -> bool:
+        return len(self.connections) >= self.service.config.max_connections
+
+    async def _accept_loop(self, listening: socket.socket) -> None:
+        door = _Door(listening, self._reactor.current)
+        while True:
+            self._reactor.watch(listening.fileno(), door, EPOLLIN | EPOLLEXCLUSIVE)
+            try:
+                pause_s = await self._accept_while_room(door)
+            finally:
+                self._reactor.unwatch(listening.fileno())
+            if pause_s:
+                await self._reactor.sleep_until(self._reactor.now + pause_s)
+            while self.full:
+                await PARK
+
+    async def _accept_while_room(self, door: _Door) -> float:
+        """Take connections until there are enough, or no room for more. Returns for how long to pause."""
+        while not self.full:
+            try:
+                taken = self._accept_batch(door)
+            except OSError as error:
+                if error.errno not in _SHORTAGE:
+                    raise
+                log.warning("accepting paused", extra={"frontend": self.service.name, "reason": error.strerror})
+                self._worker.add(SHED)
+                return SHORTAGE_PAUSE_S
+            if taken < BATCH:
+                await PARK
+            else:
+                await self._reactor.pause()
+        return 0.0
+
+    def _accept_batch(self, door: _Door) -> int:
+        """Take up to BATCH connections; fewer when the queue ran empty, or enough are open."""
+        taken = 0
+        while taken < BATCH and not self.full:
+            try:
+                accepted, peername = door.accept()
+            except BlockingIOError:
+                break
+            except OSError as error:
+                if error.errno not in _GONE_ALREADY:
+                    raise
+            else:
+                self._open(Stream(self._reactor, accepted, peername))
+            taken += 1
+        return taken
+
+    def _open(self, stream: Stream) -> None:
+        connection = Connection(self, stream)
+        self.connections.add(connection)
+        self.service.counters.add(OPEN)
+        self.service.counters.add(CONNECTIONS)
+        self._reactor.start(connection)
+
+
+class _Door:
+    """A listening socket that wakes its accept loop."""
+
+    __slots__ = ("_family", "_listening", "_loop")
+
+    def __init__(self, listening: socket.socket, loop: Task[Any]) -> None:
+        self._listening = listening
+        self._family = int(listening.family)
+        self._loop = loop
+
+    def accept(self) -> tuple[socket.SocketType, Any]:
+        """The next connection, non-blocking, and its peer's address. Raises BlockingIOError when there is none.
+
+        Not `socket.accept`: its two enum lookups and second object are 3 of the 8 microseconds that it takes.
+        """
+        fd, peername = self._listening._accept()  # type: ignore[attr-defined]
+        accepted = socket.SocketType(self._family, socket.SOCK_STREAM, 0, fd)
+        accepted.setblocking(False)
+        return accepted, peername
+
+    def on_events(self, mask: int) -> None:
+        self._loop.wake()

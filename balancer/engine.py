@@ -1,0 +1,162 @@
+"""A worker's heart: the frontends and pools of one configuration, running on one reactor.
+
+Nothing here decides: pools choose servers, relays move bytes, acceptors take connections. The engine holds them by name
+and passes on what the control process says: apply, set_health, activate, stand_by, drain.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from socket import socket
+
+import trio
+
+from balancer.acceptor import Acceptor
+from balancer.config import BalancerConfig, Mode, pools_of
+from balancer.fieldtypes import Endpoint
+from balancer.pool import PoolSnapshot, PoolState
+from balancer.reactor import Reactor
+from balancer.relay import tcp as relay_tcp
+from balancer.service import FrontendService, PoolService, Relay
+from balancer.slots import BUGS, HEARTBEAT_NS, Counts, Slots
+
+RELAYS: Mapping[Mode, Relay] = {"tcp": relay_tcp.serve}
+
+
+@dataclass(frozen=True, slots=True)
+class FrontendSnapshot:
+    """One frontend: whether this node serves it, what this worker has open, what all workers counted."""
+
+    active: bool
+    draining: bool
+    open_here: int
+    counts: Counts
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSnapshot:
+    """All of it, by name. `servers` is keyed by pool and server."""
+
+    frontends: Mapping[str, FrontendSnapshot]
+    pools: Mapping[str, PoolSnapshot]
+    servers: Mapping[tuple[str, str], Counts]
+    bugs: int
+
+
+@dataclass(slots=True)
+class _Running:
+    """One frontend at run time."""
+
+    service: FrontendService
+    acceptor: Acceptor
+    active: bool = True
+
+
+class Engine:
+    """One worker's frontends and pools. All methods are for the reactor's own thread."""
+
+    def __init__(
+        self, reactor: Reactor, slots: Slots, worker_index: int, *, relays: Mapping[Mode, Relay] = RELAYS
+    ) -> None:
+        self.reactor = reactor
+        self.slots = slots
+        self.worker_index = worker_index
+        self._worker = slots.worker(worker_index)
+        self._relays = relays
+        self._frontends: dict[str, _Running] = {}
+        self._pools: dict[str, PoolService] = {}
+
+    def apply(self, config: BalancerConfig, listeners: Mapping[Endpoint, socket]) -> None:
+        """Begin to serve. `listeners` has a socket for every endpoint that the configuration listens on."""
+        self.slots.forget_open(self.worker_index)
+        self._pools = {name: self._make_pool(config, name) for name in config.pools}
+        self._frontends = {name: self._make_frontend(config, name, listeners) for name in config.frontends}
+        for running in self._frontends.values():
+            running.acceptor.start()
+        self.heartbeat()
+
+    def set_health(self, pool: str, server: str, up: bool) -> None:
+        """A check's verdict. Connections kept for reuse to a server that is DOWN are closed."""
+        self._pools[pool].state.set_health(server, up)
+        if not up:
+            self._pools[pool].close_kept(server)
+
+    def activate(self, frontend: str) -> None:
+        """The frontend's VIP is here now."""
+        self._frontends[frontend].active = True
+
+    def stand_by(self, frontend: str) -> None:
+        """The frontend's VIP has left: no packet of its connections will find the client. It goes on listening."""
+        self._frontends[frontend].active = False
+        self._frontends[frontend].acceptor.abort_all()
+
+    async def drain(self, deadline_s: float) -> None:
+        """Take no more connections and wait for the end of those that are open; after `deadline_s` abort them."""
+        for running in self._frontends.values():
+            running.acceptor.stop()
+            running.service.draining = True
+            running.acceptor.close_idle()
+        for pool in self._pools.values():
+            pool.close_kept()
+        with trio.move_on_after(deadline_s):
+            await self._until_all_closed()
+        for running in self._frontends.values():
+            running.acceptor.abort_all()
+        await self._until_all_closed()
+
+    def heartbeat(self) -> None:
+        """Say that this worker lives (call it every 250 ms or so); look for connections that nobody was woken for."""
+        self._worker.set(HEARTBEAT_NS, time.monotonic_ns())
+        self._worker.set(BUGS, self.reactor.bugs.count)
+        for running in self._frontends.values():
+            running.acceptor.look()
+
+    def snapshot(self) -> EngineSnapshot:
+        """How things stand now."""
+        return EngineSnapshot(
+            frontends={name: self._snapshot_of(running) for name, running in self._frontends.items()},
+            pools={name: pool.state.snapshot() for name, pool in self._pools.items()},
+            servers={pair: self.slots.server_counts(*pair) for pair in self.slots.layout.servers},
+            bugs=self.reactor.bugs.count,
+        )
+
+    def _snapshot_of(self, running: _Running) -> FrontendSnapshot:
+        return FrontendSnapshot(
+            active=running.active,
+            draining=running.service.draining,
+            open_here=len(running.acceptor.connections),
+            counts=self.slots.frontend_counts(running.service.name),
+        )
+
+    def _make_pool(self, config: BalancerConfig, name: str) -> PoolService:
+        pool = config.pools[name]
+        counters = {server: self.slots.server(self.worker_index, name, server) for server in pool.servers}
+        return PoolService(name, pool, PoolState(pool, self._connections_of(config, name)), counters)
+
+    def _connections_of(self, config: BalancerConfig, pool: str) -> Callable[[str], int]:
+        """Open connections of a server of this pool, over all workers."""
+        readers = {
+            server: partial(self.slots.open_at, self.slots.open_indexes(pool, server))
+            for server in config.pools[pool].servers
+        }
+        return lambda server: readers[server]()
+
+    def _make_frontend(self, config: BalancerConfig, name: str, listeners: Mapping[Endpoint, socket]) -> _Running:
+        frontend = config.frontends[name]
+        service = FrontendService(
+            name,
+            frontend,
+            reactor=self.reactor,
+            counters=self.slots.frontend(self.worker_index, name),
+            pools={pool: self._pools[pool] for pool in pools_of(frontend)},
+        )
+        listening = [listeners[endpoint] for endpoint in frontend.listen]
+        relay = self._relays[frontend.mode]
+        return _Running(service, Acceptor(service, listening, relay=relay, worker=self._worker))
+
+    async def _until_all_closed(self) -> None:
+        for running in self._frontends.values():
+            await running.acceptor.until_empty()

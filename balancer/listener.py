@@ -1,0 +1,139 @@
+"""Listening sockets, opened once by the process that starts the workers and shared by all of them.
+
+Bound without SO_REUSEPORT: two programs on one port is a mistake that must show. Bound with IP_FREEBIND: the standby
+node listens on a VIP that it does not hold yet, with no sysctl to set.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import socket
+from collections.abc import Iterable
+from pathlib import Path
+
+from balancer.fieldtypes import Endpoint
+
+BACKLOG = 4096
+
+# Named by the socket module from Python 3.14 on, or never; the numbers are Linux's for all architectures.
+_IP_FREEBIND = 15
+_IPV6_FREEBIND = 78
+_TCP_LISTEN = "0A"
+
+_UNPRIVILEGED_PORT_START = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start")
+
+
+class ListenFailed(Exception):  # noqa: N818 - named for what happened
+    """An address that cannot be listened on. The message is one line: the address, why, and what to do."""
+
+    def __init__(self, endpoint: Endpoint, reason: str) -> None:
+        super().__init__(f"cannot listen on {endpoint}: {reason}")
+        self.endpoint = endpoint
+
+
+def open_listeners(endpoints: Iterable[Endpoint]) -> dict[Endpoint, socket.socket]:
+    """A non-blocking listening socket for each endpoint. Raises ListenFailed, and then none is open."""
+    listeners: dict[Endpoint, socket.socket] = {}
+    try:
+        for endpoint in endpoints:
+            listeners[endpoint] = open_listener(endpoint)
+    except BaseException:
+        for listener in listeners.values():
+            listener.close()
+        raise
+    return listeners
+
+
+def open_listener(endpoint: Endpoint, backlog: int = BACKLOG) -> socket.socket:
+    """One listening socket. `[::]` (written `:80` in a configuration) takes IPv4 too. Raises ListenFailed."""
+    listener = socket.socket(socket.AF_INET6 if endpoint.is_ipv6 else socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        _set_options(listener, endpoint)
+        listener.bind((endpoint.host, endpoint.port))
+        listener.listen(backlog)
+    except OSError as error:
+        listener.close()
+        reason = _reason(endpoint, error)
+        if reason is None:
+            raise
+        raise ListenFailed(endpoint, reason) from None
+    return listener
+
+
+def _set_options(listener: socket.socket, endpoint: Endpoint) -> None:
+    listener.setblocking(False)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # accepted sockets inherit it
+    if endpoint.is_ipv6:
+        listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, endpoint.host != "::")
+        listener.setsockopt(socket.IPPROTO_IPV6, _IPV6_FREEBIND, 1)
+    else:
+        listener.setsockopt(socket.IPPROTO_IP, _IP_FREEBIND, 1)
+
+
+def _reason(endpoint: Endpoint, error: OSError) -> str | None:
+    match error.errno:
+        case errno.EADDRINUSE:
+            owner = owner_of(endpoint)
+            taken = f"the port is taken by {owner}" if owner else "the port is taken by another program"
+            return f"{taken}; stop it, or give another port in `listen`"
+        case errno.EACCES:
+            lowest = _UNPRIVILEGED_PORT_START.read_text().strip()
+            return (
+                f"ports below {lowest} need CAP_NET_BIND_SERVICE; start as root or by the systemd unit, "
+                f"or give a port from {lowest} on"
+            )
+        case errno.EADDRNOTAVAIL | errno.EAFNOSUPPORT:
+            return "this machine has no such address family or address; is IPv6 switched off?"
+        case errno.EMFILE | errno.ENFILE:
+            return "no descriptors are left; raise the limit (ulimit -n, LimitNOFILE)"
+        case _:
+            return None
+
+
+def owner_of(endpoint: Endpoint) -> str | None:
+    """`nginx (pid 123)`: who listens where `endpoint` would; None where /proc does not tell us."""
+    inodes = {inode for inode, host in _listening_on(endpoint.port) if _overlap(host, endpoint.host)}
+    for process in Path("/proc").glob("[0-9]*"):
+        if inodes & _socket_inodes(process):
+            try:
+                return f"{(process / 'comm').read_text().strip()} (pid {process.name})"
+            except OSError:
+                return f"pid {process.name}"
+    return None
+
+
+def _overlap(one: str, other: str) -> bool:
+    return one == other or {one, other} & {"::", "0.0.0.0"} != set()
+
+
+def _listening_on(port: int) -> list[tuple[str, str]]:
+    """(inode, address) of the sockets of this network namespace that listen on a port."""
+    found = []
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        try:
+            lines = Path(table).read_text().splitlines()[1:]
+        except OSError:
+            continue
+        for line in lines:
+            fields = line.split()
+            address, _, port_hex = fields[1].partition(":")
+            if fields[3] == _TCP_LISTEN and int(port_hex, 16) == port:
+                found.append((fields[9], _address(address)))
+    return found
+
+
+def _address(text: str) -> str:
+    """An address as the kernel prints it: 32-bit words in the byte order of the machine."""
+    words = [int(word, 16).to_bytes(4, "little") for word in re.findall(r"[0-9A-F]{8}", text)]
+    return socket.inet_ntop(socket.AF_INET6 if len(words) == 4 else socket.AF_INET, b"".join(words))
+
+
+def _socket_inodes(process: Path) -> set[str]:
+    try:
+        links = [os.readlink(entry.path) for entry in os.scandir(process / "fd")]
+    except OSError:  # another user's process, or one that has just ended
+        return set()
+    return {link[len("socket:[") : -1] for link in links if link.startswith("socket:[")}
