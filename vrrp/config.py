@@ -76,7 +76,7 @@ def check_addresses(addresses: tuple[IPv4Interface, ...]) -> None:
 
 def unusable(address: IPv4Interface) -> bool:
     """Whether no host can hold this address: a network's own, a broadcast, a multicast, a loopback address."""
-    network = address.network
-    if network.prefixlen < 31 and address.ip in (network.network_address, network.broadcast_address):
+    network, ip = address.network, address.ip
+    if network.prefixlen < 31 and ip in (network.network_address, network.broadcast_address):
         return True
-    return address.is_multicast or address.is_loopback or address.is_unspecified or address.is_reserved
+    return ip.is_multicast or ip.is_loopback or ip.is_unspecified or ip.is_reserved

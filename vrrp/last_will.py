@@ -16,6 +16,8 @@ from vrrp.router import VirtualRouter
 
 log = logging.getLogger(__name__)
 
+_DISCARD_PORT = 9  # nothing is sent there: a connected socket only has its route and source chosen
+
 
 class LastWill:
     """Prepared while all is well, because sockets may be hard to come by when it is needed."""
@@ -102,9 +104,5 @@ def source_address(interface: str) -> IPv4Address:
     """The address that the kernel would send VRRP packets from, by this interface. Raises OSError."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.encode() + b"\0")
-        probe.connect((str(GROUP), IP_DISCARD_PORT))
+        probe.connect((str(GROUP), _DISCARD_PORT))
         return IPv4Address(probe.getsockname()[0])
-
-
-IP_DISCARD_PORT = 9
-"""Nothing is sent there: a connected datagram socket only has its route and source chosen."""

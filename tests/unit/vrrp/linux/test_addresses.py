@@ -1,0 +1,136 @@
+"""Orders to hold and to release, carried out on a fake table."""
+
+import errno
+import math
+from ipaddress import IPv4Interface
+
+import pytest
+
+from vrrp.linux.addresses import KernelAddresses
+from vrrp.ports import AddressOrder
+
+VIP = IPv4Interface("192.0.2.10/32")
+OTHER = IPv4Interface("192.0.2.11/32")
+
+
+class FakeTable:
+    def __init__(self):
+        self.calls = []
+        self.errors = {}
+
+    def put(self, index, address, *, lease_s):
+        self._call("put", index, str(address), lease_s)
+
+    def remove(self, index, address):
+        self._call("remove", index, str(address))
+
+    def _call(self, *call):
+        self.calls.append(call)
+        if call[2] in self.errors:
+            raise OSError(self.errors[call[2]], "refused")
+
+
+class SameThread:
+    """Does a job when it is submitted."""
+
+    def __init__(self):
+        self.table = FakeTable()
+
+    def submit(self, key, job, *, done, failed):
+        try:
+            result = job(self.table)
+        except Exception as error:
+            failed(error)
+        else:
+            done(result)
+
+
+@pytest.fixture
+def thread():
+    return SameThread()
+
+
+@pytest.fixture
+def book(thread):
+    return KernelAddresses(thread)
+
+
+def order(*addresses, serial=1, index=2, not_after=math.inf, router="lan", lease_s=1):
+    return AddressOrder(
+        router=router,
+        serial=serial,
+        interface="eth0",
+        index=index,
+        addresses=addresses,
+        lease_s=lease_s,
+        not_after=not_after,
+    )
+
+
+async def test_claim_then_release(book, thread):
+    book.submit(order(VIP, OTHER))
+    report = await book.next_report()
+    assert (report.router, report.serial, report.held, report.error) == ("lan", 1, (VIP, OTHER), None)
+    book.submit(order(serial=2))
+    report = await book.next_report()
+    assert (report.serial, report.held, report.error) == (2, (), None)
+    assert thread.table.calls == [
+        ("put", 2, "192.0.2.10/32", 1),
+        ("put", 2, "192.0.2.11/32", 1),
+        ("remove", 2, "192.0.2.10/32"),
+        ("remove", 2, "192.0.2.11/32"),
+    ]
+
+
+async def test_release_of_nothing_touches_nothing(book, thread):
+    book.submit(order())
+    assert (await book.next_report()).held == ()
+    assert thread.table.calls == []
+
+
+async def test_routers_do_not_share(book, thread):
+    book.submit(order(VIP))
+    book.submit(order(OTHER, router="wan", lease_s=None))
+    book.submit(order(serial=2))
+    assert thread.table.calls == [
+        ("put", 2, "192.0.2.10/32", 1),
+        ("put", 2, "192.0.2.11/32", None),
+        ("remove", 2, "192.0.2.10/32"),
+    ]
+
+
+async def test_what_was_put_on_elsewhere_is_removed_there(book, thread):
+    book.submit(order(VIP, index=2))
+    book.submit(order(VIP, index=5, serial=2))
+    assert thread.table.calls[1:] == [("remove", 2, "192.0.2.10/32"), ("put", 5, "192.0.2.10/32", 1)]
+
+
+async def test_a_refusal_is_told_and_the_rest_is_done(book, thread):
+    thread.table.errors["192.0.2.10/32"] = errno.EPERM
+    book.submit(order(VIP, OTHER))
+    report = await book.next_report()
+    assert report.held == (OTHER,)
+    assert report.error == "192.0.2.10/32 cannot be put on: refused"
+
+
+async def test_a_vip_that_cannot_be_removed_is_still_held(book, thread):
+    book.submit(order(VIP))
+    await book.next_report()
+    thread.table.errors["192.0.2.10/32"] = errno.EPERM
+    book.submit(order(serial=2))
+    report = await book.next_report()
+    assert (report.held, report.error) == ((VIP,), "192.0.2.10/32 cannot be removed: refused")
+
+
+async def test_a_claim_that_a_pause_has_overtaken_is_not_carried_out(book, thread):
+    book.submit(order(VIP, not_after=0.0))
+    report = await book.next_report()
+    assert (report.held, thread.table.calls) == ((), [])
+    assert report.error == "a claim was not carried out: the process had been paused"
+
+
+async def test_a_bug_is_raised_not_hidden(book, thread):
+    thread.table.put = None
+    book.submit(order(VIP))
+    with pytest.raises(TypeError):
+        await book.next_report()
