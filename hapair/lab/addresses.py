@@ -27,12 +27,22 @@ class AddressEvent:
     present: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """An address came or went at this instant."""
+
+    at: float
+    address: str
+    present: bool
+
+
 class Addresses:
     """The addresses of one host. `follow` must run for it to stay true; instants are of time.monotonic()."""
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
         self._since: dict[str, float] = {}
+        self.history: list[Change] = []
         self._changed = trio.Event()
 
     def holds(self, address: str) -> bool:
@@ -43,9 +53,13 @@ class Addresses:
         """Wait until the address is there (or gone): when that was, or None if it did not happen in time."""
         with trio.move_on_after(within_s):
             while self.holds(address) is not present:
-                await self._changed.wait()
+                await self.changed()
             return self._since.get(address, time.monotonic())
         return None
+
+    async def changed(self) -> None:
+        """Wait until any address comes or goes."""
+        await self._changed.wait()
 
     async def follow(self) -> None:
         """Read events for ever."""
@@ -56,15 +70,20 @@ class Addresses:
 
     def apply(self, data: bytes, now: float) -> None:
         """Take in what one read brought."""
-        before = set(self._since)
-        for event in decode(data):
-            if event.present:
-                self._since.setdefault(event.address, now)
-            else:
-                self._since.pop(event.address, None)
-        if before != set(self._since):
+        changes = [change for event in decode(data) if (change := self._take(event, now))]
+        if changes:
+            self.history += changes
             self._changed.set()
             self._changed = trio.Event()
+
+    def _take(self, event: AddressEvent, now: float) -> Change | None:
+        if event.present is self.holds(event.address):
+            return None
+        if event.present:
+            self._since[event.address] = now
+        else:
+            del self._since[event.address]
+        return Change(now, event.address, event.present)
 
 
 def dump_request() -> bytes:

@@ -67,6 +67,14 @@ class Host:
         """The host's processes whose command line has all these words as arguments."""
         return [pid for pid in self.processes() if set(words) <= set(command_line(pid))]
 
+    def kill(self, *pids: int) -> float:
+        """SIGKILL these processes; return when that was. There must be at least one."""
+        if not pids:
+            raise ValueError(f"no such process runs on {self.name}")
+        began = time.monotonic()
+        _signal(pids, signal.SIGKILL)
+        return began
+
     async def kill_all(self) -> float:
         """SIGKILL every process of this host at once, as a power cut would; return when that was.
 
@@ -116,7 +124,7 @@ class Host:
             for child in self._children:
                 await child.wait()
             self._children.clear()
-            while self.processes():  # orphans: the lab's first process reaps those
+            while self.processes():  # noqa: ASYNC110 - orphans: the lab's first process reaps those and tells nobody
                 await trio.sleep(0.001)
 
     def _is_here(self, pid: str) -> bool:

@@ -1,0 +1,153 @@
+"""A pair furnished in the lab: two nodes with a VIP, web servers behind them, and a client that measures."""
+
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import trio
+
+from hapair.lab.host import Host
+from hapair.lab.network import Lab
+from hapair.lab.programs import NodeProgram, Plan
+from hapair.lab.records import Record, decode
+
+VIP = "192.168.1.100"
+NODES = {"pi-a": "192.168.1.11", "pi-b": "192.168.1.12"}
+PRIORITIES = {"pi-a": 200, "pi-b": 100}
+SERVERS = {"web1": "192.168.1.21", "web2": "192.168.1.22", "web3": "192.168.1.23"}
+CLIENT = "192.168.1.50"
+SERVER_PORT = 8080
+
+
+class SetupError(Exception):
+    """The lab did not come up; the text is for the person who started it."""
+
+
+@dataclass(slots=True)
+class Measurement:
+    """What the client has recorded so far."""
+
+    records: list[Record] = field(default_factory=list)
+    _more: trio.Event = field(default_factory=trio.Event)
+
+    async def follow(self, lines: trio.abc.ReceiveStream) -> None:
+        """Take in the client's lines until it ends."""
+        rest = b""
+        async for data in lines:
+            *whole, rest = (rest + data).split(b"\n")
+            self.records += map(decode, whole)
+            self._more.set()
+            self._more = trio.Event()
+
+    async def answering(self, *, in_a_row: int = 50, within_s: float = 20.0) -> bool:
+        """Wait until that many requests in a row have succeeded; False where that takes too long."""
+        first = len(self.records)
+        with trio.move_on_after(within_s):
+            while len(self.records) < first + in_a_row or not all(one.ok for one in self.records[-in_a_row:]):
+                await self._more.wait()
+            return True
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two nodes and what stands around them."""
+
+    plan: Plan
+    program: NodeProgram
+    nodes: dict[str, Host]
+    servers: dict[str, Host]
+    client: Host
+
+    def holders(self) -> list[str]:
+        """The nodes whose kernel holds the VIP."""
+        return [name for name, node in self.nodes.items() if node.addresses.holds(self.plan.vip)]
+
+    def peer_of(self, name: str) -> Host:
+        return next(node for other, node in self.nodes.items() if other != name)
+
+    async def start(self, name: str) -> None:
+        """Start the program on a node."""
+        await self.program.start(self.nodes[name], self.plan)
+
+    async def settled(self, holder: str, *, within_s: float = 20.0, for_s: float = 0.5) -> bool:
+        """Wait until `holder`, and nobody else, has held the VIP for a while; False where that takes too long."""
+        with trio.move_on_after(within_s):
+            while True:
+                await self._held_by(holder)
+                with trio.move_on_after(for_s) as steady:
+                    await self._change()
+                if steady.cancelled_caught:
+                    return True
+        return False
+
+    async def _held_by(self, holder: str) -> None:
+        while self.holders() != [holder]:
+            await self._change()
+
+    async def _change(self) -> None:
+        async with trio.open_nursery() as nursery:
+
+            async def one(node: Host) -> None:
+                await node.addresses.changed()
+                nursery.cancel_scope.cancel()
+
+            for node in self.nodes.values():
+                nursery.start_soon(one, node)
+
+
+async def furnish(lab: Lab, program: NodeProgram, *, interval_ms: int = 100) -> Pair:
+    """Hosts for a pair, with the web servers running; its nodes are not started."""
+    servers = {name: await lab.host(name, address) for name, address in SERVERS.items()}
+    for name, host in servers.items():
+        await _start_server(host)
+    plan = Plan(
+        nodes=NODES,
+        priorities=PRIORITIES,
+        servers={name: f"{address}:{SERVER_PORT}" for name, address in SERVERS.items()},
+        vip=VIP,
+        interval_ms=interval_ms,
+    )
+    nodes = {name: await lab.host(name, address) for name, address in NODES.items()}
+    return Pair(plan, program, nodes, servers, await lab.host("client", CLIENT))
+
+
+async def _start_server(host: Host) -> None:
+    argv = [sys.executable, "-m", "hapair.lab.webserver", host.name, str(SERVER_PORT)]
+    server = await host.start(argv, log="web.log", stdout=subprocess.PIPE)
+    assert server.stdout is not None
+    async with server.stdout:
+        if not await server.stdout.receive_some():
+            raise SetupError(f"{host.name} does not start\n{(host.folder / 'web.log').read_text()}")
+
+
+async def bring_up(pair: Pair) -> None:
+    """Start both nodes and wait until the preferred one is Active. Raises SetupError, with the end of its log."""
+    for name in pair.nodes:
+        await pair.start(name)
+    if not await pair.settled(pair.plan.preferred):
+        raise SetupError(f"{pair.plan.preferred} did not take the VIP within 20 s\n" + logs_of(pair))
+
+
+def logs_of(pair: Pair, *, lines: int = 15) -> str:
+    """The last lines of every log of the nodes."""
+    files = [file for node in pair.nodes.values() for file in sorted(node.folder.glob("*.log"))]
+    return "\n".join(f"--- {file}\n" + "\n".join(file.read_text().splitlines()[-lines:]) for file in files)
+
+
+@asynccontextmanager
+async def measuring(pair: Pair, *options: str) -> AsyncIterator[Measurement]:
+    """A client that asks through the VIP for as long as the block lasts. `options` are those of load.py."""
+    argv = [sys.executable, "-m", "hapair.lab.load", pair.plan.vip, "80", *options]
+    client = await pair.client.start(argv, log="client.log", stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert client.stdin is not None
+    assert client.stdout is not None
+    measurement = Measurement()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(measurement.follow, client.stdout)
+        try:
+            yield measurement
+        finally:
+            await client.stdin.aclose()

@@ -1,0 +1,198 @@
+"""One trial: a fault inflicted on the Active node, and what came of it, seen from the kernels and from the client."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+import trio
+
+from hapair.lab.host import Host
+from hapair.lab.outage import longest, outages, tally, within
+from hapair.lab.pair import Measurement, Pair
+from hapair.lab.records import Record
+
+GRANULARITY_S = 1.5
+"""How late the kernel may be with a lease: it looks after addresses about once a second."""
+_TAKEOVER_LIMIT_S = 10.0
+_LOOKBACK_S = 0.3
+"""A request sent shortly before the fault may fail of it: the client's timeout and a little."""
+
+
+class Fault(Enum):
+    """What can happen to a node."""
+
+    KILL_ALL = "SIGKILL every process"
+    UNPLUG = "pull the network cable"
+    FREEZE = "SIGSTOP every process"
+    BLACKHOLE = "lose every frame, carrier kept"
+    KILL_ANNOUNCER = "SIGKILL the announcer"
+    KILL_NODE = "SIGKILL the node process"
+
+
+@dataclass(frozen=True, slots=True)
+class Moves:
+    """Where the VIP went; instants of time.monotonic()."""
+
+    fault_at: float
+    taken_at: float | None
+    """When the peer's kernel had the VIP; None where it never did."""
+    gone_at: float | None
+    """When the victim's kernel no longer had it; None where it still did after the lease and its granularity."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A fault and what came of it. Spans in seconds; None: it did not happen in time."""
+
+    fault: Fault
+    victim: str
+    peer: str
+    fault_at: float
+    undone_at: float
+    """When the victim was given back what it needs."""
+    back_at: float
+    """When the pair was as before."""
+    takeover_s: float | None
+    """From the fault to the VIP on the peer."""
+    vip_off_s: float | None
+    """From the fault to the VIP off the victim."""
+    outage_s: float | None
+    """The longest outage that the client saw (see outage.py); 0 where no probe failed."""
+    failed: int
+    """Requests that failed, of all kinds, until the victim was given back what it needs."""
+    requests: int
+    return_outage_s: float | None
+    """The longest outage while the victim came back."""
+    return_failed: int
+    recovered: bool
+    """Whether the pair was as before in the end: the preferred node Active, the other not."""
+
+    @property
+    def stale_vip(self) -> bool:
+        """Whether the victim still held the VIP after its lease."""
+        return self.vip_off_s is None
+
+    @property
+    def passed(self) -> bool:
+        return None not in (self.takeover_s, self.outage_s) and not self.stale_vip and self.recovered
+
+
+async def inflict(fault: Fault, victim: Host) -> float:
+    """Do it; return the instant."""
+    match fault:
+        case Fault.KILL_ALL:
+            return await victim.kill_all()
+        case Fault.UNPLUG:
+            return await victim.unplug()
+        case Fault.FREEZE:
+            return victim.freeze()
+        case Fault.BLACKHOLE:
+            return await victim.blackhole(on=True)
+        case Fault.KILL_ANNOUNCER:
+            return victim.kill(*victim.find("hapair.announcer"))
+        case Fault.KILL_NODE:
+            return victim.kill(*victim.find("hapair", "up"))
+
+
+async def undo(fault: Fault, pair: Pair, victim: Host) -> None:
+    """Give the victim back what it needs to be a node again."""
+    match fault:
+        case Fault.KILL_ALL | Fault.KILL_NODE:
+            await victim.kill_all()
+            await pair.start(victim.name)
+        case Fault.UNPLUG:
+            await victim.plug()
+        case Fault.FREEZE:
+            victim.thaw()
+        case Fault.BLACKHOLE:
+            await victim.blackhole(on=False)
+        case Fault.KILL_ANNOUNCER:
+            return  # its node starts another
+
+
+async def moves(fault: Fault, pair: Pair, victim: Host) -> Moves:
+    """Inflict the fault and follow the VIP until it has moved, or has had its time."""
+    vip, peer = pair.plan.vip, pair.peer_of(victim.name)
+    times: dict[str, float | None] = {}
+
+    async def wait(host: Host, *, present: bool, within_s: float) -> None:
+        times[host.name] = await host.addresses.until(vip, present=present, within_s=within_s)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(lambda: wait(peer, present=True, within_s=_TAKEOVER_LIMIT_S))
+        nursery.start_soon(lambda: wait(victim, present=False, within_s=pair.plan.lease_s + GRANULARITY_S))
+        fault_at = await inflict(fault, victim)
+    return Moves(fault_at, times[peer.name], times[victim.name])
+
+
+async def try_fault(
+    fault: Fault,
+    pair: Pair,
+    measurement: Measurement,
+    *,
+    watch_s: float = 1.0,
+    told: Callable[[str], None] = lambda phase: None,
+) -> Trial:
+    """Inflict a fault on the Active node, watch, undo it, wait until all is as before.
+
+    `watch_s`: how long the client is watched after the VIP has moved. `told` hears what happens.
+    """
+    victim = pair.nodes[pair.holders()[0]]
+    peer = pair.peer_of(victim.name)
+    told(f"{fault.value} on {victim.name}")
+    moved = await moves(fault, pair, victim)
+    told(f"{peer.name} {_after(moved)}")
+    await trio.sleep(watch_s)
+    undone_at = time.monotonic()
+    await undo(fault, pair, victim)
+    recovered = await pair.settled(pair.plan.preferred) and await measurement.answering()
+    back_at = time.monotonic()
+    told(f"{pair.plan.preferred} is Active again" if recovered else f"{pair.plan.preferred} does not come back")
+    return judge(fault, victim.name, peer.name, moved, (undone_at, back_at), measurement.records, recovered)
+
+
+def judge(
+    fault: Fault,
+    victim: str,
+    peer: str,
+    moved: Moves,
+    returned: tuple[float, float],
+    records: Sequence[Record],
+    recovered: bool,
+) -> Trial:
+    """The trial that these observations make. `returned`: when the fault was undone, and when all was as before."""
+    undone_at, back_at = returned
+    during = within(records, moved.fault_at - _LOOKBACK_S, undone_at)
+    after = within(records, undone_at, back_at)
+    counts = tally(during)
+    return Trial(
+        fault=fault,
+        victim=victim,
+        peer=peer,
+        fault_at=moved.fault_at,
+        undone_at=undone_at,
+        back_at=back_at,
+        takeover_s=_since(moved.fault_at, moved.taken_at),
+        vip_off_s=_since(moved.fault_at, moved.gone_at),
+        outage_s=_longest_s(during),
+        failed=counts.failed,
+        requests=counts.requests,
+        return_outage_s=_longest_s(after),
+        return_failed=tally(after).failed,
+        recovered=recovered,
+    )
+
+
+def _longest_s(records: Sequence[Record]) -> float | None:
+    found = longest(outages(records))
+    return found.lasted_s if found else 0.0
+
+
+def _since(start: float, at: float | None) -> float | None:
+    return None if at is None else at - start
+
+
+def _after(moved: Moves) -> str:
+    took = _since(moved.fault_at, moved.taken_at)
+    return "never took the VIP" if took is None else f"has the VIP after {took * 1000:.0f} ms"
