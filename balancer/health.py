@@ -1,0 +1,62 @@
+"""A server's health, counted as HAProxy counts it. Pure.
+
+One counter says all. A pass lifts it by one, a failure lowers it by one, and then two rules apply:
+
+    DOWN: 0 ... rise - 1              a failure that ends here goes to 0
+    UP:   rise ... rise + fall - 1    a pass that ends here goes to the top
+
+So one pass while UP forgives all failures before it, and one failure while DOWN undoes all passes before it.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Self
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What the probes of one server so far amount to. `after` makes the next one.
+
+    A new server is UP and one failure from DOWN: traffic need not wait for the first probe, nor for `fall` of them
+    when the server was dead to begin with.
+    """
+
+    rise: int
+    fall: int
+    count: int
+    flip_reason: str = ""
+    """What the probe said that made the server UP or DOWN; empty before the first flip."""
+    flipped_at: float | None = None
+
+    @classmethod
+    def initial(cls, *, rise: int, fall: int) -> Self:
+        return cls(rise, fall, count=rise)
+
+    @property
+    def up(self) -> bool:
+        return self.count >= self.rise
+
+    @property
+    def settled(self) -> bool:
+        """No flip is under way: neither have failures begun to count while UP, nor passes while DOWN."""
+        return self.count in (0, self.rise + self.fall - 1)
+
+    @property
+    def text(self) -> str:
+        """`UP` or `DOWN`; on the way to the other `UP 2/3` (DOWN after two more failures), `DOWN 1/2` (one pass of two)."""
+        if self.settled:
+            return "UP" if self.up else "DOWN"
+        return f"UP {self.count - self.rise + 1}/{self.fall}" if self.up else f"DOWN {self.count}/{self.rise}"
+
+    def after(self, passed: bool, *, reason: str, now: float) -> Self:
+        """The health after one more probe. `reason` and `now` are kept if this is the probe that flips it."""
+        count = self._count_after(passed)
+        if (count >= self.rise) == self.up:
+            return replace(self, count=count)
+        return replace(self, count=count, flip_reason=reason, flipped_at=now)
+
+    def _count_after(self, passed: bool) -> int:
+        if passed:
+            count = self.count + 1
+            return self.rise + self.fall - 1 if count >= self.rise else count
+        count = self.count - 1
+        return 0 if count < self.rise else count
