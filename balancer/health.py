@@ -42,7 +42,7 @@ class Health:
 
     @property
     def text(self) -> str:
-        """`UP` or `DOWN`; on the way to the other `UP 2/3` (DOWN after two more failures), `DOWN 1/2` (one pass of two)."""
+        """`UP` or `DOWN`; on the way to the other `UP 2/3` (two failures to DOWN), `DOWN 1/2` (one pass of two)."""
         if self.settled:
             return "UP" if self.up else "DOWN"
         return f"UP {self.count - self.rise + 1}/{self.fall}" if self.up else f"DOWN {self.count}/{self.rise}"
