@@ -208,12 +208,17 @@ class VirtualRouter:
 
     def _heard_in_active(self, active: Active, advert: Advertisement, source: IPv4Address, now: float) -> Effects:
         if advert.priority == RESIGN_PRIORITY:
-            self.state = replace(active, adver_at=now + self._interval)
-            return (SendAdvertisement(self.priority),)
+            return self._outlast(replace(active, adver_at=now + self._interval), now)
         if advert.priority > self.priority or (advert.priority == self.priority and source > self.address):
             than = "higher priority" if advert.priority > self.priority else "same priority and higher address"
-            return self._yield(now, advert.max_advert_interval_cs, f"{source} is Active with {than}", source)
-        # Both were Active, so neighbours may have learned the other's MAC address; where we win they must unlearn it.
+            effects = self._yield(now, advert.max_advert_interval_cs, f"{source} is Active with {than}", source)
+            # The RFC would have us leave in silence. Then the winner might never know that both were Active.
+            return (SendAdvertisement(self.priority), *effects)
+        return self._outlast(active, now)
+
+    def _outlast(self, active: Active, now: float) -> Effects:
+        """Another router is or was Active too: neighbours may have learned its MAC address and must unlearn it."""
+        self.state = active
         if not active.claimed:
             return (SendAdvertisement(self.priority),)
         first, *later = after_rival(now, active.announce_at)

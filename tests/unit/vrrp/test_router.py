@@ -64,6 +64,9 @@ DUE = Active(adver_at=1000.0, renew_at=1000.75, claimed=True)
 
 SILENT = "192.0.2.6 fell silent"
 
+# Beyond the RFC: who yields while Active says so, that the winner announces its VIPs again.
+LAST_WORD = SendAdvertisement(100)
+
 ROWS = [
     # -- Initialize -------------------------------------------------------------------------------------------------
     pytest.param(
@@ -267,15 +270,15 @@ ROWS = [
         {},
         ACTIVE,
         advert(0),
-        (SendAdvertisement(100),),
-        Active(adver_at=1001.0, renew_at=1000.75, claimed=True, announce_at=(1004.0,)),
+        (SendAdvertisement(100), AnnounceVips()),
+        Active(adver_at=1001.0, renew_at=1000.75, claimed=True, announce_at=(1000.05, 1000.2, 1001.0)),
         id="rule-32/active/advert/priority-0",
     ),
     pytest.param(
         {},
         ACTIVE,
         advert(101),
-        (ReleaseVips(), StateChanged("Backup", "192.0.2.6 is Active with higher priority")),
+        (LAST_WORD, ReleaseVips(), StateChanged("Backup", "192.0.2.6 is Active with higher priority")),
         Backup(1003.609375, 100, SILENT),
         id="rule-33/active/advert/higher-priority",
     ),
@@ -283,7 +286,7 @@ ROWS = [
         {},
         ACTIVE,
         advert(101, interval_cs=10),
-        (ReleaseVips(), StateChanged("Backup", "192.0.2.6 is Active with higher priority")),
+        (LAST_WORD, ReleaseVips(), StateChanged("Backup", "192.0.2.6 is Active with higher priority")),
         Backup(1000.3609375, 10, SILENT),
         id="rule-33/active/advert/higher-priority/interval learned",
     ),
@@ -291,7 +294,7 @@ ROWS = [
         {},
         ACTIVE,
         advert(100),
-        (ReleaseVips(), StateChanged("Backup", "192.0.2.6 is Active with same priority and higher address")),
+        (LAST_WORD, ReleaseVips(), StateChanged("Backup", "192.0.2.6 is Active with same priority and higher address")),
         Backup(1003.609375, 100, SILENT),
         id="rule-33/active/advert/equal-priority/higher address",
     ),
@@ -299,7 +302,7 @@ ROWS = [
         {},
         ACTIVE,
         advert(100, IPv4Address("200.0.0.1")),
-        (ReleaseVips(), StateChanged("Backup", "200.0.0.1 is Active with same priority and higher address")),
+        (LAST_WORD, ReleaseVips(), StateChanged("Backup", "200.0.0.1 is Active with same priority and higher address")),
         Backup(1003.609375, 100, "200.0.0.1 fell silent"),
         id="rule-33/active/advert/equal-priority/addresses are unsigned",
     ),
@@ -307,7 +310,11 @@ ROWS = [
         {"priority": 255},
         ACTIVE,
         advert(255),
-        (ReleaseVips(), StateChanged("Backup", "192.0.2.6 is Active with same priority and higher address")),
+        (
+            SendAdvertisement(255),
+            ReleaseVips(),
+            StateChanged("Backup", "192.0.2.6 is Active with same priority and higher address"),
+        ),
         Backup(1003.00390625, 100, SILENT),
         id="rule-20/active/advert/two owners: the election decides",
     ),
@@ -443,7 +450,15 @@ def test_rule_21_a_received_advertisement_is_never_passed_on():
 
 
 def test_rule_24_and_39_a_backup_neither_claims_nor_announces():
-    for event in (advert(0), advert(50), advert(200), VipsClaimed(), VipsRemoved(), LoopLate(9.0), InterfaceReady(PEER)):
+    for event in (
+        advert(0),
+        advert(50),
+        advert(200),
+        VipsClaimed(),
+        VipsRemoved(),
+        LoopLate(9.0),
+        InterfaceReady(PEER),
+    ):
         assert not {ClaimVips(4), AnnounceVips()} & set(router(BACKUP).handle(event, NOW))
 
 
