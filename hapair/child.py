@@ -11,7 +11,7 @@ from typing import Any
 import trio
 
 from hapair.channel import Channel, ChannelClosedError
-from hapair.heartbeat import INTERVAL_S, Silence
+from hapair.heartbeat import INTERVAL_S, START_GRACE_S, Silence
 from hapair.messages import Heartbeat
 from hapair.wire import WireError
 
@@ -26,7 +26,7 @@ class Child:
     process: trio.Process
     channel: Channel
     hung: bool = False
-    _silence: Silence = field(default_factory=lambda: Silence(trio.current_time(), trio.current_time()))
+    _silence: Silence = field(default_factory=lambda: _silence_from(trio.current_time()))
 
     async def follow(self, handle: Callable[[Any], None]) -> str:
         """Handle what the child says until it is dead, then say how it died. A child that hangs is killed."""
@@ -86,6 +86,10 @@ async def start_child(module: str, *, name: str, known: Sequence[type]) -> Child
     finally:
         theirs.close()
     return Child(name, process, Channel(ours, known))
+
+
+def _silence_from(now: float) -> Silence:
+    return Silence(heard_at=now + START_GRACE_S, looked_at=now)
 
 
 def _how(returncode: int | None) -> str:

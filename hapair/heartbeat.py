@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 INTERVAL_S = 0.25
 SILENCE_LIMIT_S = 2.0
+START_GRACE_S = 30.0
+"""For a first sign of life: on a small machine under load, starting an interpreter takes seconds."""
 
 
 @dataclass(slots=True)
@@ -26,5 +28,5 @@ class Silence:
         slept_s = now - self.looked_at
         self.looked_at = now
         if slept_s > 4 * INTERVAL_S:
-            self.heard_at = now
+            self.heard_at = max(self.heard_at, now)
         return now - self.heard_at > self.limit_s

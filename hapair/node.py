@@ -3,16 +3,17 @@
 import logging
 import signal
 import socket
+import time
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import trio
-from balancer.checks.runner import Checks
-from balancer.listener import open_listeners
 
+from balancer.checks.runner import CheckRunner
 from balancer.fieldtypes import Endpoint
+from balancer.listener import open_listeners
 from balancer.slots import Slots
 from hapair import privileges, systemd
 from hapair.admin.runtime import open_runtime_socket, remove_runtime_socket, serve_runtime
@@ -38,7 +39,7 @@ async def run_node(config: NodeConfig, *, path: str, runtime: Path) -> None:
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals, ExitStack() as stack:
         control = await open_runtime_socket(runtime)
         stack.callback(remove_runtime_socket, runtime)
-        listeners = open_listeners(config.balancer)
+        listeners = open_listeners(config.balancer.listeners())
         stack.callback(close_listeners, listeners)
         node = _Node(config, listeners, path)
         async with trio.open_nursery() as nursery:
@@ -86,9 +87,10 @@ class _Node:
         self._slots = Slots.create(config.balancer, max(1, config.workers))
         self._announcer = AnnouncerWatch(config.routers, LastWill(config.routers), self._roles_changed)
         self._workers = WorkersWatch(config, listeners, self._slots, self._workers_changed)
-        self._checks = Checks(config.balancer, on_flip=self._health_flipped)
+        self._checks = CheckRunner(config.balancer.pools, self._health_flipped)
         self._role = ""
         self._ready = False
+        self._stopping = False
 
     async def run(self) -> None:
         """Start everything and keep it running."""
@@ -102,6 +104,8 @@ class _Node:
                 nursery.start_soon(self._announcer.run)
 
     def _workers_changed(self) -> None:
+        if self._stopping:
+            return
         fitness = judge(self._workers.states)
         self._announcer.set_fitness(fitness)
         if fitness.takes_part and not self._ready:
@@ -139,10 +143,12 @@ class _Node:
             healths=self._checks.snapshot(),
             started_at=self._started_at,
             now=trio.current_time(),
+            monotonic=time.monotonic(),
         )
         return to_plain(snapshot)
 
     async def stop(self) -> None:
         """The peer takes over first; then what is open may finish."""
+        self._stopping = True
         await self._announcer.stop()
         await self._workers.stop(self._config.balancer.drain_s)

@@ -125,7 +125,7 @@ def warnings_of(
         if pool.up == 0:
             found.append(f"pool {pool.name} has no server that is UP; its clients get 503")
         elif pool.up < len(pool.servers):
-            down = ", ".join(server.name for server in pool.servers if not server.up)
+            down = ", ".join(f"{server.name} ({server.reason})" for server in pool.servers if not server.up)
             found.append(f"pool {pool.name}: DOWN: {down}")
     found += [
         f"{process.name} is {process.state}" for process in processes if process.state not in ("serving", "running")

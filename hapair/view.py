@@ -2,8 +2,7 @@
 
 from collections.abc import Mapping
 
-from balancer.checks.runner import ServerHealthSnapshot
-
+from balancer.checks.runner import ServerHealth
 from balancer.slots import Slots
 from hapair import __version__
 from hapair.config import NodeConfig
@@ -23,7 +22,7 @@ from hapair.watch_workers import WorkersWatch
 from vrrp.config import VirtualRouterConfig
 from vrrp.snapshot import RouterSnapshot
 
-Healths = Mapping[tuple[str, str], ServerHealthSnapshot]
+Healths = Mapping[str, Mapping[str, ServerHealth]]
 
 
 def node_snapshot(
@@ -36,10 +35,11 @@ def node_snapshot(
     healths: Healths,
     started_at: float,
     now: float,
+    monotonic: float,
 ) -> NodeSnapshot:
-    """The status of this node. `now` and `started_at` are on CLOCK_MONOTONIC."""
+    """The status of this node. `now` and `started_at` are on trio's clock, `monotonic` is CLOCK_MONOTONIC."""
     states = announcer.states()
-    routers = tuple(_router(router, announcer.snapshots.get(router.name), now) for router in config.routers)
+    routers = tuple(_router(router, announcer.snapshots.get(router.name), monotonic) for router in config.routers)
     pools = tuple(_pool(config, name, slots, healths, now) for name in config.balancer.pools)
     processes = _processes(announcer, workers)
     return NodeSnapshot(
@@ -98,17 +98,17 @@ def _pool(config: NodeConfig, name: str, slots: Slots, healths: Healths, now: fl
     pool = config.balancer.pools[name]
     servers = []
     for server_name, server in pool.servers.items():
-        health = healths.get((name, server_name))
+        health = healths[name][server_name]
         servers.append(
             ServerView(
                 name=server_name,
                 address=str(server.address),
                 weight=server.weight,
                 backup=server.backup,
-                health=health.text if health else "no check",
-                up=health.up if health else True,
-                reason=health.reason if health else "",
-                since_s=now - health.since if health else None,
+                health=health.text,
+                up=health.up,
+                reason=health.flip_reason or (health.last_result.reason if health.last_result else ""),
+                since_s=None if health.flipped_at is None else now - health.flipped_at,
                 counts=slots.server_counts(name, server_name),
             )
         )

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import trio
 
 from hapair.child import Child, start_child
-from hapair.fitness import Fitness
+from hapair.fitness import Fitness, WorkerState, judge
 from hapair.messages import FROM_ANNOUNCER, LowerPriority, Resign, Resume, RouterReport, StartRouters, Stop
 from hapair.restart import Restarts
 from vrrp.config import VirtualRouterConfig
@@ -29,7 +29,8 @@ class AnnouncerWatch:
         self._routers = tuple(routers)
         self._will = will
         self._on_report = on_report
-        self._fitness = Fitness(takes_part=True, lowered=None, reason="")
+        self._fitness = judge([WorkerState.STARTING])
+        self._opening: StartRouters | None = None
         self._child: Child | None = None
         self._stopping = False
 
@@ -62,8 +63,8 @@ class AnnouncerWatch:
         routers = self._routers
         if deaths.keeps_failing(trio.current_time()):
             routers = tuple(dataclasses.replace(router, preempt=False) for router in routers)
-        child.channel.post(StartRouters(routers))
-        self._say_fitness()
+        self._opening = StartRouters(routers)
+        self._say_fitness(child)
 
     def _hear(self, message: object) -> None:
         assert isinstance(message, RouterReport)
@@ -83,17 +84,23 @@ class AnnouncerWatch:
 
     def set_fitness(self, fitness: Fitness) -> None:
         """Whether this node may hold VIPs, as far as its own health goes."""
-        if fitness != self._fitness:
-            log.warning("fitness changed", extra={"takes_part": fitness.takes_part, "reason": fitness.reason})
-            self._fitness = fitness
-            self._say_fitness()
-
-    def _say_fitness(self) -> None:
-        if self._child is None:
+        if fitness == self._fitness:
             return
-        channel = self._child.channel
-        channel.post(LowerPriority(self._fitness.lowered), key="priority")
-        channel.post(Resume() if self._fitness.takes_part else Resign(self._fitness.reason), key="fitness")
+        level = logging.INFO if fitness.takes_part and fitness.lowered is None else logging.WARNING
+        log.log(level, "fitness", extra={"takes_part": fitness.takes_part, "reason": fitness.reason})
+        self._fitness = fitness
+        if self._child is not None:
+            self._say_fitness(self._child)
+
+    def _say_fitness(self, child: Child) -> None:
+        """An announcer hears of its routers when the node is fit for the first time: before, it has nothing to say."""
+        if self._opening is not None:
+            if not self._fitness.takes_part:
+                return
+            child.channel.post(self._opening)
+            self._opening = None
+        child.channel.post(LowerPriority(self._fitness.lowered), key="priority")
+        child.channel.post(Resume() if self._fitness.takes_part else Resign(self._fitness.reason), key="fitness")
 
     async def stop(self) -> None:
         """Resign: priority 0 to the peer, VIPs released, the process gone."""

@@ -1,15 +1,16 @@
 """A worker process: the proxy plane on one core. It gives up every capability before it reads a client's first byte."""
 
-import gc
 import logging
 import socket
 import sys
 from typing import Any
 
 import trio
-from balancer.engine import Engine
 
+from balancer.drivers import run_with_trio_as_guest
+from balancer.engine import Engine
 from balancer.reactor import Reactor
+from balancer.serve import settle_memory
 from balancer.slots import Slots
 from hapair import logs, privileges
 from hapair.channel import Channel, ChannelClosedError
@@ -18,8 +19,6 @@ from hapair.parent import ParentGoneError, channel_from_arguments, follow
 
 log = logging.getLogger(__name__)
 
-_GC_THRESHOLD = 50_000  # a collection walks every connection; they hold no cycles worth hurrying for
-
 
 def main() -> None:
     """Entry point: `python -m hapair.worker FD`."""
@@ -27,7 +26,7 @@ def main() -> None:
     channel = channel_from_arguments(TO_WORKER)
     privileges.drop_all()
     reactor = Reactor()
-    sys.exit(reactor.run_with_trio(_work, channel, reactor))
+    sys.exit(run_with_trio_as_guest(reactor, _work, channel, reactor))
 
 
 async def _work(channel: Channel, reactor: Reactor) -> int:
@@ -39,9 +38,7 @@ async def _work(channel: Channel, reactor: Reactor) -> int:
     worker = _Worker(channel, _engine(reactor, serve, fds), serve.config.drain_s)
     for frontend, active in serve.active.items():
         worker.follow_role(FrontendRole(frontend, active))
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(_GC_THRESHOLD)
+    settle_memory()
     channel.post(Serving())
     return await worker.follow_node()
 

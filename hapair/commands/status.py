@@ -1,6 +1,7 @@
 """`hapair status`"""
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ def command(runtime_dir: Path, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(plain))
     else:
-        show(from_plain(plain, NodeSnapshot), Console())
+        show(from_plain(plain, NodeSnapshot), _console())
 
 
 def _fetch(runtime_dir: Path) -> Any:
@@ -34,6 +35,11 @@ def _fetch(runtime_dir: Path) -> Any:
         end(NOT_RUNNING, str(error))
     except PermissionError:
         end(FAILED, f"no permission to ask on {runtime_dir}; try it as root (sudo hapair status)")
+
+
+def _console() -> Console:
+    """As wide as the terminal; wide enough for everything where there is none (a file, a pipe)."""
+    return Console() if sys.stdout.isatty() else Console(width=200)
 
 
 def show(node: NodeSnapshot, console: Console) -> None:
@@ -54,33 +60,32 @@ def show(node: NodeSnapshot, console: Console) -> None:
 def _table(title: str, *columns: str) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for column in columns:
-        table.add_column(column, header_style="dim")
+        table.add_column(column, header_style="dim", no_wrap=True)
     return table
 
 
 def _routers(routers: tuple[RouterView, ...]) -> Table:
-    table = _table("\nVirtual routers", "name", "vrid", "interface", "state", "for", "why", "VIPs", "lease", "adverts")
+    table = _table("\nVirtual routers", "name", "vrid", "on", "state", "for", "addresses", "lease", "why")
     for one in routers:
         state = f"[bold green]{one.state}[/]" if one.state == "Active" else one.state
         vips = " ".join(f"[green]{vip}[/]" if one.state == "Active" else f"[dim]{vip}[/]" for vip in one.vips)
         lease = "-" if one.lease_age_s is None else f"{one.lease_s}s, {one.lease_age_s * 1000:.0f}ms old"
         why = f"waits for {one.waiting_for}" if one.waiting_for else one.reason
-        adverts = f"{one.adverts_sent} out, {one.adverts_received} in"
         age = "-" if one.since_s is None else span(one.since_s)
-        table.add_row(one.name, str(one.vrid), one.interface, state, age, why, vips, lease, adverts)
+        table.add_row(one.name, str(one.vrid), one.interface, state, age, vips, lease, why)
     return table
 
 
 def _frontends(frontends: tuple[FrontendView, ...]) -> Table:
     table = _table(
-        "\nFrontends", "name", "mode", "listen", "here", "open", "connections", "requests", "5xx", "in", "out"
+        "\nFrontends", "name", "listen", "mode", "here", "open", "connections", "requests", "5xx", "in", "out"
     )
     for one in frontends:
         counts = one.counts
         table.add_row(
             one.name,
-            one.mode,
             " ".join(one.listen),
+            one.mode,
             "[green]yes[/]" if one.active else "[dim]standby[/]",
             *(str(n) for n in (counts.open, counts.connections, counts.requests, counts.status_5xx)),
             size(counts.bytes_in),
@@ -91,7 +96,9 @@ def _frontends(frontends: tuple[FrontendView, ...]) -> Table:
 
 def _pool(pool: PoolView) -> Table:
     title = f"\nPool {pool.name} ({pool.policy}, {pool.up} of {len(pool.servers)} UP)"
-    table = _table(title, "server", "address", "weight", "health", "for", "why", "open", "requests", "5xx", "failed")
+    table = _table(
+        title, "server", "address", "weight", "health", "for", "open", "connections", "requests", "5xx", "why"
+    )
     for one in pool.servers:
         health = f"[green]{one.health}[/]" if one.up else f"[bold red]{one.health}[/]"
         counts = one.counts
@@ -101,8 +108,8 @@ def _pool(pool: PoolView) -> Table:
             str(one.weight),
             health,
             "-" if one.since_s is None else span(one.since_s),
+            *(str(n) for n in (counts.open, counts.connections, counts.requests, counts.status_5xx)),
             one.reason,
-            *(str(n) for n in (counts.open, counts.requests, counts.status_5xx, counts.failed)),
         )
     return table
 

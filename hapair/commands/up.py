@@ -5,8 +5,8 @@ from pathlib import Path
 
 import click
 import trio
-from balancer.listener import ListenError
 
+from balancer.listener import ListenFailed
 from hapair import logs
 from hapair.admin.runtime import AlreadyRunningError
 from hapair.commands.options import (
@@ -36,8 +36,8 @@ def command(path: Path, node: str | None, runtime_dir: Path, log_level: str) -> 
     for warning in loaded.warnings:
         click.echo(f"hapair: warning: {warning}", err=True)
     try:
-        trio.run(partial(run_node, config, path=str(path), runtime=runtime_dir), strict_exception_groups=False)
-    except (StartError, ListenError, AlreadyRunningError) as error:
+        trio.run(partial(run_node, config, path=str(path), runtime=runtime_dir))
+    except (StartError, ListenFailed, AlreadyRunningError) as error:
         end(FAILED, str(error))
     except PermissionError as error:
         end(
