@@ -1,0 +1,183 @@
+"""The runner with a fake probe, under a clock that jumps."""
+
+from collections import Counter
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from balancer.checks.probes import ProbeResult
+from balancer.checks.runner import UNCHECKED, CheckRunner, ServerHealth
+from balancer.config import Check, Pool, Server
+from balancer.fieldtypes import Endpoint
+
+CHECK = Check(interval_s=2.0, fast_interval_s=0.5, rise=2, fall=3)
+OK = ProbeResult(True, "connected", 0.001)
+REFUSED = ProbeResult(False, "connection refused", 0.001)
+
+
+class Servers:
+    """Answers probes by port, in no time unless told otherwise; remembers when each was probed."""
+
+    def __init__(self) -> None:
+        self.results: dict[int, ProbeResult] = {}
+        self.takes_s: dict[int, float] = {}
+        self.probed_at: dict[int, list[float]] = {}
+
+    async def probe(self, check: Check, endpoint: Endpoint) -> ProbeResult:
+        self.probed_at.setdefault(endpoint.port, []).append(trio.current_time())
+        await trio.sleep(self.takes_s.get(endpoint.port, 0))
+        return self.results.get(endpoint.port, OK)
+
+
+class Flips(list[tuple[str, str, bool, str]]):
+    def __call__(self, pool: str, server: str, up: bool, reason: str) -> None:
+        self.append((pool, server, up, reason))
+
+
+@pytest.fixture
+def servers() -> Servers:
+    return Servers()
+
+
+@pytest.fixture
+def flips() -> Flips:
+    return Flips()
+
+
+def pool(*ports: int, check: Check | None = CHECK) -> Pool:
+    return Pool(check=check, servers={f"s{port}": Server(address=Endpoint("192.0.2.1", port)) for port in ports})
+
+
+def runner_of(servers: Servers, flips: Flips, **pools: Pool) -> CheckRunner:
+    return CheckRunner(pools, flips, seed=1, probe=servers.probe)
+
+
+async def start(nursery: trio.Nursery, servers: Servers, flips: Flips, **pools: Pool) -> CheckRunner:
+    runner = runner_of(servers, flips, **pools)
+    nursery.start_soon(runner.run)
+    return runner
+
+
+async def test_only_flips_are_told(
+    nursery: trio.Nursery, autojump_clock: MockClock, servers: Servers, flips: Flips
+) -> None:
+    await start(nursery, servers, flips, web=pool(1, 2))
+    await trio.sleep(20)
+    assert flips == []
+
+    servers.results[2] = REFUSED
+    await trio.sleep(20)
+    assert flips == [("web", "s2", False, "connection refused")]
+
+    servers.results[2] = OK
+    await trio.sleep(20)
+    assert flips == [("web", "s2", False, "connection refused"), ("web", "s2", True, "connected")]
+
+
+async def test_a_server_that_is_dead_from_the_start_is_down_after_one_probe(
+    nursery: trio.Nursery, autojump_clock: MockClock, servers: Servers, flips: Flips
+) -> None:
+    servers.results[1] = REFUSED
+    await start(nursery, servers, flips, web=pool(1))
+    await trio.sleep(0.1)
+
+    assert flips == [("web", "s1", False, "connection refused")]
+    assert len(servers.probed_at[1]) == 1
+
+
+async def test_every_server_is_probed_at_its_interval(
+    nursery: trio.Nursery, autojump_clock: MockClock, servers: Servers, flips: Flips
+) -> None:
+    slow = Check(interval_s=10.0)
+    await start(nursery, servers, flips, web=pool(1, 2), api=pool(3, check=slow))
+    await trio.sleep(100.2)
+
+    probes = Counter({port: len(instants) for port, instants in servers.probed_at.items()})
+    assert probes[1] == pytest.approx(51, abs=2)
+    assert probes[2] == pytest.approx(51, abs=2)
+    assert probes[3] == pytest.approx(10, abs=1)
+
+
+async def test_first_probes_are_staggered_over_all_pools(
+    nursery: trio.Nursery, autojump_clock: MockClock, servers: Servers, flips: Flips
+) -> None:
+    await start(nursery, servers, flips, web=pool(1, 2), api=pool(3, 4))
+    start_at = trio.current_time()
+    await trio.sleep(0.45)
+
+    first = [servers.probed_at[port][0] - start_at for port in (1, 2, 3, 4)]
+    assert first == pytest.approx([0.0, 0.125, 0.25, 0.375])
+
+
+async def test_a_slow_server_delays_no_other(
+    nursery: trio.Nursery, autojump_clock: MockClock, servers: Servers, flips: Flips
+) -> None:
+    servers.takes_s[1] = 1000.0
+    await start(nursery, servers, flips, web=pool(1, 2))
+    await trio.sleep(100)
+
+    assert len(servers.probed_at[1]) == 1
+    assert len(servers.probed_at[2]) == pytest.approx(50, abs=3)
+
+
+async def test_a_probe_longer_than_the_interval_is_followed_at_once_and_never_overlaps(
+    nursery: trio.Nursery, autojump_clock: MockClock, servers: Servers, flips: Flips
+) -> None:
+    servers.takes_s[1] = 5.0
+    await start(nursery, servers, flips, web=pool(1))
+    start_at = trio.current_time()
+    await trio.sleep(14)
+
+    assert [at - start_at for at in servers.probed_at[1]] == [0.0, 5.0, 10.0]
+
+
+async def test_a_probe_that_could_not_be_made_changes_no_health(
+    nursery: trio.Nursery, autojump_clock: MockClock, servers: Servers, flips: Flips
+) -> None:
+    no_descriptors = ProbeResult(None, "too many open files", 0.0)
+    servers.results[1] = no_descriptors
+    runner = await start(nursery, servers, flips, web=pool(1))
+    await trio.sleep(20)
+
+    assert flips == []
+    assert runner.snapshot()["web"]["s1"].text == "UP 1/3"
+    assert runner.snapshot()["web"]["s1"].last_result == no_descriptors
+
+
+async def test_the_same_server_in_two_pools_has_two_healths(
+    nursery: trio.Nursery, autojump_clock: MockClock, servers: Servers, flips: Flips
+) -> None:
+    servers.results[1] = REFUSED
+    runner = await start(nursery, servers, flips, web=pool(1), api=pool(1, check=None))
+    await trio.sleep(20)
+
+    assert flips == [("web", "s1", False, "connection refused")]
+    assert (runner.snapshot()["web"]["s1"].up, runner.snapshot()["api"]["s1"].up) == (False, True)
+
+
+def test_snapshot_before_the_first_probe(servers: Servers, flips: Flips) -> None:
+    runner = runner_of(servers, flips, web=pool(1), api=pool(2, check=None))
+
+    assert runner.snapshot() == {
+        "web": {"s1": ServerHealth(True, "UP 1/3", None, None, "", None)},
+        "api": {"s2": UNCHECKED},
+    }
+
+
+async def test_snapshot_after_a_flip(
+    nursery: trio.Nursery, autojump_clock: MockClock, servers: Servers, flips: Flips
+) -> None:
+    runner = await start(nursery, servers, flips, web=pool(1))
+    start_at = trio.current_time()
+    servers.results[1] = REFUSED
+    await trio.sleep(1)
+
+    expected = ServerHealth(False, "DOWN", REFUSED, start_at, "connection refused", start_at)
+    assert runner.snapshot() == {"web": {"s1": expected}}
+
+
+async def test_without_checks_there_is_nothing_to_run(servers: Servers, flips: Flips) -> None:
+    await runner_of(servers, flips, web=pool(1, check=None)).run()
+
+    assert servers.probed_at == {}
