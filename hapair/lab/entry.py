@@ -27,6 +27,11 @@ def inside() -> bool:
     return MARK in os.environ
 
 
+def in_user_namespace() -> bool:
+    """Whether the lab was made by an ordinary user: its root is nobody's root outside."""
+    return Path("/proc/self/uid_map").read_text().split() != ["0", "0", "4294967295"]
+
+
 def find_obstacle() -> str | None:
     """Why no lab can be made on this machine and what to do about it, in one line; None where it can."""
     path = lab_environment()["PATH"]

@@ -75,6 +75,17 @@ class Host:
         _signal(pids, signal.SIGKILL)
         return began
 
+    async def first_exit(self) -> None:
+        """Wait until one of the programs started here ends."""
+        async with trio.open_nursery() as nursery:
+
+            async def wait(child: trio.Process) -> None:
+                await child.wait()
+                nursery.cancel_scope.cancel()
+
+            for child in self._children:
+                nursery.start_soon(wait, child)
+
     async def kill_all(self) -> float:
         """SIGKILL every process of this host at once, as a power cut would; return when that was.
 

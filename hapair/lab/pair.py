@@ -101,7 +101,7 @@ class Pair:
 async def furnish(lab: Lab, program: NodeProgram, *, interval_ms: int = 100) -> Pair:
     """Hosts for a pair, with the web servers running; its nodes are not started."""
     servers = {name: await lab.host(name, address) for name, address in SERVERS.items()}
-    for name, host in servers.items():
+    for host in servers.values():
         await _start_server(host)
     plan = Plan(
         nodes=NODES,
@@ -124,11 +124,24 @@ async def _start_server(host: Host) -> None:
 
 
 async def bring_up(pair: Pair) -> None:
-    """Start both nodes and wait until the preferred one is Active. Raises SetupError, with the end of its log."""
+    """Start both nodes and wait until the preferred one is Active. Raises SetupError, with the end of the logs."""
     for name in pair.nodes:
         await pair.start(name)
-    if not await pair.settled(pair.plan.preferred):
-        raise SetupError(f"{pair.plan.preferred} did not take the VIP within 20 s\n" + logs_of(pair))
+    trouble: list[str] = [f"{pair.plan.preferred} did not take the VIP within 20 s"]
+    async with trio.open_nursery() as nursery:
+
+        async def watch(host: Host) -> None:
+            await host.first_exit()
+            trouble.append(f"a program ended on {host.name}")
+            nursery.cancel_scope.cancel()
+
+        for node in pair.nodes.values():
+            nursery.start_soon(watch, node)
+        if await pair.settled(pair.plan.preferred):
+            trouble.clear()
+        nursery.cancel_scope.cancel()
+    if trouble:
+        raise SetupError(f"{trouble[-1]}\n{logs_of(pair)}")
 
 
 def logs_of(pair: Pair, *, lines: int = 15) -> str:

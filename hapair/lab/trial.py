@@ -15,19 +15,50 @@ from hapair.lab.records import Record
 GRANULARITY_S = 1.5
 """How late the kernel may be with a lease: it looks after addresses about once a second."""
 _TAKEOVER_LIMIT_S = 10.0
-_LOOKBACK_S = 0.3
+LOOKBACK_S = 0.3
 """A request sent shortly before the fault may fail of it: the client's timeout and a little."""
 
 
 class Fault(Enum):
     """What can happen to a node."""
 
-    KILL_ALL = "SIGKILL every process"
-    UNPLUG = "pull the network cable"
-    FREEZE = "SIGSTOP every process"
-    BLACKHOLE = "lose every frame, carrier kept"
-    KILL_ANNOUNCER = "SIGKILL the announcer"
-    KILL_NODE = "SIGKILL the node process"
+    KILL_ALL = "SIGKILL to every process"
+    UNPLUG = "Network cable pulled"
+    FREEZE = "SIGSTOP to every process"
+    BLACKHOLE = "Every frame lost"
+    KILL_ANNOUNCER = "SIGKILL to the announcer"
+    KILL_NODE = "SIGKILL to the node process"
+
+    @property
+    def condition(self) -> str:
+        """What the victim then is, in a word."""
+        return _CONDITIONS[self]
+
+
+_CONDITIONS = {
+    Fault.KILL_ALL: "dead",
+    Fault.UNPLUG: "unplugged",
+    Fault.FREEZE: "frozen",
+    Fault.BLACKHOLE: "unheard",
+    Fault.KILL_ANNOUNCER: "wounded",
+    Fault.KILL_NODE: "wounded",
+}
+RETURNING, WELL = "returning", "well"
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What happened just now, for a person who watches."""
+
+    at: float
+    text: str
+    node: str
+    """Whom the condition is about."""
+    condition: str
+
+
+def told_nobody(note: Note) -> None:
+    """For those who do not watch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,14 +142,16 @@ async def undo(fault: Fault, pair: Pair, victim: Host) -> None:
             return  # its node starts another
 
 
-async def moves(fault: Fault, pair: Pair, victim: Host) -> Moves:
+async def moves(fault: Fault, pair: Pair, victim: Host, tell: Callable[[str], None]) -> Moves:
     """Inflict the fault and follow the VIP until it has moved, or has had its time."""
     vip, peer = pair.plan.vip, pair.peer_of(victim.name)
     times: dict[str, float | None] = {}
 
     async def wait(host: Host, *, present: bool, within_s: float) -> None:
-        times[host.name] = await host.addresses.until(vip, present=present, within_s=within_s)
+        at = times[host.name] = await host.addresses.until(vip, present=present, within_s=within_s)
+        tell(_moved(host.name, present, _since(fault_at, at)))
 
+    fault_at = time.monotonic()  # for a wait that ends before the next line says better
     async with trio.open_nursery() as nursery:
         nursery.start_soon(lambda: wait(peer, present=True, within_s=_TAKEOVER_LIMIT_S))
         nursery.start_soon(lambda: wait(victim, present=False, within_s=pair.plan.lease_s + GRANULARITY_S))
@@ -132,7 +165,7 @@ async def try_fault(
     measurement: Measurement,
     *,
     watch_s: float = 1.0,
-    told: Callable[[str], None] = lambda phase: None,
+    told: Callable[[Note], None] = told_nobody,
 ) -> Trial:
     """Inflict a fault on the Active node, watch, undo it, wait until all is as before.
 
@@ -140,15 +173,19 @@ async def try_fault(
     """
     victim = pair.nodes[pair.holders()[0]]
     peer = pair.peer_of(victim.name)
-    told(f"{fault.value} on {victim.name}")
-    moved = await moves(fault, pair, victim)
-    told(f"{peer.name} {_after(moved)}")
+
+    def tell(text: str, condition: str) -> None:
+        told(Note(time.monotonic(), text, victim.name, condition))
+
+    tell(f"{victim.name}: {fault.value}", fault.condition)
+    moved = await moves(fault, pair, victim, lambda text: tell(text, fault.condition))
     await trio.sleep(watch_s)
     undone_at = time.monotonic()
+    tell(f"{victim.name} may come back", RETURNING)
     await undo(fault, pair, victim)
     recovered = await pair.settled(pair.plan.preferred) and await measurement.answering()
     back_at = time.monotonic()
-    told(f"{pair.plan.preferred} is Active again" if recovered else f"{pair.plan.preferred} does not come back")
+    tell(f"{pair.plan.preferred} is Active{'' if recovered else ', or should be: it is not'}", WELL)
     return judge(fault, victim.name, peer.name, moved, (undone_at, back_at), measurement.records, recovered)
 
 
@@ -163,7 +200,7 @@ def judge(
 ) -> Trial:
     """The trial that these observations make. `returned`: when the fault was undone, and when all was as before."""
     undone_at, back_at = returned
-    during = within(records, moved.fault_at - _LOOKBACK_S, undone_at)
+    during = within(records, moved.fault_at - LOOKBACK_S, undone_at)
     after = within(records, undone_at, back_at)
     counts = tally(during)
     return Trial(
@@ -193,6 +230,7 @@ def _since(start: float, at: float | None) -> float | None:
     return None if at is None else at - start
 
 
-def _after(moved: Moves) -> str:
-    took = _since(moved.fault_at, moved.taken_at)
-    return "never took the VIP" if took is None else f"has the VIP after {took * 1000:.0f} ms"
+def _moved(host: str, present: bool, took_s: float | None) -> str:
+    if took_s is None:
+        return f"{host} does not take the VIP" if present else f"{host} still holds the VIP: stale"
+    return f"{host} {'holds' if present else 'has lost'} the VIP after {took_s * 1000:.0f} ms"
