@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from hapair.config import rules
 from hapair.config.errors import ConfigError, Position, Problem, nearest
-from hapair.config.tree import Tree, dotted, parse
+from hapair.config.tree import Path, Tree, dotted, parse
 from hapair.config.types import HapairFile
 
 _MESSAGES = {
@@ -43,11 +43,8 @@ def adapter() -> TypeAdapter[HapairFile]:
 
 def json_schema() -> dict[str, Any]:
     """The JSON Schema of the file, for editors."""
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "hapair.yaml",
-        **adapter().json_schema(),
-    }
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "hapair.yaml"}
+    return adapter().json_schema() | head
 
 
 def load(path: str | FilePath) -> Loaded:
@@ -79,8 +76,9 @@ def _decode(tree: Tree) -> tuple[HapairFile | None, list[Problem]]:
     try:
         return adapter().validate_json(json.dumps(tree.value)), []
     except ValidationError as error:
-        found = [(e, _translate(e, tree)) for e in error.errors(include_url=False)]
-        return None, [problem for _, problem in found]
+        unclear = {dotted(path) for path in tree.unclear}
+        problems = [_translate(one, tree) for one in error.errors(include_url=False)]
+        return None, [problem for problem in problems if problem.where not in unclear]
 
 
 def _translate(error: Mapping[str, Any], tree: Tree) -> Problem:
@@ -95,8 +93,17 @@ def _translate(error: Mapping[str, Any], tree: Tree) -> Problem:
     if kind == "literal_error":
         return Problem(position, dotted(path), _literal(error, tree.at(*path)))
     if kind == "value_error":
-        return Problem(position, dotted(path), str(error["ctx"]["error"]))
+        return _object_problem(str(error["ctx"]["error"]), path, tree)
     return Problem(position, dotted(path), _MESSAGES.get(kind, error["msg"]))
+
+
+def _object_problem(message: str, path: Path, tree: Tree) -> Problem:
+    """What an object says of itself; where it begins with the name of a key that is given, it stands at that key."""
+    key, _, rest = message.partition(" ")
+    at_key, position = tree.find((*path, key))
+    if at_key == path or not rest.startswith("must "):
+        return Problem(tree.find(path)[1], dotted(path), message)
+    return Problem(position, dotted(at_key), rest)
 
 
 def _literal(error: Mapping[str, Any], value: object) -> str:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+from balancer.fieldtypes import Endpoint
 from hapair.config.errors import Problem, nearest
 from hapair.config.tree import Path, Tree, dotted
 from hapair.config.types import EVERY_NODE, HapairFile
@@ -44,14 +45,18 @@ def _pool_references(tree: Tree) -> Iterator[Problem]:
 
 def _node_references(tree: Tree) -> Iterator[Problem]:
     nodes = [name for name, _ in tree.children("pair", "nodes")]
+    if not nodes:
+        return
     for router, _ in tree.children("virtual_routers"):
         for key in ("interface", "priority"):
+            if not isinstance(tree.at("virtual_routers", router, key), dict):
+                continue
             named = [name for name, _ in tree.children("virtual_routers", router, key)]
             for name in named:
                 if name not in nodes:
                     message = f"there is no node {name}{nearest(name, nodes)}"
                     yield _problem(tree, ("virtual_routers", router, key, name), message)
-            if named and (missing := [node for node in nodes if node not in named]):
+            if missing := [node for node in nodes if node not in named]:
                 yield _problem(tree, ("virtual_routers", router, key), f"says nothing for {', '.join(missing)}")
 
 
@@ -62,13 +67,24 @@ def problems_in_file(file: HapairFile, tree: Tree) -> Iterator[Problem]:
 
 
 def _listen_clashes(file: HapairFile, tree: Tree) -> Iterator[Problem]:
-    taken: dict[object, str] = {}
+    taken: dict[Endpoint, str] = {}
     for name, frontend in file.frontends.items():
         for i, endpoint in enumerate(frontend.listen):
-            if endpoint in taken:
-                place = ("frontends", name, "listen", i)
-                yield _problem(tree, place, f"{endpoint} is already listened on by frontend {taken[endpoint]}")
+            for other, owner in taken.items():
+                if _overlap(endpoint, other):
+                    covered = "" if endpoint == other else f", as {other}"
+                    message = f"{endpoint} is already listened on by frontend {owner}{covered}"
+                    yield _problem(tree, ("frontends", name, "listen", i), message)
+                    break
             taken.setdefault(endpoint, name)
+
+
+def _overlap(one: Endpoint, other: Endpoint) -> bool:
+    """Whether the kernel would refuse the second of them. `::` takes IPv4 too."""
+    if one.port != other.port:
+        return False
+    hosts = {one.host, other.host}
+    return len(hosts) == 1 or "::" in hosts or ("0.0.0.0" in hosts and not one.is_ipv6 and not other.is_ipv6)
 
 
 def _router_clashes(file: HapairFile, tree: Tree) -> Iterator[Problem]:

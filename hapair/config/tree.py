@@ -17,9 +17,11 @@ from hapair.config.errors import Position, Problem
 Path = tuple[str | int, ...]
 
 _LOADER: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # some 32-bit builds come without the C loader
-_INTEGER = re.compile(r"0|-?[1-9][0-9]*")
-_DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]*)\.[0-9]+")
+_INTEGER = re.compile(r"0|-?[1-9][0-9]{0,17}")
+_DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]{0,17})\.[0-9]{1,18}")
 _WORDS = {"true": True, "false": False, "null": None, "~": None, "": None}
+DEPTH_LIMIT = 32
+VALUE_LIMIT = 20_000  # aliases of aliases multiply: nine short lines can stand for a billion values
 _AMBIGUOUS_WORD = re.compile(r"(?:yes|no|on|off|y|n|true|false|null)", re.IGNORECASE)
 _AMBIGUOUS_NUMBER = re.compile(
     r"[-+]?(?:0[0-9_]+|0[xXbBoO][0-9a-fA-F_]+|[0-9][0-9_]*_[0-9_]*|[0-9]+(?::[0-5]?[0-9])+(?:\.[0-9]*)?"
@@ -36,6 +38,9 @@ class Tree:
     values: dict[Path, Position] = field(default_factory=dict)
     keys: dict[Path, Position] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+    is_too_large: bool = False
+    unclear: set[Path] = field(default_factory=set)
+    """Scalars that are in `problems`: whatever else could be said of their values would be a guess."""
 
     def find(self, path: Sequence[str | int]) -> tuple[Path, Position]:
         """The longest part of `path` that stands in the file, and where: at its key if it has one."""
@@ -76,27 +81,53 @@ def parse(text: str) -> Tree:
     """The tree of a document; what is wrong with it as YAML stands in `problems`."""
     tree = Tree()
     try:
+        if (deep := _too_deep(text)) is not None:
+            tree.problems.append(Problem(deep, "", f"nested more than {DEPTH_LIMIT} levels deep"))
+            return tree
         node = yaml.compose(text, Loader=_LOADER)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         position = Position(mark.line + 1, mark.column + 1) if mark else Position(1, 1)
-        tree.problems.append(Problem(position, "", f"not YAML: {error.problem or error.context}"))
+        tree.problems.append(Problem(position, "", f"not YAML: {_reason(error)}"))
         return tree
     except yaml.reader.ReaderError as error:
         tree.problems.append(Problem(Position(1, 1), "", f"not YAML: {error.reason}"))
-        return tree
-    except RecursionError:
-        tree.problems.append(Problem(Position(1, 1), "", "nested too deeply"))
         return tree
     if node is None:
         tree.problems.append(Problem(Position(1, 1), "", "the file is empty; `hapair schema` says what it can hold"))
         return tree
     tree.value = _value(node, (), tree, frozenset())
+    if tree.is_too_large:
+        tree.value = None
+        message = f"its aliases make more than {VALUE_LIMIT} values, or more than {DEPTH_LIMIT} levels"
+        tree.problems = [Problem(Position(1, 1), "", message)]
     return tree
+
+
+def _too_deep(text: str) -> Position | None:
+    """Where nesting passes DEPTH_LIMIT. Asked first: building the nodes recurses in C, and overruns the stack there."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_LOADER):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > DEPTH_LIMIT:
+                return _position(event)
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+    return None
+
+
+def _reason(error: yaml.MarkedYAMLError) -> str:
+    return ", ".join(part for part in (error.context, error.problem) if part)
 
 
 def _value(node: Any, path: Path, tree: Tree, above: frozenset[int]) -> Any:
     tree.values[path] = _position(node)
+    if (
+        tree.is_too_large or len(tree.values) > VALUE_LIMIT or len(path) > DEPTH_LIMIT
+    ):  # aliases can be deeper than the text is
+        tree.is_too_large = True
+        return None
     if id(node) in above:
         tree.problems.append(Problem(_position(node), dotted(path), "an alias may not contain itself"))
         return None
@@ -137,9 +168,11 @@ def _scalar(node: Any, path: Path, tree: Tree) -> Any:
     if _AMBIGUOUS_WORD.fullmatch(text):
         message = f'{text} is not read as a truth value; write true or false, or "{text}" in quotes for the word'
         tree.problems.append(Problem(_position(node), dotted(path), message))
+        tree.unclear.add(path)
     elif _AMBIGUOUS_NUMBER.fullmatch(text):
         message = f'{text} can be read in several ways; write a plain decimal number, or "{text}" in quotes for text'
         tree.problems.append(Problem(_position(node), dotted(path), message))
+        tree.unclear.add(path)
     return text
 
 

@@ -8,9 +8,10 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from balancer.config import STRICT, Frontend, Pool
 from balancer.fieldtypes import Seconds, Text
+from vrrp.config import unusable
 
 EVERY_NODE = "*"
-_INTERFACE_NAME = re.compile(r"[!-.0-~]{1,15}")
+_INTERFACE_NAME = re.compile(r"(?!\.{1,2}$)[!-.0-9;-~]{1,15}")  # without / and :, and not . or ..
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ def _parse_vip(text: str) -> ipaddress.IPv4Interface:
         raise ValueError(f"{text!r} is not an IPv4 address with its prefix, for example 192.0.2.100/24") from None
     if "/" not in text:
         raise ValueError(f"{text!r} lacks the prefix of its network, for example {text}/24")
-    if vip.is_multicast or vip.is_loopback or vip.is_unspecified:
+    if unusable(vip):
         raise ValueError(f"{text!r} cannot be a virtual IP address")
     return vip
 
@@ -59,7 +60,7 @@ def _parse_interface(text: str) -> str:
 
 NodeAddress = Annotated[str, Text(_parse_node_address, r"[0-9a-fA-F.:]+", "192.0.2.11")]
 Vip = Annotated[ipaddress.IPv4Interface, Text(_parse_vip, r"[0-9.]+/[0-9]+", "192.0.2.100/24")]
-InterfaceName = Annotated[str, Text(_parse_interface, r"[!-.0-~]{1,15}", "eth0")]
+InterfaceName = Annotated[str, Text(_parse_interface, _INTERFACE_NAME.pattern, "eth0")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +101,8 @@ class VirtualRouterSection:
             raise ValueError("vrid must be from 1 to 255")
         if not self.addresses:
             raise ValueError("a virtual router needs at least one address")
+        if len(self.addresses) > 255:
+            raise ValueError("addresses must be at most 255: an advertisement has no room for more")
         if len({vip.ip for vip in self.addresses}) != len(self.addresses):
             raise ValueError("the same address is listed twice")
         for node, priority in self.priority.items():

@@ -46,7 +46,7 @@ def node_view(loaded: Loaded, node: str) -> NodeConfig:
 def _unknown(node: str, file: HapairFile, path: str) -> str:
     nodes = list(file.pair.nodes)
     near = difflib.get_close_matches(node, nodes, n=1)
-    hint = f"; did you mean {near[0]}?" if near else ""
+    hint = f"; did you mean {near[0]}?" if near else "."
     return (
         f"this machine calls itself {node!r}, and {path} names {' and '.join(nodes)} in pair.nodes{hint} "
         f"Write this machine's host name there, or start with --node NAME"
