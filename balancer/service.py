@@ -9,8 +9,10 @@ from balancer.config import Frontend, Pool
 from balancer.fieldtypes import Endpoint
 from balancer.pool import PoolState
 from balancer.reactor import Reactor
+from balancer.route import RouteTable
 from balancer.slots import Counters
 from balancer.streams import Stream
+from balancer.upstream import KeptConnections
 
 
 class PoolService:
@@ -22,8 +24,8 @@ class PoolService:
         self.name = name
         self.config = config
         self.state = state
-        self.kept: dict[str, list[Stream]] = {server: [] for server in config.servers}
-        """Idle upstream connections by server; the last one kept is used first."""
+        self.kept = {server: KeptConnections(config.timeouts.idle_s) for server in config.servers}
+        """Idle upstream connections by server."""
         self._counters = counters
 
     def choose(self, excluded: Collection[str] = ()) -> str | None:
@@ -40,15 +42,13 @@ class PoolService:
     def close_kept(self, server: str | None = None) -> None:
         """Close the idle connections to a server, or to all."""
         for name in self.kept if server is None else (server,):
-            for stream in self.kept[name]:
-                stream.close()
-            self.kept[name].clear()
+            self.kept[name].close_all()
 
 
 class FrontendService:
     """One frontend at run time."""
 
-    __slots__ = ("config", "counters", "draining", "name", "pools", "reactor")
+    __slots__ = ("config", "counters", "draining", "name", "pools", "reactor", "routes")
 
     def __init__(
         self, name: str, config: Frontend, *, reactor: Reactor, counters: Counters, pools: dict[str, PoolService]
@@ -59,6 +59,7 @@ class FrontendService:
         self.counters = counters
         self.pools = pools
         """The pools that this frontend names, by name."""
+        self.routes = RouteTable(config.routes, config.pool)
         self.draining = False
         """Set when the worker is to stop: an http connection ends after the response that it is working on."""
 

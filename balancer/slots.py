@@ -65,6 +65,14 @@ class Counters:
         """Count a response, by the first digit of its status (100 to 599)."""
         self._cells[self._base + STATUS_1XX - 1 + status // 100] += 1
 
+    def add_exchange(self, status: int, bytes_in: int, bytes_out: int) -> None:
+        """Count a request, its response and their first bytes in one call: this is done for every request."""
+        cells, base = self._cells, self._base
+        cells[base + REQUESTS] += 1
+        cells[base + STATUS_1XX - 1 + status // 100] += 1
+        cells[base + BYTES_IN] += bytes_in
+        cells[base + BYTES_OUT] += bytes_out
+
     def set(self, slot: int, value: int) -> None:
         self._cells[self._base + slot] = value
 

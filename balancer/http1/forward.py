@@ -1,0 +1,85 @@
+"""What is sent on: heads with fields taken out and put in (RFC 9110 section 7.6), other bytes as received. Pure."""
+
+import ipaddress
+
+from balancer.http1.fields import REQUEST_DROPS, RESPONSE_DROPS, without
+from balancer.http1.framing import CHUNKED
+from balancer.http1.request import RequestHead
+from balancer.http1.response import ResponseHead
+
+PSEUDONYM = b"hapair"
+"""Our name in Via (RFC 9110 section 7.6.3)."""
+
+
+def client_fields(client: str, scheme: str) -> bytes:
+    """Field lines that tell a server who its client is. `client` is an IP address."""
+    address = ipaddress.ip_address(client.partition("%")[0])
+    if isinstance(address, ipaddress.IPv6Address):
+        address = address.ipv4_mapped or address
+    node = f'"[{address}]"' if address.version == 6 else str(address)
+    return (
+        f"X-Forwarded-For: {address}\r\nX-Forwarded-Proto: {scheme}\r\nForwarded: for={node};proto={scheme}\r\n"
+    ).encode("ascii")
+
+
+class RequestForwarder:
+    """Writes the heads of one client connection's requests anew."""
+
+    __slots__ = ("_client_1_0", "_client_1_1", "_default_host")
+
+    def __init__(self, client: str, scheme: str, default_host: bytes) -> None:
+        """`default_host` stands in where an HTTP/1.0 client named none."""
+        fields = client_fields(client, scheme)
+        self._client_1_0 = fields + b"Via: 1.0 " + PSEUDONYM + b"\r\n\r\n"
+        self._client_1_1 = fields + b"Via: 1.1 " + PSEUDONYM + b"\r\n\r\n"
+        self._default_host = default_host
+
+    def forward(self, head: RequestHead) -> bytes:
+        """The head to send to a server."""
+        client = self._client_1_1 if head.minor else self._client_1_0
+        if head.plain:
+            return b"%b %b HTTP/1.1\r%b%b" % (head.method, head.target, head.fields, client)
+        fields = without(head.fields, REQUEST_DROPS, head.drop)
+        return b"%b %b HTTP/1.1\r%b%b%b" % (head.method, head.target, fields, self._added(head), client)
+
+    def _added(self, head: RequestHead) -> bytes:
+        lines = []
+        options = []
+        if b"host" in head.drop:
+            lines.append(b"Host: " + (head.host or self._default_host))
+        if head.body == CHUNKED:
+            lines.append(b"Transfer-Encoding: chunked")
+        elif b"content-length" in head.drop:
+            lines.append(b"Content-Length: %d" % head.body)
+        if head.expect_continue and head.body:
+            lines.append(b"Expect: 100-continue")
+        if head.max_forwards:
+            lines.append(b"Max-Forwards: %d" % (head.max_forwards - 1))
+        if head.upgrade:
+            lines.append(b"Upgrade: " + head.upgrade)
+            options.append(b"Upgrade")
+        if head.trailers:
+            lines.append(b"TE: trailers")
+            options.append(b"TE")
+        if options:
+            lines.append(b"Connection: " + b", ".join(options))
+        return b"".join(line + b"\r\n" for line in lines)
+
+
+def forward_response(head: ResponseHead, *, minor: int, chunked: bool, keep_alive: bool) -> bytes:
+    """The head to send to a client that speaks HTTP/1.`minor`; `chunked` is how the body will be framed."""
+    if head.plain and keep_alive and minor and not chunked:
+        return b"HTTP/1.1 %b\r%b\r\n" % (head.line, head.fields)
+    lines = []
+    if head.length is not None:
+        lines.append(b"Content-Length: %d" % head.length)
+    if chunked:
+        lines.append(b"Transfer-Encoding: chunked")
+    if head.upgrade and head.status in (101, 426):
+        lines.append(b"Upgrade: %b\r\nConnection: Upgrade" % head.upgrade)
+    elif head.status >= 200 and not keep_alive:
+        lines.append(b"Connection: close")
+    elif head.status >= 200 and not minor:
+        lines.append(b"Connection: keep-alive")
+    added = b"".join(line + b"\r\n" for line in lines)
+    return b"HTTP/1.1 %b\r%b%b\r\n" % (head.line, without(head.fields, RESPONSE_DROPS, head.drop), added)
