@@ -19,11 +19,12 @@ from balancer.config import BalancerConfig, Mode, pools_of
 from balancer.fieldtypes import Endpoint
 from balancer.pool import PoolSnapshot, PoolState
 from balancer.reactor import Reactor
+from balancer.relay import http as relay_http
 from balancer.relay import tcp as relay_tcp
 from balancer.service import FrontendService, PoolService, Relay
 from balancer.slots import BUGS, HEARTBEAT_NS, Counts, Slots
 
-RELAYS: Mapping[Mode, Relay] = {"tcp": relay_tcp.serve}
+RELAYS: Mapping[Mode, Relay] = {"tcp": relay_tcp.serve, "http": relay_http.serve}
 
 
 @dataclass(frozen=True, slots=True)

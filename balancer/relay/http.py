@@ -1,0 +1,134 @@
+"""Mode http: requests of one client connection, one after the other, each to a server of its own.
+
+    _next_request   bytes -> a request head, or a refusal
+    exchange        the request to a server, the response to the client (http_exchange.py)
+    _refuse         an error of ours, and the end of the connection
+
+A client that sends several requests at once has them served in turn; those that wait stay unparsed.
+"""
+
+from __future__ import annotations
+
+from balancer.failures import DeadlineExpired, Disconnected, StreamFailure
+from balancer.http1.errors import BadMessage
+from balancer.http1.replies import answer_here, refusal
+from balancer.http1.request import RequestHead, parse_request
+from balancer.relay.http_client import Client, Refusal
+from balancer.relay.http_exchange import exchange
+from balancer.service import FrontendService
+from balancer.slots import BAD_REQUESTS, FAILED, TIMEOUTS
+from balancer.streams import Stream
+
+LINGER_S = 2.0
+LINGER_BYTES = 1 << 20
+
+
+async def serve(service: FrontendService, downstream: Stream) -> None:
+    """Serve one client connection to its end."""
+    client = Client(service, downstream)
+    downstream.interrupt_if_lost(service.reactor.current)
+    head = None
+    try:
+        while (head := await _next_request(client)) is not None:
+            if not await _answer(client, head):
+                await _end(client, head)
+                return
+            head = None
+    except BadMessage as bad:
+        service.counters.add(BAD_REQUESTS)
+        await _refuse(client, head, bad.status, bad.reason.text)
+    except Refusal as refused:
+        await _refuse(client, head, refused.status, refused.why)
+    except DeadlineExpired as late:
+        service.counters.add(TIMEOUTS)
+        if late.stream is not downstream:
+            raise
+        await _refuse(client, head, 408, "the request did not come in time")
+
+
+async def _next_request(client: Client) -> RequestHead | None:
+    """The next request's head; None when there is none to come. Raises BadMessage, DeadlineExpired."""
+    stream, config = client.stream, client.service.config
+    client.answering = False
+    buffer = client.received or await _first_bytes(client)
+    if not buffer:
+        return None
+    head = parse_request(buffer, config.http)
+    if head is None:
+        # A deadline for all of it, not for each byte: else a byte now and then would hold the connection for ever.
+        stream.deadline = stream.reactor.now + config.timeouts.header_s
+        while head is None:
+            more = await stream.receive()
+            if not more:
+                return None
+            buffer += more
+            head = parse_request(buffer, config.http)
+    client.received = buffer[head.size :]
+    return head
+
+
+async def _first_bytes(client: Client) -> bytes:
+    """The wait between two requests; b"" where it ends without one."""
+    stream, service = client.stream, client.service
+    if service.draining:
+        return b""
+    stream.deadline = stream.reactor.now + service.config.timeouts.keep_alive_s
+    stream.idle = True
+    try:
+        return await stream.receive()
+    except DeadlineExpired:
+        return b""
+    except Disconnected:
+        if stream.closed:  # while draining: idle connections are just closed
+            return b""
+        raise
+    finally:
+        stream.idle = False
+
+
+async def _answer(client: Client, head: RequestHead) -> bool:
+    """Have a request answered. True when the client may send another."""
+    service = client.service
+    if head.max_forwards == 0:
+        await _reply(client, 200, answer_here(head))
+        return False
+    pool = service.routes.choose(head.host, head.target)
+    if pool is None:
+        raise Refusal(503, "no route leads anywhere from here")
+    return await exchange(client, head, service.pools[pool])
+
+
+async def _refuse(client: Client, head: RequestHead | None, status: int, why: str) -> None:
+    """Tell the client, if there is still a way to, and end the connection."""
+    if client.answering:
+        client.stream.abort()
+        return
+    if status == 503:
+        client.service.counters.add(FAILED)
+    await _reply(client, status, refusal(status, why, head_only=head is not None and head.method == b"HEAD"))
+    await _linger(client)
+
+
+async def _reply(client: Client, status: int, reply: bytes) -> None:
+    client.allow_idle()
+    client.service.counters.add_exchange(status, 0, len(reply))
+    await client.stream.send_all(reply)
+
+
+async def _end(client: Client, head: RequestHead) -> None:
+    """The last response was sent. Close at once only where the client expects it and has nothing more to say."""
+    if head.keep_alive or head.body or client.received or not client.stream.quiet:
+        await _linger(client)
+
+
+async def _linger(client: Client) -> None:
+    """Let the client read the response: closing with bytes unread would reset the connection and take it away."""
+    stream = client.stream
+    stream.shutdown()
+    stream.deadline = stream.reactor.now + LINGER_S
+    discarded = 0
+    try:
+        while discarded < LINGER_BYTES and (data := await stream.receive()):
+            discarded += len(data)
+    except StreamFailure:
+        pass  # it has been told all that there was to tell
