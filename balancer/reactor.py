@@ -34,7 +34,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from balancer.bugs import BugReporter
 from balancer.failures import StreamFailure
 from balancer.pipes import PipePool
-from balancer.wheel import UNFILED, TimerWheel
+from balancer.wheel import TimerWheel
 
 BUDGET_S = 0.002
 BATCH = 64
@@ -76,7 +76,7 @@ class Task(Generic[T]):
         self.scheduled = False
         self.done = False
         self.error: BaseException | None = None
-        """Before the end: what to throw at the next resumption. After it: what the coroutine ended with."""
+        """Before the end: what to throw at the next resumption. After it: what a fork ended with."""
         self._coroutine = coroutine
         self._joiner: Task[Any] | None = None
         self._forks: list[Task[Any]] | None = None
@@ -98,13 +98,6 @@ class Task(Generic[T]):
     def cancel(self) -> None:
         """End the coroutine: Cancelled is thrown where it is parked."""
         self.interrupt(Cancelled())
-
-    async def join(self) -> T:
-        """Wait for the end; the coroutine's result, or its exception raised here."""
-        await self.wait()
-        if self.error is not None:
-            raise self.error
-        return self._result  # type: ignore[return-value]
 
     async def wait(self) -> None:
         """Wait for the end, whatever it is."""
@@ -130,7 +123,7 @@ class Task(Generic[T]):
             self._end(raised)
 
     def _end(self, error: BaseException | None) -> None:
-        self.done, self.error = True, error
+        self.done = True
         for fork in self._forks or ():
             fork.cancel()
         self._forks = None
@@ -158,20 +151,30 @@ class Fork(Task[T]):
         super().__init__(reactor, coroutine)
         self._parent = parent
 
+    async def join(self) -> T:
+        """Wait for the end; the coroutine's result, or its exception raised here."""
+        await self.wait()
+        error, self.error = self.error, None
+        if error is not None:
+            raise error
+        return self._result  # type: ignore[return-value]
+
     def finish(self, error: BaseException | None) -> None:
         if self._parent.done:
             super().finish(error)
+        else:
+            self.error = error
 
 
 class _Sleeper:
     """A task in the timer wheel."""
 
-    __slots__ = ("deadline", "filed_tick", "task")
+    __slots__ = ("deadline", "filed_at", "task")
 
     def __init__(self, task: Task[Any], deadline: float) -> None:
         self.task = task
         self.deadline = deadline
-        self.filed_tick = UNFILED
+        self.filed_at = inf
 
     def expire(self) -> None:
         self.task.wake()
@@ -187,7 +190,8 @@ class Reactor:
         self.wheel = TimerWheel()
         self.pipes = PipePool()
         self.bugs = BugReporter(clock)
-        self._current: Task[Any] | None = None
+        self.current: Task[Any]
+        """The task that is running. For coroutines of this reactor only."""
         self._clock = clock
         self._turn_ends_at = inf
         self._in_turn = False
@@ -196,12 +200,6 @@ class Reactor:
         self._epoll = select.epoll()
         self._bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._epoll.register(self._bell, select.EPOLLIN | select.EPOLLET)
-
-    @property
-    def current(self) -> Task[Any]:
-        """The task that is running. Only coroutines of this reactor may ask."""
-        assert self._current is not None, "not inside a coroutine of this reactor"
-        return self._current
 
     def spawn(self, coroutine: Work[T]) -> Task[T]:
         """Run a coroutine on its own; an exception that escapes it (but for StreamFailure) is reported as a bug."""
@@ -295,7 +293,6 @@ class Reactor:
             self._run_ready()
         finally:
             self._in_turn = False
-            self._current = None
             self._close_closing()
         return worked
 
@@ -304,7 +301,7 @@ class Reactor:
         while ready:
             task = ready.popleft()
             task.scheduled = False
-            self._current = task
+            self.current = task
             task.step()
             if clock() >= ends_at:
                 break

@@ -32,7 +32,6 @@ from balancer.failures import (
 from balancer.fieldtypes import Endpoint
 from balancer.pipes import PIPE_BYTES
 from balancer.reactor import PARK, Reactor, Task
-from balancer.wheel import UNFILED
 
 RECEIVE_BYTES = 65_536
 
@@ -53,7 +52,6 @@ class Stream:
     """
 
     __slots__ = (
-        "_readable",
         "_reader",
         "_shut",
         "_socket",
@@ -62,11 +60,13 @@ class Stream:
         "_writer",
         "closed",
         "deadline",
+        "ended",
         "fd",
-        "filed_tick",
+        "filed_at",
         "idle",
         "peername",
         "reactor",
+        "readable",
         "watcher",
     )
 
@@ -77,8 +77,12 @@ class Stream:
         self.peername = peername
         """As accept() or connect() has it: (host, port) or (host, port, flow, scope)."""
         self.deadline = inf
-        self.filed_tick = UNFILED
+        self.filed_at = inf
         self.closed = False
+        self.ended = False
+        """The end of the peer's half was received."""
+        self.readable = False
+        """As far as is known there is something to receive: bytes, the end, or a failure."""
         self.idle = False
         """Set by an http relay between two requests: one that is idle and quiet is closed when the worker drains."""
         self.watcher: Watcher | None = None
@@ -86,7 +90,6 @@ class Stream:
         self._socket = connected
         self._reader: Task[Any] | None = None
         self._writer: Task[Any] | None = None
-        self._readable = False
         self._writable = True
         self._unannounced = False
         self._shut = False
@@ -95,33 +98,30 @@ class Stream:
     async def receive(self, max_bytes: int = RECEIVE_BYTES) -> bytes:
         """Some bytes, as soon as there are any; b"" at the end of the stream."""
         while True:
-            if self._readable:
+            if self.readable:
                 data = self.try_receive(max_bytes)
                 if data is not None:
                     if len(data) == max_bytes and self.reactor.overdue():
                         await self.reactor.pause()
                     return data
-            if self.closed or self.deadline <= self.reactor.now:
-                raise self._refusal()
-            self._reader = self.reactor.current
-            if self.deadline != inf:
-                self.reactor.wheel.file(self, self.reactor.now)
-            try:
-                await PARK
-            finally:
-                self._reader = None
+            if self.ended:
+                return b""
+            await self._until_readable()
 
     def try_receive(self, max_bytes: int = RECEIVE_BYTES) -> bytes | None:
         """As `receive`, but None instead of waiting. Asks the kernel, even where no event has come yet."""
         try:
             data = self._socket.recv(max_bytes)
         except BlockingIOError:
-            self._readable = False
+            self.readable = False
             return None
         except OSError as error:
             raise self._failure(error) from error
-        if len(data) < max_bytes and not self._unannounced:
-            self._readable = False
+        if len(data) < max_bytes:
+            if not data:
+                self.ended = True
+            if not (data and self._unannounced):
+                self.readable = False
         return data
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
@@ -151,7 +151,7 @@ class Stream:
 
         Returns the number of bytes moved, 0 at the end of the stream. With no pipe to be had the bytes are copied.
         """
-        while not self._readable:
+        while not (self.readable or self.ended):
             await self._until_readable()
         pipe = self.reactor.pipes.borrow()
         if pipe is None:
@@ -160,7 +160,7 @@ class Stream:
             return len(data)
         try:
             while (taken := self._splice(self.fd, pipe.write_fd, max_bytes)) is None:
-                self._readable = False
+                self.readable = False
                 await self._until_readable()
             pipe.held = taken
             while pipe.held:
@@ -172,7 +172,9 @@ class Stream:
                     pipe.held -= sent
         finally:
             self.reactor.pipes.give_back(pipe)
-        if self.reactor.overdue():
+        if not taken:
+            self.ended, self.readable = True, False
+        elif self.reactor.overdue():
             await self.reactor.pause()
         return taken
 
@@ -217,7 +219,7 @@ class Stream:
     @property
     def quiet(self) -> bool:
         """Nothing has come (no byte, no end, no failure) that was not received: fit to be kept for reuse."""
-        return not (self._readable or self._unannounced or self.closed)
+        return not (self.readable or self.ended or self._unannounced or self.closed)
 
     def watch(self, watcher: Watcher, deadline: float = inf) -> None:
         """While no task is parked here: call `watcher` when anything comes or `deadline` passes. For kept streams."""
@@ -250,7 +252,7 @@ class Stream:
         if mask & _UNANNOUNCED:
             self._unannounced = True
         if mask & _INPUT:
-            self._readable = True
+            self.readable = True
             if (reader := self._reader) is not None:
                 reader.wake()
         if mask & _OUTPUT:
@@ -277,7 +279,8 @@ class Stream:
         if self.closed or self.deadline <= self.reactor.now:
             raise self._refusal()
         self._reader = self.reactor.current
-        self.reactor.wheel.file(self, self.reactor.now)
+        if self.deadline < self.filed_at:
+            self.reactor.wheel.file(self, self.reactor.now)
         try:
             await PARK
         finally:
@@ -288,7 +291,8 @@ class Stream:
             if self.closed or self.deadline <= self.reactor.now:
                 raise self._refusal()
             self._writer = self.reactor.current
-            self.reactor.wheel.file(self, self.reactor.now)
+            if self.deadline < self.filed_at:
+                self.reactor.wheel.file(self, self.reactor.now)
             try:
                 await PARK
             finally:
@@ -298,18 +302,33 @@ class Stream:
         """Wait for the end of a connect that was started. Raises Disconnected with the reason where it fails."""
         self._writable = False
         await self._until_writable()
-        if number := self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+        if self._unannounced and (number := self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)):
             raise Disconnected(self, number)
         self.deadline = inf
 
     def _refusal(self) -> StreamFailure:
-        return Disconnected(self, errno.ECONNABORTED) if self.closed else DeadlineExpired(self)
+        return DeadlineExpired(self) if self.deadline <= self.reactor.now else Disconnected(self, errno.ECONNABORTED)
 
     def _failure(self, error: OSError) -> Exception:
         """What to raise for an errno of the socket: Disconnected where the peer or the network can cause it."""
         if self.closed:
             return Disconnected(self, errno.ECONNABORTED)
         return Disconnected(self, error.errno) if error.errno in PEER_ERRNOS else error
+
+
+async def until_either(one: Stream, other: Stream) -> None:
+    """Park until one of two streams is readable. Both go by the deadline of `one`."""
+    task = one.reactor.current
+    while not (one.readable or other.readable):
+        if one.closed or other.closed or one.deadline <= one.reactor.now:
+            raise one._refusal()
+        if one.deadline < one.filed_at:
+            one.reactor.wheel.file(one, one.reactor.now)
+        one._reader = other._reader = task
+        try:
+            await PARK
+        finally:
+            one._reader = other._reader = None
 
 
 async def dial(reactor: Reactor, endpoint: Endpoint, timeout_s: float) -> Stream:

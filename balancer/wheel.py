@@ -16,59 +16,61 @@ from typing import Protocol
 
 TICK_S = 0.05
 HORIZON_S = 16.0
-UNFILED = 1 << 62
 
 
 class Timed(Protocol):
-    """What can be filed: `filed_tick` belongs to the wheel and starts as UNFILED."""
+    """What can be filed. `filed_at` belongs to the wheel: when it will look, infinity where not filed."""
 
     deadline: float
-    filed_tick: int
+    filed_at: float
 
     def expire(self) -> None: ...
 
 
 class TimerWheel:
-    """Owners by the tick at which to look at them next."""
+    """Owners by the instant, in whole ticks, at which to look at them next."""
 
-    __slots__ = ("_buckets", "_ticks")
+    __slots__ = ("_buckets", "_instants")
 
     def __init__(self) -> None:
-        self._buckets: dict[int, set[Timed]] = {}
-        self._ticks: list[int] = []
+        self._buckets: dict[float, set[Timed]] = {}
+        self._instants: list[float] = []
 
     def file(self, owner: Timed, now: float) -> None:
-        """See that `owner.expire()` is called soon after its deadline. Call again once that has moved to earlier."""
-        if owner.deadline == inf:
-            return
+        """See that `owner.expire()` is called soon after its deadline. Call again once that has moved to earlier.
+
+        Where calls are very frequent, skip those with `owner.deadline >= owner.filed_at`: they would do nothing.
+        """
         tick = int(min(owner.deadline, now + HORIZON_S) / TICK_S) + 1
-        if tick >= owner.filed_tick:
+        if owner.deadline == inf or tick * TICK_S >= owner.filed_at:
             return
         self.remove(owner)
-        owner.filed_tick = tick
-        bucket = self._buckets.get(tick)
+        owner.filed_at = tick * TICK_S
+        bucket = self._buckets.get(owner.filed_at)
         if bucket is None:
-            self._buckets[tick] = {owner}
-            heapq.heappush(self._ticks, tick)
+            self._buckets[owner.filed_at] = {owner}
+            heapq.heappush(self._instants, owner.filed_at)
         else:
             bucket.add(owner)
 
     def remove(self, owner: Timed) -> None:
         """Forget an owner."""
-        if owner.filed_tick != UNFILED:
-            self._buckets.get(owner.filed_tick, set()).discard(owner)
-            owner.filed_tick = UNFILED
+        if owner.filed_at != inf:
+            bucket = self._buckets.get(owner.filed_at)
+            if bucket is not None:
+                bucket.discard(owner)
+            owner.filed_at = inf
 
     def expire(self, now: float) -> None:
         """Call `expire()` on each owner whose deadline has passed."""
-        while self._ticks and self._ticks[0] * TICK_S <= now:
-            tick = heapq.heappop(self._ticks)
-            for owner in self._buckets.pop(tick):
-                if owner.filed_tick == tick:  # else an earlier owner of this bucket had it removed
+        while self._instants and self._instants[0] <= now:
+            instant = heapq.heappop(self._instants)
+            for owner in self._buckets.pop(instant):
+                if owner.filed_at == instant:  # else an earlier owner of this bucket had it removed
                     self._look_at(owner, now)
 
     def _look_at(self, owner: Timed, now: float) -> None:
-        owner.filed_tick = UNFILED
+        owner.filed_at = inf
         if owner.deadline <= now:
             owner.expire()
         else:
@@ -76,4 +78,4 @@ class TimerWheel:
 
     def next_at(self) -> float:
         """When to call `expire` next; infinity when nothing is filed."""
-        return self._ticks[0] * TICK_S if self._ticks else inf
+        return self._instants[0] if self._instants else inf

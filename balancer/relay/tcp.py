@@ -1,19 +1,23 @@
 """Mode tcp: whatever one side sends, the other gets, and the end of each half is passed on by itself.
 
-Each direction is pumped by its own coroutine, so that a client may end its half and still read the answer. Bytes are
-copied at first: most connections carry little, and a copy through one buffer beats borrowing a pipe. A direction that
-keeps filling whole reads is bulk, and goes on by splice until it runs dry. (A BPF sockmap would be cheaper still, but
-lost bytes around half-close when tried, and holds a fast sender back by nothing.)
+A connection begins as small talk: one coroutine waits for both sides and copies what comes. Most connections never do
+anything else, and two coroutines would cost them a third more. As soon as one side has more to say than one read
+holds, or does not take what it is sent, each direction gets a coroutine of its own, its *pump*: a slow reader in one
+direction must not stop the other. A pump that keeps filling whole reads carries bulk, and goes on by splice until it
+runs dry. (A BPF sockmap would be cheaper still, but lost bytes around half-close when tried, and holds a fast sender
+back by nothing.)
 
 Back-pressure needs no code: nothing more is received until what was received is sent.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from balancer.failures import ConnectFailed, DeadlineExpired
 from balancer.service import FrontendService, PoolService
 from balancer.slots import BYTES_IN, BYTES_OUT, CONNECTIONS, FAILED, OPEN, RETRIES, TIMEOUTS, Counters
-from balancer.streams import RECEIVE_BYTES, Stream, dial
+from balancer.streams import RECEIVE_BYTES, Stream, dial, until_either
 
 BULK_AFTER = 2
 """Whole reads in a row that tell bulk data."""
@@ -23,14 +27,13 @@ async def serve(service: FrontendService, downstream: Stream) -> None:
     """Relay one connection to a server of the frontend's pool, to its end."""
     pool = service.default_pool
     assert pool is not None, "the configuration sees to it that mode tcp has a pool"
-    downstream.interrupt_if_lost(service.reactor.current)
     connected = await _connect(service, pool)
     if connected is None:
         service.counters.add(FAILED)
         return
     server, upstream = connected
     try:
-        await _relay(service, downstream, upstream, pool.counters(server))
+        await relay(service, downstream, upstream, pool.counters(server))
     except DeadlineExpired:
         service.counters.add(TIMEOUTS)  # nobody said a word: a proper end for both
     except BaseException:
@@ -64,21 +67,69 @@ async def _connect(service: FrontendService, pool: PoolService) -> tuple[str, St
     return None
 
 
-async def _relay(service: FrontendService, downstream: Stream, upstream: Stream, server: Counters) -> None:
-    """Both directions until both have ended."""
-    idle_s = service.config.timeouts.idle_s
-    downstream.deadline = upstream.deadline = service.reactor.now + idle_s
+async def relay(service: FrontendService, downstream: Stream, upstream: Stream, server: Counters) -> None:
+    """Both directions until both have ended. A tunnel in mode http is this too."""
+    pair = _Pair(downstream, upstream, service.config.timeouts.idle_s, service.counters, server)
+    pair.stir()
+    unsent = await _small_talk(pair)
+    if unsent is None:
+        return
+    downstream.interrupt_if_lost(service.reactor.current)
     upstream.interrupt_if_lost(service.reactor.current)
-    counters = (service.counters, server)
     await service.reactor.together(
-        _pump(upstream, downstream, idle_s, counters, BYTES_OUT),
-        _pump(downstream, upstream, idle_s, counters, BYTES_IN),
+        _pump(pair, upstream, downstream, BYTES_OUT, unsent.get(downstream, b"")),
+        _pump(pair, downstream, upstream, BYTES_IN, unsent.get(upstream, b"")),
     )
 
 
-async def _pump(source: Stream, sink: Stream, idle_s: float, counters: tuple[Counters, Counters], slot: int) -> None:
+@dataclass(slots=True, eq=False)
+class _Pair:
+    """The two ends of one relayed connection."""
+
+    downstream: Stream
+    upstream: Stream
+    idle_s: float
+    frontend: Counters
+    server: Counters
+
+    def stir(self) -> None:
+        """Start the idle time anew."""
+        self.downstream.deadline = self.upstream.deadline = self.downstream.reactor.now + self.idle_s
+
+    def moved(self, slot: int, count: int) -> None:
+        """Bytes went through."""
+        self.frontend.add(slot, count)
+        self.server.add(slot, count)
+        self.stir()
+
+
+async def _small_talk(pair: _Pair) -> dict[Stream, bytes] | None:
+    """Copy both ways for as long as it is easy.
+
+    None when both sides have ended; else what is received but not yet sent, by the stream that is to get it.
+    """
+    one, other = pair.downstream, pair.upstream
+    directions = ((one, other, BYTES_IN), (other, one, BYTES_OUT))
+    while True:
+        await until_either(one, other)
+        for source, sink, slot in directions:
+            if not source.readable or (data := source.try_receive()) is None:
+                continue
+            if data:
+                sent = sink.try_send(data)
+                pair.moved(slot, len(data))
+                if sent < len(data) or len(data) == RECEIVE_BYTES:
+                    return {sink: data[sent:]}
+            elif sink.ended:
+                return None  # the second half to end: the close that follows tells the sink
+            else:
+                sink.shutdown()
+
+
+async def _pump(pair: _Pair, source: Stream, sink: Stream, slot: int, unsent: bytes) -> None:
     """One direction, until the source ends it; then the sink is told."""
-    reactor = source.reactor
+    if unsent:
+        await sink.send_all(unsent)
     whole_reads = 0
     while True:
         if whole_reads < BULK_AFTER:
@@ -91,7 +142,6 @@ async def _pump(source: Stream, sink: Stream, idle_s: float, counters: tuple[Cou
         if not moved:
             break
         whole_reads = whole_reads + 1 if moved >= RECEIVE_BYTES else 0
-        source.deadline = sink.deadline = reactor.now + idle_s
-        for record in counters:
-            record.add(slot, moved)
-    sink.shutdown()
+        pair.moved(slot, moved)
+    if not sink.ended:
+        sink.shutdown()
