@@ -7,6 +7,7 @@ import sys
 import textwrap
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from importlib.metadata import metadata
 from pathlib import Path
 
@@ -190,17 +191,19 @@ def imported_by(*starts: str) -> set[str]:
     return {name.partition(".")[0] for name in seen} - set(PACKAGES) - sys.stdlib_module_names
 
 
-def imports_of(name: str) -> Iterator[str]:
+@cache
+def imports_of(name: str) -> list[str]:
     path = ROOT / name.replace(".", "/")
     path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
     if not path.is_file():
-        return  # a name inside a module
+        return []  # a name inside a module
+    found = []
     for statement in ast.parse(path.read_text(encoding="utf-8")).body:
         if isinstance(statement, ast.Import):
-            yield from (alias.name for alias in statement.names)
+            found += [alias.name for alias in statement.names]
         elif isinstance(statement, ast.ImportFrom) and statement.module:
-            yield statement.module
-            yield from (f"{statement.module}.{alias.name}" for alias in statement.names)
+            found += [statement.module, *(f"{statement.module}.{alias.name}" for alias in statement.names)]
+    return found
 
 
 PROCESSES = {
