@@ -170,3 +170,26 @@ def test_least_connections_notices_a_free_server_of_a_large_pool_within_an_eight
     connections.open_now["s79"] = 0
 
     assert "s79" in {policy.choose(()) for _ in range(10)}
+
+
+def large_pool(connections: Connections) -> LeastConnections:
+    """Sixteen servers, the first of weight 2; loads are read at every second pick."""
+    policy = LeastConnections(connections)
+    policy.update(candidates(s0=2, **{f"s{number}": 1 for number in range(1, 16)}))
+    return policy
+
+
+def test_least_connections_counts_what_it_chose_before_the_connection_is_open() -> None:
+    policy = large_pool(Connections(**{f"s{number}": 9 for number in range(2, 16)}, s0=1, s1=0))
+
+    assert [policy.choose(()), policy.choose(())] == ["s1", "s0"]
+
+
+def test_least_connections_reads_the_one_that_it_is_about_to_choose() -> None:
+    connections = Connections(**{f"s{number}": 5 for number in range(1, 16)}, s0=0)
+    policy = large_pool(connections)
+    assert policy.choose(()) == "s0"
+
+    connections.open_now["s0"] = 40
+
+    assert policy.choose(()) == "s1"
