@@ -1,0 +1,295 @@
+"""The house rules, read from the source: who imports whom, what is pure, where each OS facility is, how long it is."""
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = ("hapair", "vrrp", "balancer")
+MODULES = sorted(path.relative_to(ROOT).as_posix() for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+
+# Decisions: bytes and events in, effects out, `now` an argument. These must be pure; others may say so of themselves.
+PURE = (
+    "vrrp/config.py", "vrrp/timers.py", "vrrp/advertisement.py", "vrrp/announcements.py", "vrrp/events.py",
+    "vrrp/router.py", "vrrp/interfaces.py", "vrrp/snapshot.py",
+    "balancer/config.py", "balancer/fieldtypes.py", "balancer/policy.py", "balancer/pool.py", "balancer/health.py",
+    "balancer/route.py", "balancer/wheel.py", "balancer/checks/schedule.py",
+    *(module for module in MODULES if module.startswith("balancer/http1/")),
+    "hapair/wire.py", "hapair/messages.py", "hapair/heartbeat.py", "hapair/restart.py", "hapair/role.py",
+    "hapair/fitness.py", "hapair/snapshot.py",
+    "hapair/config/errors.py", "hapair/config/tree.py", "hapair/config/rules.py", "hapair/config/types.py",
+    "hapair/config/view.py",
+)  # fmt: skip
+
+PURE_IMPORTS = frozenset(
+    {
+        *("__future__", "collections", "collections.abc", "contextlib", "dataclasses", "difflib", "enum", "functools"),
+        *("heapq", "html", "ipaddress", "itertools", "json", "math", "operator", "re", "struct", "types", "typing"),
+    }
+)
+
+# A pure module with one honest reason to import more.
+PURE_BUT: Mapping[str, frozenset[str]] = {
+    "hapair/config/tree.py": frozenset({"yaml"}),  # text in, nodes out
+    "hapair/config/view.py": frozenset({"os", "hapair.config.load"}),  # how many cores this process may use
+    "balancer/checks/schedule.py": frozenset({"random"}),  # the type of the generator that is passed in
+    "vrrp/limitedlog.py": frozenset({"logging"}),  # it logs, and the caller brings the time
+    "hapair/lab/page.py": frozenset({"importlib.resources"}),  # the style sheet beside it
+    "hapair/snapshot.py": frozenset({"balancer.slots"}),  # Counts, which are data
+}
+
+# A dependency or an OS facility, and the only places that touch it. A folder ends with /.
+SEAMS: Mapping[str, tuple[str, ...]] = {
+    "pydantic": ("hapair/config/",),
+    "yaml": ("hapair/config/",),
+    "click": ("hapair/cli.py", "hapair/commands/"),
+    "rich": ("hapair/commands/", "hapair/lab/"),
+    "scapy": (),
+    "pyroute2": ("vrrp/linux/netlink.py",),
+    "asyncio": (),
+    "subprocess": ("hapair/lab/",),
+    "threading": ("vrrp/linux/netlink.py", "hapair/lab/"),
+    "ctypes": ("hapair/privileges.py", "hapair/lab/"),
+    "resource": ("hapair/privileges.py",),
+    "mmap": ("balancer/slots.py",),
+    "fcntl": ("balancer/pipes.py",),
+    "select.epoll": ("balancer/reactor.py",),
+    "socket.AF_PACKET": ("vrrp/linux/packetsock.py",),
+    "socket.AF_NETLINK": ("vrrp/linux/linkwatch.py", "hapair/lab/"),
+    "socket.IPPROTO_RAW": (),
+    "socket.SCM_RIGHTS": ("hapair/channel.py",),
+    "os.splice": ("balancer/streams.py",),
+    "os.memfd_create": ("balancer/slots.py",),
+    "os.sched_setscheduler": ("hapair/privileges.py",),
+    "os.fork": (),
+    "os.system": (),
+    "os.popen": (),
+    "time.sleep": (),
+    "time.time": (),
+    "trio.lowlevel.open_process": ("hapair/child.py", "hapair/lab/"),
+    "trio.run_process": ("hapair/lab/",),
+}
+
+FILE_LINES = 450
+FILE_LINES_TO_FEEL_AT_HOME_IN = 300
+FUNCTION_LINES = 60
+
+# A module without a test file of its own, and what tests it instead.
+NO_TEST_FILE: Mapping[str, str] = {
+    "hapair/__main__.py": "one call of the command line",
+    "hapair/announcer.py": "a process: the tests of the network lab start it",
+    "hapair/worker.py": "a process: the tests of the network lab start it",
+    "hapair/node.py": "the node process: the tests of the network lab start it",
+    "hapair/commands/up.py": "starts a node: the tests of the network lab do",
+    "hapair/commands/release.py": "needs virtual IP addresses: the tests of the network lab",
+    "hapair/commands/demo.py": "runs the network lab",
+    "vrrp/ports.py": "Protocols only: mypy",
+    "vrrp/events.py": "data only: tests/unit/vrrp/test_router.py",
+    "vrrp/snapshot.py": "data only: tests/unit/hapair/test_messages.py",
+    "vrrp/last_will.py": "raw sockets and netlink: tests/netns/test_vrrp_linux.py",
+    "vrrp/linux/__init__.py": "raw sockets and netlink: tests/netns/test_vrrp_linux.py",
+    "vrrp/linux/packetsock.py": "packet sockets: tests/netns/test_vrrp_linux.py",
+    "vrrp/runner.py": "whole nodes: tests/scenario/test_vrrp_pair.py",
+    "vrrp/running.py": "whole nodes: tests/scenario/test_vrrp_pair.py",
+    "vrrp/segment.py": "whole nodes: tests/scenario/test_vrrp_pair.py",
+    "vrrp/testing.py": "whole nodes: tests/scenario/test_vrrp_pair.py",
+}
+
+
+@cache
+def tree_of(module: str) -> ast.Module:
+    return ast.parse((ROOT / module).read_text(encoding="utf-8"), module)
+
+
+@cache
+def imports_of(module: str) -> frozenset[str]:
+    """Every module that is imported anywhere in a file, `from a import b` as `a` and `a.b`."""
+    found = set()
+    for node in ast.walk(tree_of(module)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.module is not None, f"{module}:{node.lineno}: imports are absolute"
+            found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return frozenset(found)
+
+
+@cache
+def uses_of(module: str) -> frozenset[str]:
+    """Imports, and attributes as they are written: `os.splice`."""
+    attributes = (node for node in ast.walk(tree_of(module)) if isinstance(node, ast.Attribute))
+    return imports_of(module) | {_written(node) for node in attributes}
+
+
+def _written(node: ast.expr) -> str:
+    match node:
+        case ast.Attribute(value=value, attr=name):
+            return f"{_written(value)}.{name}"
+        case ast.Name(id=name):
+            return name
+    return "?"
+
+
+def imported_packages(module: str) -> frozenset[str]:
+    return frozenset(name.partition(".")[0] for name in imports_of(module))
+
+
+def stdlib_and_ours(module: str) -> Iterator[str]:
+    """What a file imports, as modules only."""
+    for node in ast.walk(tree_of(module)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module is not None:
+            yield from _imported_modules(node.module, [alias.name for alias in node.names])
+
+
+def _imported_modules(package: str, names: list[str]) -> Iterator[str]:
+    """`from balancer.http1 import request` imports a module of ours; `from math import inf` does not."""
+    inside = [name for name in names if (ROOT / package.replace(".", "/") / f"{name}.py").exists()]
+    yield from (f"{package}.{name}" for name in inside)
+    if len(inside) < len(names):
+        yield package
+
+
+def file_of(module_name: str) -> str | None:
+    """The file of a module of ours, None for any other."""
+    path = ROOT / module_name.replace(".", "/")
+    if path.with_suffix(".py").exists():
+        return path.with_suffix(".py").relative_to(ROOT).as_posix()
+    init = path / "__init__.py"
+    return init.relative_to(ROOT).as_posix() if init.exists() else None
+
+
+def says_it_is_pure(module: str) -> bool:
+    return bool(re.search(r"\bPure\b", ast.get_docstring(tree_of(module)) or ""))
+
+
+def within(module: str, places: tuple[str, ...]) -> bool:
+    return any(module == place or (place.endswith("/") and module.startswith(place)) for place in places)
+
+
+def test_the_libraries_do_not_know_the_product_nor_each_other() -> None:
+    strangers = {"vrrp": {"hapair", "balancer"}, "balancer": {"hapair", "vrrp"}}
+    offences = {
+        module: sorted(imported_packages(module) & strangers.get(module.partition("/")[0], set())) for module in MODULES
+    }
+    assert {module: names for module, names in offences.items() if names} == {}
+
+
+def test_what_must_be_pure_is_there_and_says_so() -> None:
+    assert [module for module in PURE if module not in MODULES] == []
+    silent = [module for module in PURE if not says_it_is_pure(module)]
+    assert [module for module in silent if module not in ("hapair/messages.py", "hapair/config/types.py")] == []
+
+
+def test_pure_modules_import_neither_clock_nor_socket_nor_trio() -> None:
+    offences = []
+    for module in MODULES:
+        if not (says_it_is_pure(module) or module in PURE):
+            continue
+        for name in stdlib_and_ours(module):
+            if name not in PURE_IMPORTS | PURE_BUT.get(module, frozenset()) and file_of(name) is None:
+                offences.append(f"{module} imports {name}")
+    assert offences == []
+
+
+def test_decisions_rest_on_pure_modules_only() -> None:
+    offences = []
+    for module in PURE:
+        for name in stdlib_and_ours(module):
+            file = file_of(name)
+            if file is None or name in PURE_BUT.get(module, frozenset()) or not imports_of(file):
+                continue
+            if file not in PURE and not says_it_is_pure(file):
+                offences.append(f"{module} imports {name}")
+    assert offences == []
+
+
+def test_excuses_are_still_needed() -> None:
+    assert [
+        f"{module}: {name}" for module, names in PURE_BUT.items() for name in names if name not in imports_of(module)
+    ] == []
+
+
+@pytest.mark.parametrize("facility", SEAMS)
+def test_each_dependency_and_os_facility_has_its_seam(facility: str) -> None:
+    places = SEAMS[facility]
+    users = [module for module in MODULES if _uses(module, facility)]
+    assert [module for module in users if not within(module, places)] == []
+    assert [place for place in places if not any(within(user, (place,)) for user in users)] == []
+
+
+def _uses(module: str, facility: str) -> bool:
+    return any(use == facility or use.startswith(f"{facility}.") for use in uses_of(module))
+
+
+def test_files_are_short() -> None:
+    lengths = {module: len((ROOT / module).read_text(encoding="utf-8").splitlines()) for module in MODULES}
+    assert {module: lines for module, lines in lengths.items() if lines > FILE_LINES} == {}
+
+
+def test_files_of_a_size_to_feel_at_home_in(capsys: pytest.CaptureFixture[str]) -> None:
+    """Says how many are longer; no failure."""
+    lengths = {module: len((ROOT / module).read_text(encoding="utf-8").splitlines()) for module in MODULES}
+    longer = [f"{module} {lines}" for module, lines in lengths.items() if lines > FILE_LINES_TO_FEEL_AT_HOME_IN]
+    if longer:
+        with capsys.disabled():
+            print(f"\n{len(longer)} of {len(MODULES)} files over {FILE_LINES_TO_FEEL_AT_HOME_IN} lines: {longer}")
+
+
+def test_functions_are_short() -> None:
+    offences = []
+    for module in MODULES:
+        for node in ast.walk(tree_of(module)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                lines = (node.end_lineno or node.lineno) - node.lineno + 1
+                if lines > FUNCTION_LINES:
+                    offences.append(f"{module}:{node.lineno}: {node.name} has {lines} lines")
+    assert offences == []
+
+
+def test_every_module_says_what_it_is_for() -> None:
+    assert [module for module in MODULES if not ast.get_docstring(tree_of(module))] == []
+
+
+def _has_code(module: str) -> bool:
+    code = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+    return not module.endswith("__init__.py") or any(isinstance(node, code) for node in tree_of(module).body)
+
+
+def _test_file(module: str) -> Path:
+    path = Path(module)
+    return ROOT / "tests" / "unit" / path.parent / f"test_{path.name}"
+
+
+def test_every_module_has_its_test_file() -> None:
+    assert [
+        module
+        for module in MODULES
+        if _has_code(module) and module not in NO_TEST_FILE and not _test_file(module).exists()
+    ] == []
+
+
+def test_exceptions_from_that_are_still_needed() -> None:
+    assert [module for module in NO_TEST_FILE if module not in MODULES or _test_file(module).exists()] == []
+
+
+@pytest.mark.parametrize(
+    ("module", "unwanted"),
+    [
+        ("hapair.announcer", {"pydantic", "click", "rich", "scapy", "yaml"}),
+        ("hapair.worker", {"pydantic", "click", "rich", "scapy", "yaml", "pyroute2"}),
+        ("vrrp", {"trio", "pyroute2", "scapy"}),
+        ("balancer", {"trio", "pyroute2", "scapy"}),
+    ],
+)
+def test_a_process_does_not_load_what_it_does_not_need(module: str, unwanted: set[str]) -> None:
+    code = f"import {module}, sys; print(*sorted({{name.partition('.')[0] for name in sys.modules}}))"
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert set(run.stdout.split()) & unwanted == set()
