@@ -58,10 +58,14 @@ async def _until_interrupted(as_json: bool, keep: bool, html: Path | None) -> in
         try:
             status = await _run(as_json, keep, html)
         except* SetupError as group:
-            click.echo(f"hapair: {group.exceptions[0]}", err=True)
+            click.echo(f"hapair: {_leaf(group)}", err=True)
             status = FAILED
         nursery.cancel_scope.cancel()
     return status
+
+
+def _leaf(error: BaseException) -> BaseException:
+    return _leaf(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error
 
 
 async def _cancel_on_signal(scope: trio.CancelScope) -> None:
@@ -115,10 +119,11 @@ def look_around(pair: Pair) -> str:
     node = next(iter(pair.nodes))
     return f"""\
 The lab goes on running until Ctrl-C. In another terminal:
-  {lab}                                  a shell in the lab; then, for example:
+  {lab}
+opens a shell in the lab; there, for example:
     ip netns exec {node} ip address
     ip netns exec {node} {shlex.join([*hapair("status"), *at(pair.nodes[node])])}
     ip netns exec client curl http://{pair.plan.vip}/
     tail -f {pair.nodes[node].folder}/hapair.log
-    ip -n lan link set {node} down          pull the cable of {node}; up puts it back
+    ip -n lan link set {node} down          # pull the cable of {node}; up puts it back
 """

@@ -67,7 +67,10 @@ def start(argv: Sequence[str], *, stdout: int | None = None, stderr: int | None 
 
 def command(argv: Sequence[str]) -> list[str]:
     """The command line that runs a program in the lab."""
-    unshare = ["unshare", *(_identity() or _AS_USER), *_NAMESPACES, "--"]
+    identity = _identity()
+    if identity is None:
+        raise RuntimeError(find_obstacle())
+    unshare = ["unshare", *identity, *_NAMESPACES, "--"]
     return ["setpriv", "--pdeathsig", "KILL", "--", *unshare, sys.executable, "-m", "hapair.lab.inside", *argv]
 
 

@@ -133,6 +133,7 @@ class Host:
     async def _reap(self) -> None:
         with trio.fail_after(5):
             for child in self._children:
+                child.kill()  # one that has gone to another namespace is still this host's
                 await child.wait()
             self._children.clear()
             while self.processes():  # noqa: ASYNC110 - orphans: the lab's first process reaps those and tells nobody

@@ -7,6 +7,7 @@ schedule whatever became of the ones before. Streams tell the rate: keep-alive c
 import argparse
 import gc
 import math
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -100,7 +101,7 @@ class Client:
         except trio.TooSlowError:
             error = "timeout"
         except OSError as problem:
-            error = (problem.strerror or str(problem)).lower()
+            error = os.strerror(problem.errno).lower() if problem.errno else str(problem)
         except RequestError as problem:
             error = str(problem)
         record = Record(kind, began_at, time.monotonic() - began_at, error, answer.server, answer.node)

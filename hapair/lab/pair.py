@@ -41,7 +41,7 @@ class Measurement:
             self._more.set()
             self._more = trio.Event()
 
-    async def answering(self, *, in_a_row: int = 50, within_s: float = 20.0) -> bool:
+    async def answering(self, *, in_a_row: int = 50, within_s: float = 30.0) -> bool:
         """Wait until that many requests in a row have succeeded; False where that takes too long."""
         first = len(self.records)
         with trio.move_on_after(within_s):
@@ -72,7 +72,7 @@ class Pair:
         """Start the program on a node."""
         await self.program.start(self.nodes[name], self.plan)
 
-    async def settled(self, holder: str, *, within_s: float = 20.0, for_s: float = 0.5) -> bool:
+    async def settled(self, holder: str, *, within_s: float = 30.0, for_s: float = 0.5) -> bool:
         """Wait until `holder`, and nobody else, has held the VIP for a while; False where that takes too long."""
         with trio.move_on_after(within_s):
             while True:
@@ -127,7 +127,7 @@ async def bring_up(pair: Pair) -> None:
     """Start both nodes and wait until the preferred one is Active. Raises SetupError, with the end of the logs."""
     for name in pair.nodes:
         await pair.start(name)
-    trouble: list[str] = [f"{pair.plan.preferred} did not take the VIP within 20 s"]
+    trouble: list[str] = [f"{pair.plan.preferred} did not take the VIP within 30 s"]
     async with trio.open_nursery() as nursery:
 
         async def watch(host: Host) -> None:
