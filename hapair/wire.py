@@ -31,7 +31,7 @@ def decode(data: bytes, known: Mapping[str, type]) -> Any:
         document = json.loads(data)
         kind = known[document["type"]]
         return from_plain(document["body"], kind)
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise WireError(f"{type(error).__name__}: {error}") from error
 
 
@@ -49,7 +49,7 @@ def to_plain(value: Any) -> Any:
 
 
 def from_plain(value: Any, kind: Any) -> Any:
-    """A value of type `kind`. Raises ValueError, TypeError or KeyError."""
+    """A value of type `kind`. Raises ValueError, TypeError, KeyError or OverflowError."""
     return _decoder(kind)(value)
 
 
@@ -88,7 +88,7 @@ def _union(args: Sequence[Any]) -> Callable[[Any], Any]:
         for one in decoders:
             try:
                 return one(value)
-            except (TypeError, ValueError, KeyError, AttributeError):
+            except (TypeError, ValueError, KeyError, OverflowError):
                 continue
         raise TypeError(f"{value!r} is none of {args}")
 
@@ -121,7 +121,13 @@ def _dataclass(kind: Any) -> Callable[[Any], Any]:
 
 def _mapping(kind: Any) -> Callable[[Any], Any]:
     one = _decoder(kind)
-    return lambda value: {key: one(item) for key, item in value.items()}
+
+    def decode_mapping(value: Any) -> Any:
+        if type(value) is not dict:
+            raise TypeError(f"{value!r} is not a table")
+        return {key: one(item) for key, item in value.items()}
+
+    return decode_mapping
 
 
 def _sequence(origin: Any, kind: Any) -> Callable[[Any], Any]:

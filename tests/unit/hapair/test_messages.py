@@ -1,0 +1,166 @@
+"""Every message arrives as it was sent; both ends know the same ones."""
+
+from ipaddress import IPv4Interface
+
+import pytest
+
+from balancer.config import (
+    BalancerConfig,
+    Check,
+    Frontend,
+    FrontendTimeouts,
+    HttpLimits,
+    Pool,
+    PoolTimeouts,
+    Route,
+    Server,
+)
+from balancer.fieldtypes import Endpoint
+from hapair import messages
+from hapair.messages import (
+    FROM_ANNOUNCER,
+    FROM_WORKER,
+    TO_ANNOUNCER,
+    TO_WORKER,
+    Drain,
+    FrontendRole,
+    Heartbeat,
+    LowerPriority,
+    Resign,
+    Resume,
+    RouterReport,
+    Serve,
+    ServerHealth,
+    Serving,
+    StartRouters,
+    Stop,
+)
+from hapair.wire import decode, encode
+from vrrp.config import VirtualRouterConfig
+from vrrp.snapshot import RouterSnapshot
+
+ROUTER = VirtualRouterConfig(
+    name="lan",
+    vrid=51,
+    interface="eth0",
+    addresses=(IPv4Interface("192.0.2.100/24"), IPv4Interface("192.0.2.101/32")),
+    priority=200,
+    advertisement_interval_cs=10,
+    preempt=False,
+    checksum="rfc9568",
+)
+
+SNAPSHOT = RouterSnapshot(
+    name="lan",
+    vrid=51,
+    interface="eth0",
+    state="Active",
+    priority=200,
+    configured_priority=200,
+    since_monotonic=12.5,
+    waiting_for=None,
+    vips=("192.0.2.100",),
+    vips_held=("192.0.2.100/32",),
+    lease_s=1,
+    lease_renewed_at=13.25,
+    active_router="192.0.2.11",
+    transitions=2,
+    adverts_sent=100,
+    adverts_received=3,
+    adverts_rejected={"BAD_CHECKSUM": 4},
+    unusual_checksums=0,
+    send_errors=0,
+    vips_restored=1,
+    lateness_max_ms=0.5,
+    last_reason="Active_Down_Timer fired",
+)
+
+WAITING = RouterSnapshot(
+    name="dmz",
+    vrid=7,
+    interface="eth9",
+    state="Initialize",
+    priority=1,
+    configured_priority=100,
+    since_monotonic=0.0,
+    waiting_for="interface eth9 to exist",
+    vips=(),
+    vips_held=(),
+    lease_s=None,
+    lease_renewed_at=None,
+    active_router=None,
+    transitions=0,
+    adverts_sent=0,
+    adverts_received=0,
+    adverts_rejected={},
+    unusual_checksums=0,
+    send_errors=0,
+    vips_restored=0,
+    lateness_max_ms=0.0,
+    last_reason="",
+)
+
+BALANCER = BalancerConfig(
+    frontends={
+        "web": Frontend(
+            listen=(Endpoint("192.0.2.100", 80), Endpoint("2001:db8::1", 80)),
+            pool="web",
+            routes=(Route(pool="api", host="api.example.org", path="/v1/*"), Route(pool="web")),
+            max_connections=100,
+            timeouts=FrontendTimeouts(header_s=5.0, keep_alive_s=1.5, idle_s=10.0),
+            http=HttpLimits(head_bytes=8192, header_count=50, target_bytes=1024),
+        ),
+        "db": Frontend(listen=(Endpoint("::", 5432),), mode="tcp", pool="api"),
+    },
+    pools={
+        "web": Pool(
+            servers={
+                "web1": Server(address=Endpoint("192.0.2.21", 8080), weight=2, max_connections=10),
+                "web2": Server(address=Endpoint("192.0.2.22", 8080), backup=True),
+            },
+            policy="least_connections",
+            check=Check(http="GET /healthz", host="www.example.org", expect="200,301-302", port=81, interval_s=1.0),
+            retries=0,
+            timeouts=PoolTimeouts(connect_s=1.0, response_s=2.0, idle_s=3.0),
+        ),
+        "api": Pool(servers={"api1": Server(address=Endpoint("192.0.2.31", 80))}, check=Check(tcp="connect")),
+    },
+    drain_s=7.5,
+)
+
+TO = [
+    (TO_ANNOUNCER, Heartbeat()),
+    (TO_ANNOUNCER, StartRouters((ROUTER,))),
+    (TO_ANNOUNCER, StartRouters(())),
+    (TO_ANNOUNCER, Resign("no worker serves")),
+    (TO_ANNOUNCER, Resume()),
+    (TO_ANNOUNCER, LowerPriority(1)),
+    (TO_ANNOUNCER, LowerPriority(None)),
+    (TO_ANNOUNCER, Stop()),
+    (FROM_ANNOUNCER, Heartbeat()),
+    (FROM_ANNOUNCER, RouterReport((SNAPSHOT, WAITING))),
+    (TO_WORKER, Heartbeat()),
+    (TO_WORKER, Serve(1, 4, BALANCER, (Endpoint("::", 5432),), {"web": True, "db": False})),
+    (TO_WORKER, FrontendRole("web", True)),
+    (TO_WORKER, ServerHealth("web", "web1", False)),
+    (TO_WORKER, Drain(30.0)),
+    (FROM_WORKER, Heartbeat()),
+    (FROM_WORKER, Serving()),
+]
+
+
+@pytest.mark.parametrize(("known", "message"), TO, ids=lambda value: type(value).__name__)
+def test_a_message_arrives_as_it_was_sent(known: tuple[type, ...], message: object) -> None:
+    assert decode(encode(message), {kind.__name__: kind for kind in known}) == message
+
+
+@pytest.mark.parametrize("known", [TO_ANNOUNCER, FROM_ANNOUNCER, TO_WORKER, FROM_WORKER])
+def test_every_message_is_tried_above(known: tuple[type, ...]) -> None:
+    assert {type(message) for direction, message in TO if direction is known} == set(known)
+
+
+def test_every_message_goes_somewhere() -> None:
+    defined = {
+        value for value in vars(messages).values() if isinstance(value, type) and value.__module__ == messages.__name__
+    }
+    assert {kind for known in (TO_ANNOUNCER, FROM_ANNOUNCER, TO_WORKER, FROM_WORKER) for kind in known} == defined
