@@ -23,7 +23,7 @@ import trio
 from balancer.failures import Disconnected
 from balancer.reactor import PARK, Task
 from balancer.service import FrontendService, Relay
-from balancer.slots import CONNECTIONS, OPEN, RESETS, SHED, Counters
+from balancer.slots import OPEN, RESETS, SHED, Counters
 from balancer.streams import Stream
 
 log = logging.getLogger(__name__)
@@ -180,8 +180,7 @@ class Acceptor:
     def _open(self, stream: Stream) -> None:
         connection = Connection(self, stream)
         self.connections.add(connection)
-        self.service.counters.add(OPEN)
-        self.service.counters.add(CONNECTIONS)
+        self.service.counters.opened()
         self._reactor.start(connection)
 
 

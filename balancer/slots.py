@@ -61,6 +61,12 @@ class Counters:
         """Add to one slot; a negative amount only to OPEN."""
         self._cells[self._base + slot] += amount
 
+    def opened(self) -> None:
+        """Count a connection that opens."""
+        cells, base = self._cells, self._base
+        cells[base + OPEN] += 1
+        cells[base + CONNECTIONS] += 1
+
     def add_status(self, status: int) -> None:
         """Count a response, by the first digit of its status (100 to 599)."""
         self._cells[self._base + STATUS_1XX - 1 + status // 100] += 1

@@ -206,7 +206,8 @@ class Stream:
         self.closed = True
         self.watcher = None
         self.reactor.forget(self.fd)
-        self.reactor.wheel.remove(self)
+        if self.filed_at != inf:
+            self.reactor.wheel.remove(self)
         self._wake_both()
         self.reactor.close_later(self._socket)
 
@@ -358,12 +359,9 @@ async def dial(reactor: Reactor, endpoint: Endpoint, timeout_s: float) -> Stream
 def _start_connect(endpoint: Endpoint) -> socket.SocketType:
     family = socket.AF_INET6 if endpoint.is_ipv6 else socket.AF_INET
     connecting = socket.SocketType(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
-    try:
-        connecting.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        connecting.connect((endpoint.host, endpoint.port))
-    except BlockingIOError:
-        pass  # under way
-    except BaseException:
+    connecting.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    number = connecting.connect_ex((endpoint.host, endpoint.port))
+    if number not in (0, errno.EINPROGRESS):
         connecting.close()
-        raise
+        raise OSError(number, os.strerror(number))
     return connecting

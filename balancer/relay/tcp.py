@@ -19,6 +19,8 @@ from balancer.service import FrontendService, PoolService
 from balancer.slots import BYTES_IN, BYTES_OUT, CONNECTIONS, FAILED, OPEN, RETRIES, TIMEOUTS, Counters
 from balancer.streams import RECEIVE_BYTES, Stream, dial, until_either
 
+SMALL_BYTES = 16_384
+"""What is read at once in small talk. A read that fills it ends the small talk."""
 BULK_AFTER = 2
 """Whole reads in a row that tell bulk data."""
 
@@ -113,17 +115,17 @@ async def _small_talk(pair: _Pair) -> dict[Stream, bytes] | None:
     while True:
         await until_either(one, other)
         for source, sink, slot in directions:
-            if not source.readable or (data := source.try_receive()) is None:
-                continue
-            if data:
+            if source.readable and (data := source.try_receive(SMALL_BYTES)):
                 sent = sink.try_send(data)
                 pair.moved(slot, len(data))
-                if sent < len(data) or len(data) == RECEIVE_BYTES:
+                if sent < len(data) or len(data) == SMALL_BYTES:
                     return {sink: data[sent:]}
-            elif sink.ended:
-                return None  # the second half to end: the close that follows tells the sink
-            else:
-                sink.shutdown()
+        if one.ended and other.ended:
+            return None  # the close that follows tells both
+        if one.ended:
+            other.shutdown()
+        elif other.ended:
+            one.shutdown()
 
 
 async def _pump(pair: _Pair, source: Stream, sink: Stream, slot: int, unsent: bytes) -> None:
