@@ -30,7 +30,7 @@ class LineFormatter(logging.Formatter):
 
 def _quoted(value: object) -> str:
     text = str(value)
-    return repr(text) if not text or any(char in text for char in ' "=\n') else text
+    return repr(text) if not text or not text.isprintable() or any(char in text for char in ' "=') else text
 
 
 def set_up(process: str, level: str = "INFO") -> None:

@@ -21,6 +21,6 @@ def watchdog_interval_s() -> float | None:
     """How often to send WATCHDOG=1: half of what the unit asks for. None where it does not ask."""
     usec = os.environ.get("WATCHDOG_USEC", "")
     pid = os.environ.get("WATCHDOG_PID", "")
-    if not usec.isascii() or not usec.isdigit() or (pid and pid != str(os.getpid())):
+    if not usec.isascii() or not usec.isdigit() or int(usec) == 0 or (pid and pid != str(os.getpid())):
         return None
     return int(usec) / 2_000_000
