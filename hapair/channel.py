@@ -87,7 +87,7 @@ class Channel:
     async def _exactly(self, size: int) -> bytes:
         while len(self._buffer) < size:
             try:
-                data, ancillary, _, _ = await self._socket.recvmsg(65536, _ANCILLARY)
+                data, ancillary, _, _ = await self._socket.recvmsg(65536, _ANCILLARY, socket.MSG_CMSG_CLOEXEC)
             except ConnectionResetError:
                 raise ChannelClosedError from None
             if not data:
