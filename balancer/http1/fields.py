@@ -22,9 +22,6 @@ FORWARDING = (
 )
 FRAMING_ALIASES = (b"content_length", b"transfer_encoding")
 
-REQUEST_DROPS = (*HOP_BY_HOP, b"http2-settings", b"expect", *FORWARDING, *FRAMING_ALIASES)
-RESPONSE_DROPS = HOP_BY_HOP
-
 # Framing and routing are ours to say: naming these in Connection takes nothing out.
 NOT_NOMINABLE = frozenset((b"host", b"content-length", b"close"))
 
@@ -41,11 +38,15 @@ def _finder(names: tuple[bytes, ...]) -> re.Pattern[bytes]:
     return re.compile(rb"\n(" + b"|".join(names) + rb"):([^\r]*+)", re.IGNORECASE)
 
 
-FIND_IN_REQUEST = _finder((*REQUEST_DROPS, b"host", b"content-length", b"max-forwards"))
-FIND_IN_RESPONSE = _finder((*RESPONSE_DROPS, b"content-length"))
+_ENDS_HERE = (*HOP_BY_HOP, b"http2-settings", b"expect", *FORWARDING, *FRAMING_ALIASES)
+FIND_IN_REQUEST = _finder((*_ENDS_HERE, b"host", b"content-length", b"max-forwards"))
+FIND_IN_RESPONSE = _finder((*HOP_BY_HOP, b"content-length"))
+
+Found = tuple[tuple[bytes, bytes], ...]
+"""Fields as a finder has them: name and value exactly as received."""
 
 
-def by_name(found: list[tuple[bytes, bytes]]) -> dict[bytes, list[bytes]]:
+def by_name(found: Found) -> dict[bytes, list[bytes]]:
     """Values without surrounding white space by lower-case name, in order of appearance."""
     fields: dict[bytes, list[bytes]] = {}
     for name, value in found:
@@ -67,12 +68,27 @@ def connection_options(values: list[bytes]) -> frozenset[bytes]:
     return frozenset(TOKENS.findall(b",".join(values).lower()))
 
 
-def without(fields: bytes, always: tuple[bytes, ...], also: frozenset[bytes]) -> bytes:
-    """Field lines without those of the patterns in `always` and of the names in `also`."""
-    return _dropper(always, also).sub(b"", fields)
+def nominated(options: frozenset[bytes]) -> frozenset[bytes]:
+    """Names of fields that Connection options take out, beyond those that never go further."""
+    return options - NOT_NOMINABLE - frozenset(HOP_BY_HOP)
+
+
+def lines_of(found: Found, kept: frozenset[bytes]) -> tuple[bytes, ...]:
+    """The field lines of all but the `kept` names, each from the LF before it to its CR: exactly what to cut out.
+
+    A value has neither CR nor LF, so that these bytes appear nowhere but as this line.
+    """
+    return tuple(b"\n%b:%b\r" % field for field in found if field[0].lower() not in kept)
+
+
+def without(fields: bytes, lines: tuple[bytes, ...], names: frozenset[bytes]) -> bytes:
+    """Field lines without those of `lines_of`, and without those of some further names."""
+    for line in lines:
+        fields = fields.replace(line, b"")
+    return _dropper(names).sub(b"", fields) if names else fields
 
 
 @lru_cache(maxsize=256)
-def _dropper(always: tuple[bytes, ...], also: frozenset[bytes]) -> re.Pattern[bytes]:
-    names = (*always, *(re.escape(name) for name in sorted(also)))
-    return re.compile(rb"\n(?:" + b"|".join(names) + rb"):[^\n]*+(?=\n)", re.IGNORECASE)
+def _dropper(names: frozenset[bytes]) -> re.Pattern[bytes]:
+    alternatives = b"|".join(re.escape(name) for name in sorted(names))
+    return re.compile(rb"\n(?:" + alternatives + rb"):[^\n]*+(?=\n)", re.IGNORECASE)

@@ -2,7 +2,7 @@
 
 import ipaddress
 
-from balancer.http1.fields import REQUEST_DROPS, RESPONSE_DROPS, without
+from balancer.http1.fields import without
 from balancer.http1.framing import CHUNKED
 from balancer.http1.request import RequestHead
 from balancer.http1.response import ResponseHead
@@ -37,19 +37,23 @@ class RequestForwarder:
     def forward(self, head: RequestHead) -> bytes:
         """The head to send to a server."""
         client = self._client_1_1 if head.minor else self._client_1_0
-        if head.plain:
-            return b"%b %b HTTP/1.1\r%b%b" % (head.method, head.target, head.fields, client)
-        fields = without(head.fields, REQUEST_DROPS, head.drop)
-        return b"%b %b HTTP/1.1\r%b%b%b" % (head.method, head.target, fields, self._added(head), client)
+        fields = head.fields
+        if head.removed or head.nominated:
+            fields = without(fields, head.removed, head.nominated)
+            if added := self._added(head):
+                fields += added
+        elif head.says_host:
+            fields += self._added(head)
+        return b"%b %b HTTP/1.1\r%b%b" % (head.method, head.target, fields, client)
 
     def _added(self, head: RequestHead) -> bytes:
         lines = []
         options = []
-        if b"host" in head.drop:
+        if head.says_host:
             lines.append(b"Host: " + (head.host or self._default_host))
         if head.body == CHUNKED:
             lines.append(b"Transfer-Encoding: chunked")
-        elif b"content-length" in head.drop:
+        elif head.says_length:
             lines.append(b"Content-Length: %d" % head.body)
         if head.expect_continue and head.body:
             lines.append(b"Expect: 100-continue")
@@ -68,8 +72,15 @@ class RequestForwarder:
 
 def forward_response(head: ResponseHead, *, minor: int, chunked: bool, keep_alive: bool) -> bytes:
     """The head to send to a client that speaks HTTP/1.`minor`; `chunked` is how the body will be framed."""
-    if head.plain and keep_alive and minor and not chunked:
-        return b"HTTP/1.1 %b\r%b\r\n" % (head.line, head.fields)
+    fields = head.fields
+    if head.removed or head.nominated:
+        fields = without(fields, head.removed, head.nominated)
+    if not keep_alive or not minor or chunked or head.upgrade or head.length is not None:
+        fields += _added(head, minor=minor, chunked=chunked, keep_alive=keep_alive)
+    return b"HTTP/1.1 %b\r%b\r\n" % (head.line, fields)
+
+
+def _added(head: ResponseHead, *, minor: int, chunked: bool, keep_alive: bool) -> bytes:
     lines = []
     if head.length is not None:
         lines.append(b"Content-Length: %d" % head.length)
@@ -81,5 +92,4 @@ def forward_response(head: ResponseHead, *, minor: int, chunked: bool, keep_aliv
         lines.append(b"Connection: close")
     elif head.status >= 200 and not minor:
         lines.append(b"Connection: keep-alive")
-    added = b"".join(line + b"\r\n" for line in lines)
-    return b"HTTP/1.1 %b\r%b%b\r\n" % (head.line, without(head.fields, RESPONSE_DROPS, head.drop), added)
+    return b"".join(line + b"\r\n" for line in lines)

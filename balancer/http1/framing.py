@@ -36,14 +36,14 @@ def request_body(minor: int, lengths: list[bytes], codings: list[bytes]) -> int:
     return content_length(lengths) if lengths else 0
 
 
-def response_body(minor: int, status: int, method: bytes, lengths: list[bytes], codings: list[bytes]) -> int:
-    """The body of a response to `method`. Raises BadMessage, also where the framing is wrong but there is no body."""
+def response_body(minor: int, status: int, lengths: list[bytes], codings: list[bytes], *, to_head: bool) -> int:
+    """The body of a response. Raises BadMessage, also where the framing is wrong but there is no body."""
     body = UNTIL_CLOSE
     if codings:
         body = _chunked(minor, lengths, codings)
     elif lengths:
         body = content_length(lengths)
-    return 0 if method == b"HEAD" or status < 200 or status in NO_BODY_STATUS else body
+    return 0 if to_head or status < 200 or status in NO_BODY_STATUS else body
 
 
 def _chunked(minor: int, lengths: list[bytes], codings: list[bytes]) -> int:

@@ -2,7 +2,7 @@
 
 from functools import lru_cache
 
-from balancer.http1.fields import REQUEST_DROPS, without
+from balancer.http1.fields import without
 from balancer.http1.request import RequestHead
 
 PHRASES = {
@@ -38,7 +38,7 @@ def answer_here(head: RequestHead) -> bytes:
     """The answer to a TRACE or OPTIONS request whose Max-Forwards is 0 (RFC 9110 section 7.6.2)."""
     if head.method == b"OPTIONS":
         return _reply(200, _ALLOW, _TEXT, b"", 0)
-    fields = without(head.fields, REQUEST_DROPS, head.drop | _SECRETS)
+    fields = without(head.fields, head.removed, head.nominated | _SECRETS)
     echo = b"TRACE %b HTTP/1.%d\r%b\r\n" % (head.target, head.minor, fields)
     return _reply(200, (), b"message/http", echo, len(echo))
 

@@ -3,17 +3,19 @@
 `parse_request` looks at all bytes of a head at once; while they are incomplete it is called again with more of them.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 from balancer.config import HttpLimits
 from balancer.http1.errors import BadMessage, Reason
-from balancer.http1.fields import FIND_IN_REQUEST, NOT_NOMINABLE, by_name, connection_options, tokens
+from balancer.http1.fields import FIND_IN_REQUEST, Found, by_name, connection_options, lines_of, nominated, tokens
 from balancer.http1.framing import request_body
 from balancer.http1.grammar import ABSOLUTE_FORM, DIGITS, HOST, REQUEST_HEAD
 from balancer.http1.rejection import reject_request
 
-_NONE: frozenset[bytes] = frozenset()
 _MAY_END_HERE = frozenset((b"TRACE", b"OPTIONS"))
+_HOST = frozenset((b"host",))
+_MOST_REMEMBERED_BYTES = 1_024
 
 
 class RequestHead(NamedTuple):
@@ -22,21 +24,25 @@ class RequestHead(NamedTuple):
     method: bytes
     target: bytes
     """In origin-form, or `*`."""
-    host: bytes
-    """With a port if there was one; empty when an HTTP/1.0 client sent none."""
     minor: int
     """The x of HTTP/1.x."""
     fields: bytes
     """The field lines, beginning with the LF that ends the request line and ending with CR LF."""
     size: int
     """How many bytes the head was."""
+    host: bytes
+    """With a port if there was one; empty when an HTTP/1.0 client sent none."""
     body: int
     """A number of bytes, or CHUNKED."""
     keep_alive: bool
-    plain: bool = True
-    """The field lines may be forwarded as they are."""
-    drop: frozenset[bytes] = _NONE
-    """Names of fields that end here, beyond those that always do."""
+    removed: tuple[bytes, ...] = ()
+    """The field lines that end here."""
+    nominated: frozenset[bytes] = frozenset()
+    """Names of further fields that end here, because Connection says so."""
+    says_host: bool = False
+    """Host is to be said anew."""
+    says_length: bool = False
+    """Content-Length is to be said anew."""
     upgrade: bytes = b""
     """The protocols asked for, a comma-separated list in lower case."""
     trailers: bool = False
@@ -57,60 +63,58 @@ def parse_request(buffer: bytes, limits: HttpLimits) -> RequestHead | None:
         raise BadMessage(Reason.TARGET_TOO_LONG)
     if lines.count(b"\n") > limits.header_count:
         raise BadMessage(Reason.TOO_MANY_FIELDS)
-    start = match.start(4) - 1
-    fields = buffer[start : match.end(4)]
+    start, end = match.span(4)
+    fields = buffer[start - 1 : end]
     minor = 0 if digit == b"0" else 1
-    found = FIND_IN_REQUEST.findall(fields)
-    if minor and len(found) == 1 and target.startswith(b"/") and len(found[0][0]) == 4 and method != b"CONNECT":
-        # By far the most common: Host is the only field that concerns us (no other of them has a name of four letters).
-        host = found[0][1].strip(b" \t")
-        if HOST.fullmatch(host):
-            return RequestHead(method, target, host, 1, fields, match.end(), 0, True)
-    return _with_fields(method, target, minor, fields, match.end(), by_name(found))
+    found = tuple(FIND_IN_REQUEST.findall(fields))
+    meaning = _remembered_meaning if len(fields) <= _MOST_REMEMBERED_BYTES else _meaning
+    head = RequestHead(
+        method, target, minor, fields, match.end(), *meaning(minor, found, method if method in _MAY_END_HERE else b"")
+    )
+    return head if target.startswith(b"/") and method != b"CONNECT" else _resolve(head)
 
 
-def _with_fields(
-    method: bytes, target: bytes, minor: int, fields: bytes, size: int, found: dict[bytes, list[bytes]]
-) -> RequestHead:
-    authority = _host(found, minor)
-    target, host = _resolve(method, target, authority)
-    body = request_body(minor, found.get(b"content-length", []), found.get(b"transfer-encoding", []))
+_Meaning = tuple[
+    bytes, int, bool, tuple[bytes, ...], frozenset[bytes], bool, bool, bytes, bool, bool, int | None
+]  # the fields of RequestHead from `host` on
+
+
+def _meaning(minor: int, found: Found, method: bytes) -> _Meaning:
+    """What the fields say that concern us. `method` is TRACE, OPTIONS or empty. Raises BadMessage."""
+    values = by_name(found)
+    host = _host(values.get(b"host", []), minor)
+    lengths = values.get(b"content-length", [])
+    body = request_body(minor, lengths, values.get(b"transfer-encoding", []))
     if method == b"TRACE" and body:
         raise BadMessage(Reason.TRACE_WITH_BODY)
-    options = connection_options(found.get(b"connection", []))
-    trailers = b"trailers" in tokens(found.get(b"te", []))
-    max_forwards = _max_forwards(method, found)
-    drop = options - NOT_NOMINABLE
-    if host != authority or not host:
-        drop |= {b"host"}
-    if max_forwards is not None:
-        drop |= {b"max-forwards"}
-    if body >= 0 and found.get(b"content-length", [b"%d" % body]) != [b"%d" % body]:
-        drop |= {b"content-length"}
-    plain = not drop.intersection(found) and not found.keys() - _LEFT_ALONE
-    return RequestHead(
-        method=method,
-        target=target,
-        host=host,
-        minor=minor,
-        fields=fields,
-        size=size,
-        body=body,
-        keep_alive=b"close" not in options if minor else b"keep-alive" in options,
-        plain=plain and bool(host),
-        drop=drop,
-        upgrade=_upgrade(found, options) if minor and body == 0 else b"",
-        trailers=trailers,
-        expect_continue=minor > 0 and _expects_continue(found),
-        max_forwards=max_forwards,
+    options = connection_options(values.get(b"connection", []))
+    max_forwards = _max_forwards(values.get(b"max-forwards", [])) if method else None
+    kept = _HOST
+    says_length = bool(lengths) and lengths != [b"%d" % body]
+    if not says_length:
+        kept |= {b"content-length"}
+    if max_forwards is None:
+        kept |= {b"max-forwards"}
+    return (
+        host,
+        body,
+        b"close" not in options if minor else b"keep-alive" in options,
+        lines_of(found, kept),
+        nominated(options),
+        not host,
+        says_length,
+        _upgrade(values, options) if minor and not body else b"",
+        b"trailers" in tokens(values.get(b"te", [])),
+        minor > 0 and _expects_continue(values),
+        max_forwards,
     )
 
 
-_LEFT_ALONE = frozenset((b"host", b"content-length", b"max-forwards"))
+# Clients say the same of themselves with every request, so this is worked out once for many of them.
+_remembered_meaning = lru_cache(maxsize=1024)(_meaning)
 
 
-def _host(found: dict[bytes, list[bytes]], minor: int) -> bytes:
-    hosts = found.get(b"host", [])
+def _host(hosts: list[bytes], minor: int) -> bytes:
     if len(hosts) > 1:
         raise BadMessage(Reason.HOST_REPEATED)
     if not hosts:
@@ -122,39 +126,39 @@ def _host(found: dict[bytes, list[bytes]], minor: int) -> bytes:
     return hosts[0]
 
 
-def _resolve(method: bytes, target: bytes, host: bytes) -> tuple[bytes, bytes]:
-    """Target in origin-form and host; an absolute-form target overrules Host (RFC 9112 section 3.2.2)."""
-    if method == b"CONNECT":
+def _resolve(head: RequestHead) -> RequestHead:
+    """A target that is not in origin-form. Raises BadMessage."""
+    if head.method == b"CONNECT":
         raise BadMessage(Reason.CONNECT)
-    if target.startswith(b"/"):
-        return target, host
-    if target == b"*" and method == b"OPTIONS":
-        return target, host
-    match = ABSOLUTE_FORM.fullmatch(target)
+    if head.target == b"*" and head.method == b"OPTIONS":
+        return head
+    match = ABSOLUTE_FORM.fullmatch(head.target)
     if not match:
         raise BadMessage(Reason.TARGET)
     path = match[2] or b""
     if not path.startswith(b"/"):
-        path = b"*" if method == b"OPTIONS" and not path else b"/" + path
-    return path, match[1]
+        path = b"*" if head.method == b"OPTIONS" and not path else b"/" + path
+    # The target overrules Host (RFC 9112 section 3.2.2).
+    lines = lines_of(tuple(FIND_IN_REQUEST.findall(head.fields)), frozenset())
+    hosts = tuple(line for line in lines if line[:6].lower() == b"\nhost:")
+    return head._replace(target=path, host=match[1], removed=head.removed + hosts, says_host=True)
 
 
-def _upgrade(found: dict[bytes, list[bytes]], options: frozenset[bytes]) -> bytes:
+def _upgrade(values: dict[bytes, list[bytes]], options: frozenset[bytes]) -> bytes:
     if b"upgrade" not in options:
         return b""
-    return b", ".join(token for token in tokens(found.get(b"upgrade", [])) if token != b"h2c")
+    return b", ".join(token for token in tokens(values.get(b"upgrade", [])) if token != b"h2c")
 
 
-def _expects_continue(found: dict[bytes, list[bytes]]) -> bool:
-    expectations = tokens(found.get(b"expect", []))
+def _expects_continue(values: dict[bytes, list[bytes]]) -> bool:
+    expectations = tokens(values.get(b"expect", []))
     if expectations and set(expectations) != {b"100-continue"}:
         raise BadMessage(Reason.EXPECTATION)
     return bool(expectations)
 
 
-def _max_forwards(method: bytes, found: dict[bytes, list[bytes]]) -> int | None:
-    values = found.get(b"max-forwards")
-    if not values or method not in _MAY_END_HERE:
+def _max_forwards(values: list[bytes]) -> int | None:
+    if not values:
         return None
     if len(values) != 1 or not DIGITS.fullmatch(values[0]) or len(values[0]) > 9:
         raise BadMessage(Reason.MAX_FORWARDS)

@@ -1,16 +1,17 @@
 """Response heads (RFC 9112 sections 4 to 6). Pure. A response that is refused here is answered with 502."""
 
+from functools import lru_cache
 from typing import NamedTuple
 
-from balancer.http1.fields import FIND_IN_RESPONSE, NOT_NOMINABLE, by_name, connection_options, tokens
+from balancer.http1.fields import FIND_IN_RESPONSE, Found, by_name, connection_options, lines_of, nominated, tokens
 from balancer.http1.framing import UNTIL_CLOSE, content_length, response_body
 from balancer.http1.grammar import RESPONSE_HEAD
 from balancer.http1.rejection import reject_response
 
 LARGEST_HEAD = 65_536
 
-_NONE: frozenset[bytes] = frozenset()
 _NO_LENGTH_STATUS = 204
+_MOST_REMEMBERED_BYTES = 1_024
 
 
 class ResponseHead(NamedTuple):
@@ -27,12 +28,12 @@ class ResponseHead(NamedTuple):
     """A number of bytes, CHUNKED or UNTIL_CLOSE."""
     keep_alive: bool
     """Another request may follow on this connection once the body has been read."""
-    plain: bool = True
-    """The field lines may be forwarded as they are."""
-    drop: frozenset[bytes] = _NONE
-    """Names of fields that end here, beyond those that always do."""
+    removed: tuple[bytes, ...] = ()
+    """The field lines that end here."""
+    nominated: frozenset[bytes] = frozenset()
+    """Names of further fields that end here, because Connection says so."""
     length: int | None = None
-    """The Content-Length, where its field line is dropped and has to be said anew."""
+    """The Content-Length, where it has to be said anew."""
     upgrade: bytes = b""
     """The protocols named, a comma-separated list in lower case."""
 
@@ -43,40 +44,44 @@ def parse_response(buffer: bytes, method: bytes) -> ResponseHead | None:
     if match is None or match.end() > LARGEST_HEAD:
         reject_response(buffer, LARGEST_HEAD)
         return None
-    digit, line, code, _ = match.groups()
-    fields = buffer[match.start(4) - 1 : match.end(4)]
-    found = by_name(FIND_IN_RESPONSE.findall(fields))
-    minor = 0 if digit == b"0" else 1
+    digit, line, code = match.group(1, 2, 3)
+    start, end = match.span(4)
+    fields = buffer[start - 1 : end]
     status = int(code)
-    lengths = found.get(b"content-length", [])
-    body = response_body(minor, status, method, lengths, found.get(b"transfer-encoding", []))
-    if minor and len(found) == 1 and lengths == [b"%d" % body] and status >= 200:
-        return ResponseHead(status, line, fields, match.end(), body, True)
-    return _with_fields(minor, status, line, fields, match.end(), body, found)
-
-
-def _with_fields(
-    minor: int, status: int, line: bytes, fields: bytes, size: int, body: int, found: dict[bytes, list[bytes]]
-) -> ResponseHead:
-    options = connection_options(found.get(b"connection", []))
-    drop = options - NOT_NOMINABLE
-    length = None
-    if lengths := found.get(b"content-length"):
-        if status < 200 or status == _NO_LENGTH_STATUS:
-            drop |= {b"content-length"}
-        elif lengths != [b"%d" % content_length(lengths)]:
-            drop |= {b"content-length"}
-            length = content_length(lengths)
-    persistent = b"close" not in options if minor else b"keep-alive" in options
+    found = tuple(FIND_IN_RESPONSE.findall(fields))
+    meaning = _remembered_meaning if len(fields) <= _MOST_REMEMBERED_BYTES else _meaning
     return ResponseHead(
-        status=status,
-        line=line,
-        fields=fields,
-        size=size,
-        body=body,
-        keep_alive=persistent and body != UNTIL_CLOSE,
-        plain=not drop.intersection(found) and found.keys() <= {b"content-length"},
-        drop=drop,
-        length=length,
-        upgrade=b", ".join(tokens(found.get(b"upgrade", []))),
+        status, line, fields, match.end(), *meaning(0 if digit == b"0" else 1, status, found, method == b"HEAD")
     )
+
+
+_Meaning = tuple[
+    int, bool, tuple[bytes, ...], frozenset[bytes], int | None, bytes
+]  # the fields of ResponseHead from `body` on
+
+
+def _meaning(minor: int, status: int, found: Found, to_head: bool) -> _Meaning:
+    """What the fields say that concern us, in a response to HEAD or another method. Raises BadMessage."""
+    values = by_name(found)
+    lengths = values.get(b"content-length", [])
+    options = connection_options(values.get(b"connection", []))
+    body = response_body(minor, status, lengths, values.get(b"transfer-encoding", []), to_head=to_head)
+    kept: frozenset[bytes] = frozenset()
+    length = None
+    if lengths and status >= 200 and status != _NO_LENGTH_STATUS:
+        length = content_length(lengths)
+        if lengths == [b"%d" % length]:
+            kept, length = frozenset((b"content-length",)), None
+    persistent = b"close" not in options if minor else b"keep-alive" in options
+    return (
+        body,
+        persistent and body != UNTIL_CLOSE,
+        lines_of(found, kept),
+        nominated(options),
+        length,
+        b", ".join(tokens(values.get(b"upgrade", []))),
+    )
+
+
+# A server says much the same with every response, so this is worked out once for many of them.
+_remembered_meaning = lru_cache(maxsize=1024)(_meaning)
