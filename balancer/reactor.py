@@ -166,6 +166,16 @@ class Fork(Task[T]):
             self.error = error
 
 
+class _Partner(Fork[T]):
+    """A fork whose exception does not wait, but is thrown into the parent."""
+
+    __slots__ = ()
+
+    def finish(self, error: BaseException | None) -> None:
+        if error is not None and not isinstance(error, Cancelled):
+            self._parent.interrupt(error)
+
+
 class _Sleeper:
     """A task in the timer wheel."""
 
@@ -212,15 +222,11 @@ class Reactor:
 
     def fork(self, coroutine: Work[T]) -> Fork[T]:
         """Run a coroutine beside the current one, which should `join` it; it is cancelled when the current one ends."""
-        task = Fork(self, coroutine, self.current)
-        self.current.adopt(task)
-        task.wake()
-        return task
+        return self._start_fork(Fork(self, coroutine, self.current))
 
     async def together(self, first: Work[Any], second: Work[Any]) -> None:
         """Run both and wait for both. The first exception of either ends the other and is raised."""
-        parent = self.current
-        child = self.fork(_or_interrupt(second, parent))
+        child = self._start_fork(_Partner(self, second, self.current))
         try:
             await first
             await child.wait()
@@ -228,6 +234,11 @@ class Reactor:
             child.cancel()
             await child.wait()
             raise
+
+    def _start_fork(self, fork: Fork[T]) -> Fork[T]:
+        self.current.adopt(fork)
+        fork.wake()
+        return fork
 
     async def pause(self) -> None:
         """Let the others run."""
@@ -325,12 +336,3 @@ class Reactor:
         self.pipes.close()
         self._epoll.close()
         os.close(self._bell)
-
-
-async def _or_interrupt(work: Work[Any], parent: Task[Any]) -> None:
-    try:
-        await work
-    except Cancelled:
-        raise
-    except BaseException as error:
-        parent.interrupt(error)
