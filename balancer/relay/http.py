@@ -1,13 +1,15 @@
 """Mode http: requests of one client connection, one after the other, each to a server of its own.
 
-    _next_request   bytes -> a request head, or a refusal
-    exchange        the request to a server, the response to the client (http_exchange.py)
-    _refuse         an error of ours, and the end of the connection
+    serve       bytes -> a request head, or a refusal
+    exchange    the request to a server, the response to the client (http_exchange.py)
+    _refuse     an error of ours, and the end of the connection
 
 A client that sends several requests at once has them served in turn; those that wait stay unparsed.
 """
 
 from __future__ import annotations
+
+from collections.abc import Awaitable
 
 from balancer.failures import DeadlineExpired, Disconnected, StreamFailure
 from balancer.http1.errors import BadMessage
@@ -29,10 +31,17 @@ async def serve(service: FrontendService, downstream: Stream) -> None:
     downstream.interrupt_if_lost(service.reactor.current)
     head = None
     try:
-        while (head := await _next_request(client)) is not None:
+        while buffer := client.received or await _first_bytes(client):
+            head = parse_request(buffer, service.config.http)
+            if head is None:
+                head, buffer = await _later_head(client, buffer)
+                if head is None:
+                    return
+            client.received = buffer[head.size :]
             if not await _answer(client, head):
                 await _end(client, head)
                 return
+            client.answering = False
             head = None
     except BadMessage as bad:
         service.counters.add(BAD_REQUESTS)
@@ -44,27 +53,6 @@ async def serve(service: FrontendService, downstream: Stream) -> None:
         if late.stream is not downstream:
             raise
         await _refuse(client, head, 408, "the request did not come in time")
-
-
-async def _next_request(client: Client) -> RequestHead | None:
-    """The next request's head; None when there is none to come. Raises BadMessage, DeadlineExpired."""
-    stream, config = client.stream, client.service.config
-    client.answering = False
-    buffer = client.received or await _first_bytes(client)
-    if not buffer:
-        return None
-    head = parse_request(buffer, config.http)
-    if head is None:
-        # A deadline for all of it, not for each byte: else a byte now and then would hold the connection for ever.
-        stream.deadline = stream.reactor.now + config.timeouts.header_s
-        while head is None:
-            more = await stream.receive()
-            if not more:
-                return None
-            buffer += more
-            head = parse_request(buffer, config.http)
-    client.received = buffer[head.size :]
-    return head
 
 
 async def _first_bytes(client: Client) -> bytes:
@@ -86,16 +74,33 @@ async def _first_bytes(client: Client) -> bytes:
         stream.idle = False
 
 
-async def _answer(client: Client, head: RequestHead) -> bool:
-    """Have a request answered. True when the client may send another."""
-    service = client.service
+async def _later_head(client: Client, buffer: bytes) -> tuple[RequestHead | None, bytes]:
+    """A head that came in pieces, and all bytes received; None when the client gave up.
+
+    The deadline is for all of it, not for each byte: else a byte now and then would hold the connection for ever.
+    """
+    stream, config = client.stream, client.service.config
+    stream.deadline = stream.reactor.now + config.timeouts.header_s
+    while more := await stream.receive():
+        buffer += more
+        if (head := parse_request(buffer, config.http)) is not None:
+            return head, buffer
+    return None, buffer
+
+
+def _answer(client: Client, head: RequestHead) -> Awaitable[bool]:
+    """The work of having a request answered: true when the client may send another."""
     if head.max_forwards == 0:
-        await _reply(client, 200, answer_here(head))
-        return False
-    pool = service.routes.choose(head.host, head.target)
+        return _answer_here(client, head)
+    pool = client.service.routes.choose(head.host, head.target)
     if pool is None:
         raise Refusal(503, "no route leads anywhere from here")
-    return await exchange(client, head, service.pools[pool])
+    return exchange(client, head, client.service.pools[pool])
+
+
+async def _answer_here(client: Client, head: RequestHead) -> bool:
+    await _reply(client, 200, answer_here(head))
+    return False
 
 
 async def _refuse(client: Client, head: RequestHead | None, status: int, why: str) -> None:

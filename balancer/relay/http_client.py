@@ -34,6 +34,13 @@ class Client:
         """A response to the current request has begun: an error can no more be told, only shown by an early end."""
         self.forwarder = _forwarder(stream.peername[0], stream.sockname[0])
 
+    def begin_answer(self, status: int, bytes_in: int, bytes_out: int, server: Counters) -> None:
+        """The first bytes of a final response are about to be sent."""
+        self.answering = True
+        self.allow_idle()
+        self.service.counters.add_exchange(status, bytes_in, bytes_out)
+        server.add_exchange(status, bytes_in, bytes_out)
+
     def allow_idle(self) -> None:
         """The client has this much time to take what is sent to it next."""
         self.stream.deadline = self.stream.reactor.now + self.service.config.timeouts.idle_s

@@ -1,41 +1,29 @@
-"""The way of one request to a server: what is sent at once, what has to be pumped, and which server gets it.
-
-A request that came to nothing is sent again only where that cannot do harm: when no connection was made, when not one
-byte of it was sent, or when its method is idempotent, it is wholly in hand, and the connection was one kept from
-before, which the server is free to close at any time (RFC 9110 section 9.2.2, RFC 9112 section 9.3.1).
-"""
+"""The way of one request to a server: what is sent at once, and what has to be pumped beside waiting for a response."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from balancer.failures import DeadlineExpired, Disconnected, StreamFailure
+from balancer.failures import Disconnected, StreamFailure
 from balancer.http1.chunked import ChunkedDecoder
 from balancer.http1.errors import BadMessage
 from balancer.http1.framing import CHUNKED
 from balancer.http1.request import RequestHead
 from balancer.reactor import Fork, Task
+from balancer.relay.http_attempt import Attempt
 from balancer.relay.http_body import BodyTransfer, encoded
-from balancer.relay.http_client import Client, Refusal
-from balancer.slots import BYTES_IN, Counters
+from balancer.relay.http_client import Client
+from balancer.slots import BYTES_IN
 from balancer.streams import Stream
 
 IDEMPOTENT = frozenset((b"GET", b"HEAD", b"PUT", b"DELETE", b"OPTIONS", b"TRACE"))
 _GRACE_S = 1.0
 
 
-class Unanswered(Exception):  # noqa: N818 - named for what happened
-    """The server's connection ended before the first byte of a response. `harmless`: the request may be sent again."""
-
-    def __init__(self, *, harmless: bool) -> None:
-        super().__init__("no response")
-        self.harmless = harmless
-
-
 class Outgoing:
     """One request, ready to be sent. `first` is sent in one call: the head and what is there of the body."""
 
-    __slots__ = ("_rest", "client", "first", "head")
+    __slots__ = ("_in_hand", "_rest", "_sent", "client", "first", "head")
 
     def __init__(self, client: Client, head: RequestHead) -> None:
         """Takes what belongs to this request from the client's received bytes. Raises BadMessage."""
@@ -43,6 +31,7 @@ class Outgoing:
         self.head = head
         self.first = client.forwarder.forward(head)
         self._rest: int | ChunkedDecoder = 0
+        self._sent = 0
         if head.body == CHUNKED:
             self._take_chunks()
         elif head.body:
@@ -50,6 +39,7 @@ class Outgoing:
             client.received = client.received[head.body :]
             self.first += body
             self._rest = head.body - len(body)
+        self._in_hand = self._rest == 0
 
     def _take_chunks(self) -> None:
         decoder = ChunkedDecoder()
@@ -61,47 +51,40 @@ class Outgoing:
 
     @property
     def repeatable(self) -> bool:
-        """May be sent again after a server may have seen it."""
-        return self._rest == 0 and self.head.method in IDEMPOTENT
+        """May be sent again: no server has seen it, or one that has is none the worse."""
+        return self._sent == 0 or (self._in_hand and self.head.method in IDEMPOTENT)
 
-    async def send(self, upstream: Stream) -> None:
-        """Send `first`. Raises Unanswered."""
-        first = self.first
-        try:
-            sent = upstream.try_send(first)
-        except Disconnected:
-            raise Unanswered(harmless=True) from None
-        if sent < len(first):
-            await self._send_on(upstream, memoryview(first)[sent:])
+    @property
+    def complete(self) -> bool:
+        """All of the request has been sent, once `first` has."""
+        return self._rest == 0
 
-    async def _send_on(self, upstream: Stream, rest: memoryview) -> None:
+    def send_at_once(self, upstream: Stream) -> bool:
+        """Send `first` in one call. False where `send_on` has to go on. Raises Disconnected."""
+        self._sent = upstream.try_send(self.first)
+        return self._sent == len(self.first)
+
+    async def send_on(self, upstream: Stream) -> None:
+        """Send the rest of `first`. Raises Disconnected, DeadlineExpired."""
         upstream.deadline = upstream.reactor.now + self.client.service.config.timeouts.idle_s
-        try:
-            await upstream.send_all(rest)
-        except Disconnected as failure:
-            if failure.stream is not upstream:
-                raise
-            raise Unanswered(harmless=self.repeatable) from None
-        except DeadlineExpired:
-            raise Refusal(504, "the server does not take the request") from None
+        rest = memoryview(self.first)[self._sent :]
+        self._sent = len(self.first)  # some of it, for all we know if this fails
+        await upstream.send_all(rest)
 
-    def pump_rest(self, upstream: Stream, server: Counters, response_s: float) -> Fork[None] | None:
-        """Begin to send what `send` did not, beside the current task; None where that was all."""
+    def pump_rest(self, upstream: Stream, attempt: Attempt) -> Fork[None]:
+        """Begin to send what is beyond `first`, beside the current task."""
         reactor = upstream.reactor
-        if self._rest == 0:
-            upstream.deadline = reactor.now + response_s
-            return None
         idle_s = self.client.service.config.timeouts.idle_s
         self.client.stream.deadline = reactor.now + idle_s
         # A client that sends nothing is told from a server that takes nothing by who is late first.
         upstream.deadline = reactor.now + idle_s + _GRACE_S
-        return reactor.fork(self._pump(upstream, server, response_s, reactor.current))
+        return reactor.fork(self._pump(upstream, attempt, reactor.current))
 
-    async def _pump(self, upstream: Stream, server: Counters, response_s: float, exchange: Task[Any]) -> None:
+    async def _pump(self, upstream: Stream, attempt: Attempt, exchange: Task[Any]) -> None:
         service = self.client.service
-        transfer = BodyTransfer(
-            self.client.stream, upstream, service.config.timeouts.idle_s, (service.counters, server), BYTES_IN, _GRACE_S
-        )
+        counters = (service.counters, attempt.counters)
+        idle_s = service.config.timeouts.idle_s
+        transfer = BodyTransfer(self.client.stream, upstream, idle_s, counters, BYTES_IN, _GRACE_S)
         try:
             if isinstance(self._rest, int):
                 await transfer.exactly(self._rest)
@@ -116,10 +99,5 @@ class Outgoing:
             exchange.interrupt(failure)
             return
         self._rest = 0
-        upstream.deadline = upstream.reactor.now + response_s
+        upstream.deadline = upstream.reactor.now + attempt.response_s
         exchange.wake()  # to wait by the new deadline, which may be earlier
-
-    @property
-    def complete(self) -> bool:
-        """All of the request has been sent."""
-        return self._rest == 0

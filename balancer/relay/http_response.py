@@ -8,20 +8,33 @@ from balancer.http1.errors import BadMessage
 from balancer.http1.forward import forward_response
 from balancer.http1.framing import CHUNKED
 from balancer.http1.response import ResponseHead
-from balancer.relay.http_body import BodyTransfer, Truncated, encoded
-from balancer.relay.http_client import Refusal
+from balancer.relay.http_attempt import Attempt
+from balancer.relay.http_body import Truncated, encoded
 from balancer.relay.http_request import Outgoing
-from balancer.slots import BAD_RESPONSES, TIMEOUTS, Counters
+from balancer.slots import BAD_RESPONSES, TIMEOUTS
 from balancer.streams import Stream
 
 
-async def relay_response(
-    outgoing: Outgoing, response: ResponseHead, received: bytes, upstream: Stream, server: Counters
-) -> tuple[bool, bool]:
-    """Send a final response on. Returns whether the server's connection can be reused, and whether the client's can.
+async def send_whole_response(outgoing: Outgoing, response: ResponseHead, body: bytes, attempt: Attempt) -> bool:
+    """Send a response on whose body is wholly here, in one call. True when the client may send another request."""
+    client = outgoing.client
+    complete = outgoing.complete
+    more = complete and outgoing.head.keep_alive and not client.service.draining
+    first = forward_response(response, minor=outgoing.head.minor, chunked=False, keep_alive=more) + body
+    client.begin_answer(response.status, len(outgoing.first), len(first), attempt.counters)
+    attempt.reusable = complete and response.keep_alive and not client.service.draining
+    sent = client.stream.try_send(first)
+    if sent < len(first):
+        await client.stream.send_all(memoryview(first)[sent:])
+    return more
 
-    `received` is what came after the head. A body of unknown end is sent in chunks to clients that know them: so its
-    end shows, and its connection can be used again.
+
+async def relay_response(
+    outgoing: Outgoing, response: ResponseHead, received: bytes, upstream: Stream, attempt: Attempt
+) -> bool:
+    """Send any final response on. `received` is what came after its head. True when the client may send another.
+
+    A body of unknown end is sent in chunks to clients that know them: so its end shows, and the connection lives on.
     """
     client, head, body = outgoing.client, outgoing.head, response.body
     chunked = body < 0 and head.minor > 0
@@ -29,63 +42,57 @@ async def relay_response(
     more = head.keep_alive and delimited and outgoing.complete and not client.service.draining
     first = forward_response(response, minor=head.minor, chunked=chunked, keep_alive=more)
     decoder = None
-    if body >= 0:
-        first += received[:body] if len(received) > body else received
-    elif body == CHUNKED:
+    if body == CHUNKED:
         decoder = ChunkedDecoder()
-        data = _decode_first(decoder, received, server)
+        data = _decode_first(decoder, received, attempt)
         first += encoded(data, decoder, trailers=head.trailers) if chunked else data
+    elif body >= 0:
+        first += received[:body]
     elif received:
         first += encode_chunk(received) if chunked else received
-    client.answering = True
-    client.allow_idle()
-    client.service.counters.add_exchange(response.status, len(outgoing.first), len(first))
-    server.add_exchange(response.status, len(outgoing.first), len(first))
+    client.begin_answer(response.status, len(outgoing.first), len(first), attempt.counters)
     await client.stream.send_all(first)
-    if body >= 0 and len(received) >= body:
-        return response.keep_alive and outgoing.complete and len(received) == body, more
-    if decoder is None or not decoder.done:
-        transfer = client.transfer(upstream, server)
-        if not await _relay_rest(transfer, response, len(received), decoder, outgoing, server, chunked=chunked):
-            if not delimited:
-                client.stream.abort()  # only a reset can say that this is not the end of the body
-            return False, False
-    surplus = decoder is not None and decoder.surplus
-    return response.keep_alive and outgoing.complete and not surplus, more
+    if not await _relay_rest(outgoing, response, len(received), decoder, upstream, attempt, chunked=chunked):
+        if not delimited:
+            client.stream.abort()  # only a reset can say that this is not the end of the body
+        return False
+    surplus = decoder.surplus if decoder is not None else len(received) > body
+    attempt.reusable = response.keep_alive and outgoing.complete and not surplus and not client.service.draining
+    return more
 
 
 async def _relay_rest(
-    transfer: BodyTransfer,
+    outgoing: Outgoing,
     response: ResponseHead,
     had: int,
     decoder: ChunkedDecoder | None,
-    outgoing: Outgoing,
-    server: Counters,
+    upstream: Stream,
+    attempt: Attempt,
     *,
     chunked: bool,
 ) -> bool:
     """The body beyond the first `had` bytes. False where the server failed to bring it whole."""
+    transfer = outgoing.client.transfer(upstream, attempt.counters)
     try:
         if decoder is not None:
             await transfer.chunks(decoder, encode=chunked, trailers=outgoing.head.trailers)
         elif response.body >= 0:
-            await transfer.exactly(response.body - had)
+            await transfer.exactly(max(0, response.body - had))
         else:
             await transfer.until_close(encode=chunked)
     except BadMessage:
-        server.add(BAD_RESPONSES)
+        attempt.counters.add(BAD_RESPONSES)
         return False
     except (Truncated, Disconnected, DeadlineExpired) as failure:
         if failure.stream is outgoing.client.stream:
             raise
-        server.add(TIMEOUTS if isinstance(failure, DeadlineExpired) else BAD_RESPONSES)
+        attempt.counters.add(TIMEOUTS if isinstance(failure, DeadlineExpired) else BAD_RESPONSES)
         return False
     return True
 
 
-def _decode_first(decoder: ChunkedDecoder, received: bytes, server: Counters) -> bytes:
+def _decode_first(decoder: ChunkedDecoder, received: bytes, attempt: Attempt) -> bytes:
     try:
         return decoder.feed(received)
-    except BadMessage as refused:
-        server.add(BAD_RESPONSES)
-        raise Refusal(502, f"the server sent an invalid response: {refused}") from None
+    except BadMessage as bad:
+        raise attempt.invalid(bad) from None

@@ -1,0 +1,31 @@
+"""After a switch of protocols (WebSocket, mostly): from here on bytes are just bytes."""
+
+from __future__ import annotations
+
+from balancer.failures import DeadlineExpired
+from balancer.http1.forward import forward_response
+from balancer.http1.response import ResponseHead
+from balancer.relay.http_client import Client
+from balancer.relay.tcp import relay
+from balancer.slots import BYTES_IN, TIMEOUTS, Counters
+from balancer.streams import Stream
+
+
+async def tunnel(client: Client, response: ResponseHead, received: bytes, upstream: Stream, server: Counters) -> None:
+    """Send the 101 on, then whatever comes, both ways, until both sides have ended."""
+    service, early = client.service, client.received
+    first = forward_response(response, minor=1, chunked=False, keep_alive=True) + received
+    client.received = b""
+    client.begin_answer(response.status, 0, len(first), server)
+    try:
+        await client.stream.send_all(first)
+        if early:
+            await upstream.send_all(early)
+            service.counters.add(BYTES_IN, len(early))
+            server.add(BYTES_IN, len(early))
+        await relay(service, client.stream, upstream, server)
+    except DeadlineExpired:
+        service.counters.add(TIMEOUTS)  # nobody said a word: a proper end for both
+    except BaseException:
+        upstream.abort()  # a reset is passed on
+        raise
