@@ -1,6 +1,6 @@
 """Is this node fit to hold the VIPs? Pure."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from enum import Enum
 
@@ -26,10 +26,22 @@ class Fitness:
     reason: str
 
 
-def judge(workers: Collection[WorkerState]) -> Fitness:
-    """By the state of each worker; a node without frontends has none and needs none."""
+def judge(workers: Collection[WorkerState], *, servers_in_reach: bool = True) -> Fitness:
+    """By the state of each worker (a node without frontends has none and needs none), and by what checks say.
+
+    A node whose checks find no server at all UP lets a peer that finds some go first: after its cable was pulled and
+    plugged in again, say. Where neither finds any, both stand lowered and the VIPs stay where they are.
+    """
     if workers and WorkerState.SERVING not in workers:
         return Fitness(takes_part=False, lowered=None, reason="no worker serves")
     if WorkerState.HUNG in workers:
         return Fitness(takes_part=True, lowered=LOWERED_PRIORITY, reason="a worker hangs")
+    if not servers_in_reach:
+        return Fitness(takes_part=True, lowered=LOWERED_PRIORITY, reason="no server is UP")
     return Fitness(takes_part=True, lowered=None, reason="workers serve")
+
+
+def servers_in_reach(up_by_pool: Iterable[Iterable[bool]]) -> bool:
+    """False where there are checked servers and every one of them is DOWN; given is each pool's servers' health."""
+    checked = [up for pool in up_by_pool for up in pool]
+    return not checked or any(checked)

@@ -18,7 +18,7 @@ from balancer.slots import Slots
 from hapair import privileges, systemd
 from hapair.admin.runtime import open_runtime_socket, remove_runtime_socket, serve_runtime
 from hapair.config import NodeConfig
-from hapair.fitness import judge
+from hapair.fitness import judge, servers_in_reach
 from hapair.role import active_frontends, node_role
 from hapair.view import node_snapshot
 from hapair.watch_announcer import AnnouncerWatch
@@ -86,7 +86,7 @@ class _Node:
         self._started_at = trio.current_time()
         self._slots = Slots.create(config.balancer, max(1, config.workers))
         self._announcer = AnnouncerWatch(config.routers, LastWill(config.routers), self._roles_changed)
-        self._workers = WorkersWatch(config, listeners, self._slots, self._workers_changed)
+        self._workers = WorkersWatch(config, listeners, self._slots, self._judge)
         self._checks = CheckRunner(config.balancer.pools, self._health_flipped)
         self._role = ""
         self._ready = False
@@ -99,14 +99,14 @@ class _Node:
             nursery.start_soon(self._workers.run)
             nursery.start_soon(self._checks.run)
             nursery.start_soon(self._feed_watchdog)
-            self._workers_changed()
+            self._judge()
             if self._announcer.is_needed:
                 nursery.start_soon(self._announcer.run)
 
-    def _workers_changed(self) -> None:
+    def _judge(self) -> None:
         if self._stopping:
             return
-        fitness = judge(self._workers.states)
+        fitness = judge(self._workers.states, servers_in_reach=self._servers_in_reach())
         self._announcer.set_fitness(fitness)
         if fitness.takes_part and not self._ready:
             self._ready = True
@@ -125,6 +125,12 @@ class _Node:
     def _health_flipped(self, pool: str, server: str, up: bool, reason: str) -> None:
         log.warning("server flipped", extra={"server": f"{pool}/{server}", "up": up, "reason": reason})
         self._workers.set_health(pool, server, up)
+        self._judge()
+
+    def _servers_in_reach(self) -> bool:
+        pools = self._config.balancer.pools
+        healths = self._checks.snapshot().items()
+        return servers_in_reach([one.up for one in health.values()] for pool, health in healths if pools[pool].check)
 
     async def _feed_watchdog(self) -> None:
         interval_s = systemd.watchdog_interval_s()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from hapair.fitness import Fitness, WorkerState, judge
+from hapair.fitness import Fitness, WorkerState, judge, servers_in_reach
 
 STARTING, SERVING, HUNG, DEAD = WorkerState.STARTING, WorkerState.SERVING, WorkerState.HUNG, WorkerState.DEAD
 
@@ -23,3 +23,23 @@ STARTING, SERVING, HUNG, DEAD = WorkerState.STARTING, WorkerState.SERVING, Worke
 )
 def test_fitness(workers: list[WorkerState], fitness: Fitness) -> None:
     assert judge(workers) == fitness
+
+
+def test_a_node_that_finds_no_server_up_lets_its_peer_go_first() -> None:
+    assert judge([WorkerState.SERVING], servers_in_reach=False) == Fitness(True, 1, "no server is UP")
+
+
+def test_a_node_without_a_worker_is_out_whatever_its_servers_do() -> None:
+    assert judge([WorkerState.DEAD], servers_in_reach=False) == Fitness(False, None, "no worker serves")
+
+
+@pytest.mark.parametrize(
+    ("up_by_pool", "expected"),
+    [
+        pytest.param([], True, id="nothing-is-checked"),
+        pytest.param([[False, False], [False]], False, id="all-down"),
+        pytest.param([[False, False], [True]], True, id="one-pool-has-one-up"),
+    ],
+)
+def test_servers_in_reach(up_by_pool: list[list[bool]], expected: bool) -> None:
+    assert servers_in_reach(up_by_pool) is expected
