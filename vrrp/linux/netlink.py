@@ -5,6 +5,7 @@ does all such calls; it owns one IPRoute (which opens a socket for each thread t
 """
 
 import errno
+import gc
 import os
 import socket
 import struct
@@ -154,6 +155,16 @@ def _change_in(message: Any) -> Change | None:
     return AddressAdded(index, HeldAddress(address, ours, bool(message["flags"] & _IFA_F_SECONDARY)))
 
 
+def _sweep() -> None:
+    """Collect what pyroute2 leaves behind: 9 kB of reference cycles a request, which nothing else would free here.
+
+    For a process that collects no garbage on its own, lest an advertisement be late. Takes 20 us where the program was
+    frozen (`gc.freeze`) beforehand.
+    """
+    if not gc.isenabled():
+        gc.collect()
+
+
 class NetlinkThread:
     """Does jobs for a trio task, one at a time. A job that has not begun is replaced by a newer one of its key."""
 
@@ -216,6 +227,7 @@ class NetlinkThread:
         try:
             while (job := self._next_job()) is not None:
                 job(table)
+                _sweep()
         finally:
             table.close()
 

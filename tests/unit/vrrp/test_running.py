@@ -1,0 +1,196 @@
+"""One running router: what it makes of reports about its VIPs. Time stands still, the kernel answers when told to."""
+
+import json
+from dataclasses import asdict
+from ipaddress import IPv4Address, IPv4Interface
+
+import pytest
+
+from vrrp.config import VirtualRouterConfig
+from vrrp.events import DeadlineReached, InterfaceReady, Shutdown
+from vrrp.interfaces import HeldAddress, Interface
+from vrrp.ports import AddressReport, Ports
+from vrrp.running import RunningRouter
+
+OWN = IPv4Interface("192.0.2.1/24")
+VIP = IPv4Interface("192.0.2.10/32")
+ETH0 = Interface(name="eth0", index=2, up=True, mac=b"\x02\0\0\0\0\x0a", addresses=(HeldAddress(OWN),))
+
+
+class Clock:
+    now = 100.0
+
+    def monotonic(self):
+        return self.now
+
+    def boottime(self):
+        return self.now + 5000
+
+
+class World:
+    """Remembers, in order, what it was asked for."""
+
+    def __init__(self):
+        self.asked = []
+        self.orders = []
+        self.error = None
+
+    def submit(self, order):
+        self.orders.append(order)
+        self.asked.append(("hold", *map(str, order.addresses)) if order.addresses else ("release",))
+
+    def send(self, first, second=None, *, source=None):
+        if self.error:
+            raise self.error
+        self.asked.append(("advert", first[2]) if source else ("arp", first.name))
+
+
+@pytest.fixture
+def world():
+    return World()
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def seen():
+    return []
+
+
+@pytest.fixture
+def router(world, clock, seen):
+    config = VirtualRouterConfig(
+        name="lan", vrid=51, interface="eth0", addresses=(IPv4Interface("192.0.2.10/24"),), advertisement_interval_cs=10
+    )
+    ports = Ports(clock=clock, adverts=None, frames=world, interfaces=None, addresses=world)
+    router = RunningRouter(config, ports=ports, all_vips={VIP.ip}, observe=seen.append)
+    router.interface, router.socket = ETH0, world
+    return router
+
+
+@pytest.fixture
+def active(router, clock):
+    router.feed(InterfaceReady(IPv4Address("192.0.2.1")))
+    clock.now += 1
+    router.feed(DeadlineReached())
+    return router
+
+
+def report(serial, *held, error=None):
+    return AddressReport(router="lan", serial=serial, held=held, error=error)
+
+
+def test_rule_26_advert_then_claim_then_announcement(active, world):
+    assert world.asked == [("advert", 100), ("hold", "192.0.2.10/32")]
+    active.address_report(report(1, VIP))
+    assert world.asked[2:] == [("arp", "eth0")]
+
+
+def test_an_order_says_for_how_long_and_until_when(active, world):
+    (order,) = world.orders
+    assert (order.router, order.interface, order.index, order.lease_s) == ("lan", "eth0", 2, 1)
+    assert order.not_after == 5102.0  # CLOCK_BOOTTIME 5101, and the lease
+
+
+def test_a_report_of_an_older_order_is_not_a_claim(active, world, clock):
+    active.feed(Shutdown("asked to"))
+    active.feed(InterfaceReady(IPv4Address("192.0.2.1")))
+    clock.now += 1
+    active.feed(DeadlineReached())
+    del world.asked[:]
+    active.address_report(report(1, VIP))
+    assert world.asked == []
+    active.address_report(report(3, VIP))
+    assert world.asked == [("arp", "eth0")]
+
+
+def test_releasing_until_the_newest_order_is_reported(active):
+    active.address_report(report(1, VIP))
+    assert not active.releasing
+    active.feed(Shutdown("asked to"))
+    assert active.releasing
+    active.address_report(report(1, VIP))
+    assert active.releasing
+    active.address_report(report(2))
+    assert not active.releasing
+
+
+def test_rule_30_priority_0_goes_out_before_the_release(active, world):
+    active.address_report(report(1, VIP))
+    del world.asked[:]
+    active.feed(Shutdown("asked to"))
+    assert world.asked == [("advert", 0), ("release",)]
+
+
+def test_removed_by_someone_else(active, world):
+    active.address_report(report(1, VIP))
+    del world.asked[:]
+    active.addresses_removed({IPv4Address("192.0.2.77")})
+    assert world.asked == []
+    active.addresses_removed({VIP.ip})
+    assert world.asked == [("hold", "192.0.2.10/32")]
+    assert (active.snapshot().vips_restored, active.snapshot().vips_held) == (1, ())
+
+
+def test_a_vip_that_was_put_on_with_its_prefix_is_renewed_with_it(active, world, clock):
+    wide = IPv4Interface("192.0.2.10/24")
+    active.address_report(report(1, wide))  # when the interface had no address in that subnet
+    clock.now += 0.25
+    active.feed(DeadlineReached())
+    assert ("hold", "192.0.2.10/24") in world.asked[-2:]
+
+
+def test_a_failing_interface_is_counted_and_survived(active, world, clock):
+    world.error = OSError(100, "Network is down")
+    active.address_report(report(1, VIP))
+    clock.now += 0.1
+    active.feed(DeadlineReached())
+    assert active.snapshot().send_errors == 3
+    assert active.snapshot().state == "Active"
+
+
+def test_no_arp_where_there_are_no_mac_addresses(active, world):
+    active.interface = Interface(name="tun0", index=2, up=True)
+    active.address_report(report(1, VIP))
+    assert ("arp", "tun0") not in world.asked
+
+
+def test_observed_at_transitions_and_when_what_is_held_changes(active, seen):
+    active.address_report(report(1, VIP))
+    active.address_report(report(1, VIP))
+    assert [(snapshot.state, snapshot.vips_held) for snapshot in seen] == [
+        ("Backup", ()),
+        ("Active", ()),
+        ("Active", ("192.0.2.10/32",)),
+    ]
+
+
+def test_snapshot_can_be_sent_as_json(active):
+    active.address_report(report(1, VIP))
+    assert json.loads(json.dumps(asdict(active.snapshot()))) == {
+        "name": "lan",
+        "vrid": 51,
+        "interface": "eth0",
+        "state": "Active",
+        "priority": 100,
+        "configured_priority": 100,
+        "since_monotonic": 101.0,
+        "waiting_for": None,
+        "vips": ["192.0.2.10"],
+        "vips_held": ["192.0.2.10/32"],
+        "lease_s": 1,
+        "lease_renewed_at": 101.0,
+        "active_router": None,
+        "transitions": 2,
+        "adverts_sent": 1,
+        "adverts_received": 0,
+        "adverts_rejected": {},
+        "unusual_checksums": 0,
+        "send_errors": 0,
+        "vips_restored": 0,
+        "lateness_max_ms": 0.0,
+        "last_reason": "no other router was heard",
+    }

@@ -1,0 +1,143 @@
+"""The fakes keep the promises of what they stand for."""
+
+import math
+from ipaddress import IPv4Address, IPv4Interface
+
+import pytest
+import trio
+
+from vrrp.ports import AddressOrder
+from vrrp.testing import FakeLan, FakeNode
+
+SOURCE = IPv4Address("192.0.2.1")
+
+
+@pytest.fixture
+def lan():
+    return FakeLan(delay_s=0.01)
+
+
+def node(lan, name):
+    made = FakeNode(lan, name, "192.0.2.1/24")
+    return made, made.open(made.interface)
+
+
+def order(*addresses, serial=1, lease_s=1, not_after=math.inf):
+    return AddressOrder(
+        router="lan",
+        serial=serial,
+        interface="eth0",
+        index=2,
+        addresses=tuple(map(IPv4Interface, addresses)),
+        lease_s=lease_s,
+        not_after=not_after,
+    )
+
+
+async def test_a_packet_arrives_late_and_not_at_its_sender(autojump_clock, lan):
+    (_, one), (_, other) = node(lan, "a"), node(lan, "b")
+    began = trio.current_time()
+    one.send(b"hello", source=SOURCE)
+    assert other.receive() is None
+    await other.wait_readable()
+    assert trio.current_time() - began == pytest.approx(0.01)
+    assert (other.receive().payload, one.receive(), other.receive()) == (b"hello", None, None)
+
+
+async def test_partition_and_loss(autojump_clock, lan):
+    (_, one), (_, other), (_, third) = node(lan, "a"), node(lan, "b"), node(lan, "c")
+    lan.partition({"a", "c"}, {"b"})
+    one.send(b"1", source=SOURCE)
+    lan.heal()
+    lan.loss = 1.0
+    one.send(b"2", source=SOURCE)
+    await trio.sleep(1)
+    assert other.receive() is None
+    assert third.receive().payload == b"1"
+    assert third.receive() is None
+
+
+async def test_jitter_keeps_packets_in_the_order_of_their_arrival(autojump_clock, lan):
+    lan.jitter_s = 1.0
+    (_, one), (_, other) = node(lan, "a"), node(lan, "b")
+    for number in range(10):
+        one.send(bytes([number]), source=SOURCE)
+    arrived = []
+    while len(arrived) < 10:
+        await other.wait_readable()
+        arrived.append(other.receive().payload[0])
+    assert sorted(arrived) == list(range(10))
+    assert arrived != list(range(10))
+
+
+async def test_a_closed_socket_wakes_its_reader(autojump_clock, lan):
+    made, sock = node(lan, "a")
+
+    async def close():
+        await trio.sleep(1)
+        sock.close()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(close)
+        with pytest.raises(trio.ClosedResourceError):
+            await sock.wait_readable()
+    assert made.lan is lan
+
+
+async def test_an_interface_that_is_gone_takes_no_socket(autojump_clock, lan):
+    made, _ = node(lan, "a")
+    before = made.interface
+    made.set_index(0)
+    with pytest.raises(OSError, match="No such device"):
+        made.open(before)
+
+
+async def test_a_lease_ends(autojump_clock, lan):
+    made, _ = node(lan, "a")
+    made.vips.submit(order("192.0.2.10/32"))
+    assert (await made.vips.next_report()).held == (IPv4Interface("192.0.2.10/32"),)
+    await trio.sleep(0.9)
+    assert [str(held.address) for held in made.interface.addresses] == ["192.0.2.1/24", "192.0.2.10/32"]
+    await trio.sleep(0.2)
+    assert made.vips.held() == ()
+
+
+async def test_a_newer_order_replaces_an_older_one(autojump_clock, lan):
+    made, _ = node(lan, "a")
+    made.vips.submit(order("192.0.2.10/32"))
+    made.vips.submit(order(serial=2))
+    report = await made.vips.next_report()
+    assert (report.serial, report.held) == (2, ())
+
+
+async def test_an_order_that_a_pause_has_overtaken_is_refused(autojump_clock, lan):
+    made, _ = node(lan, "a")
+    made.vips.submit(order("192.0.2.10/32", not_after=-1.0))
+    report = await made.vips.next_report()
+    assert (report.held, report.error) == ((), "the process had been paused")
+
+
+async def test_who_is_frozen_does_not_get_on(autojump_clock, lan):
+    (_, one), (made, other) = node(lan, "a"), node(lan, "b")
+    made.freeze()
+    one.send(b"hello", source=SOURCE)
+
+    async def thaw():
+        await trio.sleep(5)
+        made.thaw()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(thaw)
+        began = trio.current_time()
+        with trio.move_on_after(1):
+            await other.wait_readable()
+        assert trio.current_time() - began == pytest.approx(5)
+
+
+async def test_who_has_crashed_sends_nothing(autojump_clock, lan):
+    (made, one), (_, other) = node(lan, "a"), node(lan, "b")
+    made.crash()
+    one.send(b"hello", source=SOURCE)
+    await trio.sleep(1)
+    assert other.receive() is None
+    assert lan.packets == []
