@@ -6,9 +6,9 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from typing import Protocol
 
+from hapair import __version__
 from hapair.lab.entry import lab_environment
 from hapair.lab.host import Host
 from vrrp.timers import active_down_interval, lease_length
@@ -63,7 +63,7 @@ class Hapair:
     name = "hapair"
 
     def versions(self) -> str:
-        return f"hapair {version('hapair')}, Python {sys.version.split()[0]}"
+        return f"hapair {__version__}, Python {sys.version.split()[0]}"
 
     async def start(self, host: Host, plan: Plan) -> None:
         # Both nodes read one and the same file, as the guide tells people to have it.
