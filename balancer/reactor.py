@@ -207,6 +207,7 @@ class Reactor:
         self._in_turn = False
         self._watched: dict[int, Watched] = {}
         self._closing: list[socket.SocketType] = []
+        self._paused: list[Task[Any]] = []
         self._epoll = select.epoll()
         self._bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._epoll.register(self._bell, select.EPOLLIN | select.EPOLLET)
@@ -241,8 +242,10 @@ class Reactor:
         return fork
 
     async def pause(self) -> None:
-        """Let the others run."""
-        self.current.wake()
+        """Let the others run, and look for events: go on in the next turn."""
+        task = self.current
+        task.scheduled = True
+        self._paused.append(task)
         await PARK
 
     async def sleep_until(self, deadline: float) -> None:
@@ -295,6 +298,8 @@ class Reactor:
         self._turn_ends_at = self.now + BUDGET_S
         self._in_turn = True
         try:
+            self.ready.extend(self._paused)
+            self._paused.clear()
             watched = self._watched
             for fd, mask in events:
                 if (owner := watched.get(fd)) is not None:
@@ -324,7 +329,7 @@ class Reactor:
 
     def wait_s(self) -> float:
         """How long a driver may wait for events: 0 when something is ready, infinity when nothing is due."""
-        return 0.0 if self.ready else max(0.0, self.wheel.next_at() - self._clock())
+        return 0.0 if self.ready or self._paused else max(0.0, self.wheel.next_at() - self._clock())
 
     def fileno(self) -> int:
         """The epoll descriptor: readable when there are events."""
