@@ -1,0 +1,226 @@
+"""The node keeps an announcer running, and stands in for it in the moment of its death."""
+
+import dataclasses
+from collections.abc import AsyncIterator, Collection
+from ipaddress import IPv4Interface
+from typing import Any
+
+import pytest
+import trio
+from trio.testing import MockClock, wait_all_tasks_blocked
+
+from hapair.fitness import Fitness
+from hapair.messages import Heartbeat, LowerPriority, Resign, Resume, RouterReport, StartRouters, Stop
+from hapair.watch_announcer import AnnouncerWatch
+from vrrp.config import VirtualRouterConfig
+from vrrp.snapshot import RouterSnapshot
+
+LAN = VirtualRouterConfig(name="lan", vrid=51, interface="eth0", addresses=(IPv4Interface("192.0.2.100/24"),))
+DMZ = VirtualRouterConfig(name="dmz", vrid=52, interface="eth1", addresses=(IPv4Interface("198.51.100.1/24"),))
+
+FIT = Fitness(takes_part=True, lowered=None, reason="workers serve")
+LOWERED = Fitness(takes_part=True, lowered=1, reason="a worker hangs")
+UNFIT = Fitness(takes_part=False, lowered=None, reason="no worker serves")
+
+
+def snapshot(name: str, state: Any) -> RouterSnapshot:
+    return RouterSnapshot(
+        name=name, vrid=51, interface="eth0", state=state, priority=100, configured_priority=100, since_monotonic=1.0,
+        waiting_for=None, vips=(), vips_held=(), lease_s=1, lease_renewed_at=None, active_router=None, transitions=1,
+        adverts_sent=0, adverts_received=0, adverts_rejected={}, unusual_checksums=0, send_errors=0, vips_restored=0,
+        lateness_max_ms=0.0, last_reason="",
+    )  # fmt: skip
+
+
+class FakeWill:
+    """Remembers what it was asked to do."""
+
+    def __init__(self) -> None:
+        self.prepared = 0
+        self.fired: list[list[str]] = []
+
+    def prepare(self) -> None:
+        self.prepared += 1
+
+    def fire(self, names_active: Collection[str]) -> list[str]:
+        self.fired.append(list(names_active))
+        return [f"192.0.2.100/32 of {name}" for name in names_active]
+
+
+class Stage:
+    """A watch under test and what it did."""
+
+    def __init__(self, children: Any) -> None:
+        self.children = children
+        self.will = FakeWill()
+        self.reports = 0
+        self.watch = AnnouncerWatch((LAN, DMZ), self.will, self._reported)  # type: ignore[arg-type]
+
+    def _reported(self) -> None:
+        self.reports += 1
+
+    @property
+    def child(self) -> Any:
+        return self.children.started[-1]
+
+    async def report(self, **states: Any) -> None:
+        self.child.say(RouterReport(tuple(snapshot(name, state) for name, state in states.items())))
+        await wait_all_tasks_blocked()
+
+
+@pytest.fixture
+async def stage(children: Any) -> AsyncIterator[Stage]:
+    stage = Stage(children)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(stage.watch.run)
+        await wait_all_tasks_blocked()
+        yield stage
+        nursery.cancel_scope.cancel()
+
+
+async def test_an_announcer_is_started_after_the_last_will_was_made(autojump_clock: MockClock, stage: Stage) -> None:
+    assert stage.will.prepared == 1
+    assert [child.module for child in stage.children.started] == ["hapair.announcer"]
+    assert stage.watch.pid == 1000
+    assert stage.watch.restarts == 0
+
+
+async def test_it_hears_nothing_until_the_node_is_fit(autojump_clock: MockClock, stage: Stage) -> None:
+    stage.watch.set_fitness(UNFIT)
+    await trio.sleep(1)
+    assert stage.child.heard == []
+    stage.watch.set_fitness(FIT)
+    await wait_all_tasks_blocked()
+    assert stage.child.heard == [StartRouters((LAN, DMZ)), LowerPriority(None), Resume()]
+
+
+async def test_it_is_told_of_each_change_of_fitness_once(autojump_clock: MockClock, stage: Stage) -> None:
+    for fitness in (FIT, FIT, LOWERED, LOWERED):
+        stage.watch.set_fitness(fitness)
+        await wait_all_tasks_blocked()
+    stage.watch.set_fitness(UNFIT)
+    await wait_all_tasks_blocked()
+    assert stage.child.heard[3:] == [LowerPriority(1), Resume(), LowerPriority(None), Resign("no worker serves")]
+
+
+async def test_states_are_what_it_last_reported(autojump_clock: MockClock, stage: Stage) -> None:
+    assert stage.watch.states() == {"lan": "Initialize", "dmz": "Initialize"}
+    await stage.report(lan="Active", dmz="Backup")
+    assert stage.watch.states() == {"lan": "Active", "dmz": "Backup"}
+    assert stage.watch.snapshots["lan"] == snapshot("lan", "Active")
+    assert stage.reports == 1
+    await stage.report(lan="Backup")
+    assert stage.watch.states() == {"lan": "Backup", "dmz": "Initialize"}
+    assert stage.reports == 2
+
+
+async def test_a_heartbeat_is_no_report(autojump_clock: MockClock, stage: Stage) -> None:
+    stage.child.say(Heartbeat())
+    await wait_all_tasks_blocked()
+    assert stage.reports == 0
+
+
+async def test_when_it_dies_its_will_is_carried_out_at_once_and_another_one_started(
+    autojump_clock: MockClock, stage: Stage
+) -> None:
+    stage.watch.set_fitness(FIT)
+    await stage.report(lan="Active", dmz="Backup")
+    stage.child.die()
+    await wait_all_tasks_blocked()
+    assert trio.current_time() == stage.children.started[0].started_at
+    assert stage.will.fired == [["lan"]]
+    assert stage.watch.states() == {"lan": "Initialize", "dmz": "Initialize"}
+    assert stage.reports == 2
+    assert stage.watch.restarts == 1
+    assert stage.watch.pid == 1001
+    assert stage.child.heard == [StartRouters((LAN, DMZ)), LowerPriority(None), Resume()]
+
+
+async def test_its_will_is_carried_out_even_where_nothing_is_known_to_be_active(
+    autojump_clock: MockClock, stage: Stage
+) -> None:
+    stage.child.die()
+    await wait_all_tasks_blocked()
+    assert stage.will.fired == [[]]
+
+
+async def test_one_that_keeps_failing_comes_back_later_and_does_not_preempt(
+    autojump_clock: MockClock, stage: Stage
+) -> None:
+    stage.watch.set_fitness(FIT)
+    await wait_all_tasks_blocked()
+    for _ in range(4):
+        stage.child.die()
+        await trio.sleep(5)
+    starts = [child.started_at for child in stage.children.started]
+    assert [round(start - starts[0], 3) for start in starts] == [0.0, 0.0, 5.5, 11.0, 17.0]
+    assert stage.watch.restarts == 4
+    meek = StartRouters((dataclasses.replace(LAN, preempt=False), dataclasses.replace(DMZ, preempt=False)))
+    assert stage.children.started[1].heard[0] == StartRouters((LAN, DMZ))
+    assert [child.heard[0] for child in stage.children.started[2:]] == [meek, meek, meek]
+
+
+async def test_one_that_hangs_is_killed_and_its_will_carried_out(autojump_clock: MockClock, stage: Stage) -> None:
+    stage.watch.set_fitness(FIT)
+    await stage.report(lan="Active")
+    stage.child.frozen = True
+    await trio.sleep(3)
+    assert stage.children.started[0].process.returncode == -9
+    assert stage.will.fired == [["lan"]]
+    assert len(stage.children.started) == 2
+
+
+async def test_a_new_one_learns_how_fit_the_node_is_now(autojump_clock: MockClock, stage: Stage) -> None:
+    stage.watch.set_fitness(LOWERED)
+    stage.child.die()
+    await wait_all_tasks_blocked()
+    assert stage.child.heard == [StartRouters((LAN, DMZ)), LowerPriority(1), Resume()]
+
+
+async def test_while_the_node_is_unfit_a_new_one_waits(autojump_clock: MockClock, stage: Stage) -> None:
+    stage.watch.set_fitness(FIT)
+    await wait_all_tasks_blocked()
+    stage.watch.set_fitness(UNFIT)
+    stage.child.die()
+    await wait_all_tasks_blocked()
+    assert stage.child.heard == []
+
+
+async def test_a_stop_lets_it_resign_by_itself(autojump_clock: MockClock, stage: Stage) -> None:
+    stage.watch.set_fitness(FIT)
+    await stage.report(lan="Backup")
+    stage.child.exits_when_it_hears = Stop
+    await stage.watch.stop()
+    await wait_all_tasks_blocked()
+    assert stage.child.heard[-1] == Stop()
+    assert stage.child.process.returncode == 0
+    assert stage.will.fired == []
+    assert len(stage.children.started) == 1
+    assert stage.watch.restarts == 0
+
+
+async def test_a_stop_that_it_does_not_obey_is_a_kill_after_two_seconds_and_its_will(
+    autojump_clock: MockClock, stage: Stage
+) -> None:
+    stage.watch.set_fitness(FIT)
+    await stage.report(lan="Active")
+    before = trio.current_time()
+    await stage.watch.stop()
+    await wait_all_tasks_blocked()
+    assert trio.current_time() - before == 2.0
+    assert stage.child.process.returncode == -9
+    assert stage.will.fired == [["lan"]]
+    assert len(stage.children.started) == 1
+
+
+async def test_a_stop_before_the_start_is_over_at_once(children: Any) -> None:
+    watch = Stage(children).watch
+    await watch.stop()
+    await watch.run()
+    assert children.started == []
+
+
+def test_a_node_without_virtual_routers_needs_none() -> None:
+    will: Any = FakeWill()
+    assert not AnnouncerWatch((), will, lambda: None).is_needed
+    assert AnnouncerWatch((LAN,), will, lambda: None).is_needed
