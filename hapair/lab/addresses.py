@@ -57,16 +57,21 @@ class Addresses:
             return self._since.get(address, time.monotonic())
         return None
 
+    @property
+    def next_change(self) -> trio.Event:
+        """Set when any address comes or goes after this moment."""
+        return self._changed
+
     async def changed(self) -> None:
         """Wait until any address comes or goes."""
         await self._changed.wait()
 
     async def follow(self) -> None:
         """Read events for ever."""
-        receiver = trio.socket.from_stdlib_socket(self._sock)
-        await receiver.send(dump_request())
-        while True:
-            self.apply(await receiver.recv(65536), time.monotonic())
+        with trio.socket.from_stdlib_socket(self._sock) as receiver:
+            await receiver.send(dump_request())
+            while True:
+                self.apply(await receiver.recv(65536), time.monotonic())
 
     def apply(self, data: bytes, now: float) -> None:
         """Take in what one read brought."""

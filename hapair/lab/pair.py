@@ -78,24 +78,26 @@ class Pair:
             while True:
                 await self._held_by(holder)
                 with trio.move_on_after(for_s) as steady:
-                    await self._change()
+                    await self.changed()
                 if steady.cancelled_caught:
                     return True
         return False
 
     async def _held_by(self, holder: str) -> None:
         while self.holders() != [holder]:
-            await self._change()
+            await self.changed()
 
-    async def _change(self) -> None:
+    async def changed(self) -> None:
+        """Wait until an address of either node comes or goes, from the moment of the call on."""
+        changes = [node.addresses.next_change for node in self.nodes.values()]  # before any checkpoint, to miss none
         async with trio.open_nursery() as nursery:
 
-            async def one(node: Host) -> None:
-                await node.addresses.changed()
+            async def one(change: trio.Event) -> None:
+                await change.wait()
                 nursery.cancel_scope.cancel()
 
-            for node in self.nodes.values():
-                nursery.start_soon(one, node)
+            for change in changes:
+                nursery.start_soon(one, change)
 
 
 async def furnish(lab: Lab, program: NodeProgram, *, interval_ms: int = 100) -> Pair:
