@@ -52,6 +52,7 @@ class Stream:
     """
 
     __slots__ = (
+        "_failed",
         "_reader",
         "_shut",
         "_socket",
@@ -92,6 +93,7 @@ class Stream:
         self._writer: Task[Any] | None = None
         self._writable = True
         self._unannounced = False
+        self._failed = False
         self._shut = False
         reactor.watch(self.fd, self)
 
@@ -118,11 +120,19 @@ class Stream:
         except OSError as error:
             raise self._failure(error) from error
         if len(data) < max_bytes:
-            if not data:
-                self.ended = True
-            if not (data and self._unannounced):
-                self.readable = False
+            self.readable = self._unannounced if data else self._at_end()
         return data
+
+    def _at_end(self) -> bool:
+        """The end was read. True when there is more to learn: the peer has reset the connection since.
+
+        The kernel goes on to read as ended then, and keeps the failure to itself. So the next look tells it.
+        """
+        if self.ended and self._failed:
+            number = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            raise Disconnected(self, number or errno.ECONNRESET)
+        self.ended = True
+        return self._failed
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Hand all of it to the kernel, waiting for room as often as it takes."""
@@ -173,7 +183,7 @@ class Stream:
         finally:
             self.reactor.pipes.give_back(pipe)
         if not taken:
-            self.ended, self.readable = True, False
+            self.readable = self._at_end()
         elif self.reactor.overdue():
             await self.reactor.pause()
         return taken
@@ -252,6 +262,8 @@ class Stream:
         """What epoll has to say (called by the reactor)."""
         if mask & _UNANNOUNCED:
             self._unannounced = True
+            if mask & EPOLLERR:
+                self._failed = True
         if mask & _INPUT:
             self.readable = True
             if (reader := self._reader) is not None:

@@ -21,7 +21,7 @@ from balancer.streams import Stream
 
 T = TypeVar("T")
 
-_LOOPBACK_SETTLES_S = 0.02
+_LOOPBACK_SETTLES_S = 0.01
 
 
 class FakeClock:

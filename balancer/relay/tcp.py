@@ -145,5 +145,7 @@ async def _pump(pair: _Pair, source: Stream, sink: Stream, slot: int, unsent: by
             break
         whole_reads = whole_reads + 1 if moved >= RECEIVE_BYTES else 0
         pair.moved(slot, moved)
+    if source.readable:
+        source.try_receive()  # it has been reset since it ended: raises
     if not sink.ended:
         sink.shutdown()
