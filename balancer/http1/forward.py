@@ -77,7 +77,8 @@ def forward_response(head: ResponseHead, *, minor: int, chunked: bool, keep_aliv
         fields = without(fields, head.removed, head.nominated)
     if not keep_alive or not minor or chunked or head.upgrade or head.length is not None:
         fields += _added(head, minor=minor, chunked=chunked, keep_alive=keep_alive)
-    return b"HTTP/1.1 %b\r%b\r\n" % (head.line, fields)
+    line = head.line if len(head.line) > 3 else head.line + b" "  # a space belongs there even with no reason phrase
+    return b"HTTP/1.1 %b\r%b\r\n" % (line, fields)
 
 
 def _added(head: ResponseHead, *, minor: int, chunked: bool, keep_alive: bool) -> bytes:
