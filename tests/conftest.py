@@ -10,11 +10,16 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import NoReturn
 
+import hypothesis
 import pytest
 
 from hapair.lab.entry import find_obstacle, lab_environment
 
 IN_CI = os.environ.get("CI") == "true"
+
+if not IN_CI:  # hypothesis has a profile of its own for CI: the same examples each time, no deadline
+    hypothesis.settings.register_profile("by hand", deadline=None)
+    hypothesis.settings.load_profile("by hand")
 
 PACKAGES = {"nginx": "nginx-light", "nft": "nftables", "ping": "iputils-ping", "ip": "iproute2", "ps": "procps"}
 """Debian's package of a program, where it has another name."""

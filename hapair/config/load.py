@@ -44,7 +44,12 @@ def adapter() -> TypeAdapter[HapairFile]:
 def json_schema() -> dict[str, Any]:
     """The JSON Schema of the file, for editors."""
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "hapair.yaml"}
-    return adapter().json_schema() | head
+    return _schema() | head
+
+
+@cache
+def _schema() -> dict[str, Any]:
+    return adapter().json_schema()
 
 
 def load(path: str | FilePath) -> Loaded:
@@ -118,7 +123,7 @@ def _did_you_mean(value: str, valid: Sequence[str]) -> str:
 
 def _keys_at(loc: Sequence[str | int]) -> Iterator[str]:
     """The keys that the table at `loc` may have, by the schema."""
-    schema = adapter().json_schema()
+    schema = _schema()
     node: dict[str, Any] = schema
     for step in loc:
         node = _resolve(node, schema)

@@ -93,14 +93,14 @@ def parse(text: str) -> Tree:
     except yaml.reader.ReaderError as error:
         tree.problems.append(Problem(Position(1, 1), "", f"not YAML: {error.reason}"))
         return tree
-    if node is None:
-        tree.problems.append(Problem(Position(1, 1), "", "the file is empty; `hapair schema` says what it can hold"))
-        return tree
-    tree.value = _value(node, (), tree, frozenset())
+    if node is not None:
+        tree.value = _value(node, (), tree, frozenset())
     if tree.is_too_large:
         tree.value = None
         message = f"its aliases make more than {VALUE_LIMIT} values, or more than {DEPTH_LIMIT} levels"
         tree.problems = [Problem(Position(1, 1), "", message)]
+    elif tree.value is None and not tree.problems:
+        tree.problems.append(Problem(Position(1, 1), "", "the file is empty; `hapair schema` says what it can hold"))
     return tree
 
 

@@ -127,6 +127,8 @@ def test_nesting_up_to_the_limit_is_read() -> None:
     ("text", "problem"),
     [
         ("", "f:1:1: the file is empty; `hapair schema` says what it can hold"),
+        ("null", "f:1:1: the file is empty; `hapair schema` says what it can hold"),
+        ("!", "f:1:1: the file is empty; `hapair schema` says what it can hold"),
         ("# only a comment\n", "f:1:1: the file is empty; `hapair schema` says what it can hold"),
         ("a: 1\n\tb: 2\n",
          "f:2:1: not YAML: while scanning a plain scalar, found a tab character that violates indentation"),
@@ -136,7 +138,7 @@ def test_nesting_up_to_the_limit_is_read() -> None:
         ("a: \x07", "f:1:1: not YAML: control characters are not allowed"),
         ('a: "\\ud800"', "f:1:7: not YAML: while parsing a quoted scalar, found invalid Unicode character escape code"),
     ],
-    ids=["empty", "comment", "tab", "flow", "alias", "documents", "control", "surrogate"],
+    ids=["empty", "null", "tag", "comment", "tab", "flow", "alias", "documents", "control", "surrogate"],
 )  # fmt: skip
 def test_what_is_not_yaml_is_one_problem_and_no_value(text: str, problem: str) -> None:
     tree = parse(text)
