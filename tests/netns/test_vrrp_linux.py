@@ -468,6 +468,32 @@ def ns_sigkill(lan):
     assert lan.addresses() == {"10.99.0.1/24": None}
 
 
+def ns_sigstop(lan):
+    """SIGSTOP: the lease ends. SIGCONT: nothing is sent or claimed before it has listened for as long as a Backup."""
+    lan.up()
+    child = subprocess.Popen([sys.executable, __file__, "run_until_killed"])
+    began = time.monotonic()
+    while "10.99.0.100/32" not in lan.addresses():
+        assert time.monotonic() - began < 10
+        time.sleep(0.01)
+    child.send_signal(signal.SIGSTOP)
+    time.sleep(2.6)
+    assert lan.addresses() == {"10.99.0.1/24": None}
+    lan.frames()
+    child.send_signal(signal.SIGCONT)
+    woke_at = time.monotonic()
+    while True:
+        addresses, frames = lan.addresses(), lan.frames()
+        if frames:
+            break
+        assert addresses == {"10.99.0.1/24": None}
+        assert time.monotonic() - woke_at < 2
+    assert time.monotonic() - woke_at >= 0.35
+    assert frames[0][12:14] == b"\x08\0"  # Active again, and like any other: an advertisement first
+    child.kill()
+    child.wait()
+
+
 def run_until_killed():
     async def main():
         async with open_ports((config(),)) as ports:
