@@ -34,6 +34,8 @@ def in_user_namespace() -> bool:
 
 def find_obstacle() -> str | None:
     """Why no lab can be made on this machine and what to do about it, in one line; None where it can."""
+    if inside():
+        return None
     path = lab_environment()["PATH"]
     missing = sorted({package for tool, package in TOOLS.items() if shutil.which(tool, path=path) is None})
     if missing:

@@ -49,7 +49,13 @@ class Host:
                 env={**os.environ, **(environment or {})},
             )
         self._children.append(child)
+        while child.poll() is None and not self._is_here(str(child.pid)):  # noqa: ASYNC110 - a fraction of a ms
+            await trio.sleep(0.0005)
         return child
+
+    def last_started(self) -> trio.Process:
+        """The program that was started last."""
+        return self._children[-1]
 
     async def run(self, argv: Sequence[str], *, check: bool = True) -> "subprocess.CompletedProcess[bytes]":
         """Run a program on this host to its end and return what it wrote."""
@@ -66,6 +72,12 @@ class Host:
     def find(self, *words: str) -> list[int]:
         """The host's processes whose command line has all these words as arguments."""
         return [pid for pid in self.processes() if set(words) <= set(command_line(pid))]
+
+    def terminate(self, *words: str) -> float:
+        """SIGTERM the processes with these words in their command line; return when that was."""
+        began = time.monotonic()
+        _signal(self.find(*words), signal.SIGTERM)
+        return began
 
     def kill(self, *pids: int) -> float:
         """SIGKILL these processes; return when that was. There must be at least one."""

@@ -47,10 +47,11 @@ def headline(result: Result) -> str:
     """The result in a sentence, for people who have not heard of it."""
     count = len(result.trials)
     failed = f"The active node failed {_TIMES.get(count, f'{count} times')}."
-    worst = [trial.outage_s for trial in result.trials]
-    if not result.passed or None in worst:
+    outages = [span for trial in result.trials for span in (trial.outage_s, trial.return_outage_s)]
+    known = [span for span in outages if span is not None]
+    if not result.passed or len(known) < len(outages):
         return f"{failed} Not every takeover went well."
-    return f"{failed} Clients waited {max(one for one in worst if one is not None):.2f} s at most."
+    return f"{failed} Clients waited {max(known):.2f} s at most."
 
 
 def node_styles(result: Result) -> Mapping[str, str]:

@@ -1,0 +1,89 @@
+"""A test that asks for `lab` runs in namespaces of its own: pytest starts itself there for that one test.
+
+So nothing that the test starts can outlive it, whatever becomes of it or of pytest.
+"""
+
+import re
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+
+from hapair.lab.entry import find_obstacle, inside, start
+from hapair.lab.network import Lab, open_lab
+from hapair.lab.pair import Pair, bring_up, furnish
+from hapair.lab.programs import Hapair
+
+INNER_LIMIT_S, OUTER_LIMIT_S = 90, 100
+
+
+@pytest.fixture
+async def lab() -> AsyncIterator[Lab]:
+    """An empty LAN."""
+    async with open_lab() as lab:
+        yield lab
+
+
+@pytest.fixture
+async def pair(lab: Lab) -> Pair:
+    """Two nodes that run the real program, pi-a Active; three web servers; a client."""
+    pair = await furnish(lab, Hapair())
+    await bring_up(pair)
+    return pair
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
+    if inside() or "lab" not in getattr(item, "fixturenames", ()) or find_obstacle():
+        return None  # the usual way; where there is an obstacle it leads to a skip that says so
+    item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+    for report in run_inside(item):
+        item.ihook.pytest_runtest_logreport(report=report)
+    item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+    return True
+
+
+def run_inside(item: pytest.Item) -> list[pytest.TestReport]:
+    """The reports of one test that ran in a lab."""
+    began = time.monotonic()
+    pytest_options = ["-q", "--no-header", "-p", "no:cacheprovider", "-o", f"timeout={INNER_LIMIT_S}"]
+    process = start(
+        [sys.executable, "-m", "pytest", *pytest_options, item.nodeid],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    try:
+        output = process.communicate(timeout=OUTER_LIMIT_S)[0].decode(errors="replace")
+    except subprocess.TimeoutExpired:
+        output = f"no end after {OUTER_LIMIT_S} s"
+    finally:
+        process.kill()
+        process.wait()
+    return [
+        report_of(item, "setup", "passed", None, 0.0),
+        outcome_of(item, process.returncode, output, time.monotonic() - began),
+        report_of(item, "teardown", "passed", None, 0.0),
+    ]
+
+
+def outcome_of(item: pytest.Item, status: int, output: str, duration: float) -> pytest.TestReport:
+    """What the inner pytest's exit status and output say of its one test."""
+    skipped = re.search(r"^SKIPPED \[1\] (.*?):(\d+): (.*)$", output, re.MULTILINE)
+    if status == 0 and skipped:
+        where = (skipped[1], int(skipped[2]), f"Skipped: {skipped[3]}")
+        return report_of(item, "call", "skipped", where, duration)
+    return report_of(item, "call", *(("passed", None) if status == 0 else ("failed", output)), duration)
+
+
+def report_of(item: pytest.Item, when, outcome, longrepr, duration: float) -> pytest.TestReport:
+    return pytest.TestReport(
+        nodeid=item.nodeid,
+        location=item.location,
+        keywords=dict.fromkeys(item.keywords, 1),
+        outcome=outcome,
+        longrepr=longrepr,
+        when=when,
+        duration=duration,
+    )

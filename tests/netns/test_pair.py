@@ -1,0 +1,109 @@
+"""The real program on two nodes: what happens to the VIP. Times are bounded generously; what happens is what counts."""
+
+import json
+
+import pytest
+import trio
+
+from hapair.lab.pair import VIP, furnish, measuring
+from hapair.lab.programs import Hapair, at, hapair
+from hapair.lab.trial import Fault, inflict, try_fault
+
+pytestmark = [pytest.mark.netns, pytest.mark.slow]
+
+
+async def status(host):
+    return json.loads((await host.run([*hapair("status"), *at(host), "--json"])).stdout)
+
+
+@pytest.mark.parametrize(
+    "fault", [Fault.KILL_ALL, Fault.UNPLUG, Fault.FREEZE, Fault.KILL_ANNOUNCER, Fault.KILL_NODE], ids=lambda f: f.name
+)
+async def test_the_vip_moves_and_comes_back(lab, pair, fault):
+    async with measuring(pair) as measurement:
+        assert await measurement.answering()
+        trial = await try_fault(fault, pair, measurement)
+    assert (trial.victim, trial.peer) == ("pi-a", "pi-b")
+    assert trial.takeover_s is not None
+    assert trial.takeover_s < 5
+    assert not trial.stale_vip
+    assert trial.outage_s is not None
+    assert trial.recovered
+    assert pair.holders() == ["pi-a"]
+
+
+async def test_nobody_is_heard_both_hold_it_and_one_gives_way(lab, pair):
+    a, b = pair.nodes.values()
+    await inflict(Fault.BLACKHOLE, a)
+    assert await b.addresses.until(VIP, present=True, within_s=10)
+    assert pair.holders() == ["pi-a", "pi-b"]  # each has lost the other; neither can know better
+    await a.blackhole(on=False)
+    assert await pair.settled("pi-a")
+
+
+async def test_each_node_knows_its_role(lab, pair):
+    a, b = [await status(node) for node in pair.nodes.values()]
+    assert (a["role"], b["role"]) == ("ACTIVE", "STANDBY")
+
+
+async def test_a_vip_that_someone_deletes_is_put_back(lab, pair):
+    a = pair.nodes["pi-a"]
+    before = len(a.addresses.history)
+    await a.run(["ip", "address", "delete", f"{VIP}/32", "dev", "eth0"])
+    with trio.fail_after(10):
+        while [change.present for change in a.addresses.history[before:] if change.address == VIP] != [False, True]:
+            await a.addresses.changed()
+    assert pair.holders() == ["pi-a"]
+
+
+async def test_an_interface_that_is_not_there_yet_is_waited_for(lab):
+    pair = await furnish(lab, Hapair())
+    a = pair.nodes["pi-a"]
+    await a.run(["ip", "link", "set", "eth0", "down"])
+    await a.run(["ip", "link", "set", "eth0", "name", "later0"])
+    await pair.start("pi-a")
+    with trio.fail_after(30):
+        while not await waits(a):  # noqa: ASYNC110 - the node tells those who ask
+            await trio.sleep(0.1)
+    await a.run(["ip", "link", "set", "later0", "name", "eth0"])
+    await a.run(["ip", "link", "set", "eth0", "up"])
+    assert await pair.settled("pi-a")
+
+
+async def waits(host):
+    """Whether the node runs and says what it waits for."""
+    run = await host.run([*hapair("status"), *at(host), "--json"], check=False)
+    if run.returncode != 0:
+        return False
+    return any("eth0" in (router["waiting_for"] or "") for router in json.loads(run.stdout)["routers"])
+
+
+async def test_a_taken_port_is_said_in_one_line(lab):
+    pair = await furnish(lab, Hapair())
+    a = pair.nodes["pi-a"]
+    thief = await a.start(["python3", "-m", "http.server", "80"])
+    await listens(a, thief)
+    await pair.start("pi-a")
+    with trio.fail_after(30):
+        await a.last_started().wait()
+    said = (a.folder / "hapair.log").read_text()
+    assert a.last_started().returncode == 1
+    assert "Traceback" not in said
+    [line] = [line for line in said.splitlines() if line.startswith("hapair: ")]
+    assert f"{VIP}:80" in line
+    assert pair.holders() == []
+
+
+async def listens(host, process):
+    with trio.fail_after(10):
+        while b":80 " not in (await host.run(["ss", "-Hltn"])).stdout:
+            assert process.returncode is None
+            await trio.sleep(0.05)
+
+
+async def test_sigterm_hands_over(lab, pair):
+    a, b = pair.nodes.values()
+    a.terminate("hapair", "up")
+    assert await b.addresses.until(VIP, present=True, within_s=10)
+    assert await a.addresses.until(VIP, present=False, within_s=1)
+    assert pair.holders() == ["pi-b"]
