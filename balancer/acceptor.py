@@ -107,7 +107,7 @@ class Acceptor:
     def close_idle(self) -> None:
         """Close the connections that are between two requests."""
         for connection in self.connections:
-            if connection.stream.idle and connection.stream.quiet:
+            if connection.stream.idle and connection.stream.is_dry():
                 connection.stream.close()
 
     async def until_empty(self) -> None:

@@ -108,6 +108,14 @@ class Engine:
             running.acceptor.abort_all()
         await self._until_all_closed()
 
+    def close(self) -> None:
+        """End at once: every connection is reset, at the end of the next turn."""
+        for running in self._frontends.values():
+            running.acceptor.stop()
+            running.acceptor.abort_all()
+        for pool in self._pools.values():
+            pool.close_kept()
+
     def heartbeat(self) -> None:
         """Say that this worker lives (call it every 250 ms or so); look for connections that nobody was woken for."""
         self._worker.set(HEARTBEAT_NS, time.monotonic_ns())

@@ -29,7 +29,7 @@ class Text:
     def __get_pydantic_core_schema__(self, source: Any, handler: Callable[[Any], Any]) -> dict[str, Any]:
         def decode(value: object) -> Any:
             if not isinstance(value, str):
-                raise ValueError(f"write it as text, for example {self.example}")  # noqa: TRY004 - the protocol's error
+                raise ValueError(f"write it as text, for example {self.example}")
             return self.parse(value)
 
         return {"type": "function-plain", "function": {"type": "no-info", "function": decode}}
@@ -48,7 +48,11 @@ class Shorthand:
         def expand(value: object) -> object:
             return {self.key: value} if isinstance(value, str) else value
 
-        return {"type": "function-before", "function": {"type": "no-info", "function": expand}, "schema": handler(source)}
+        return {
+            "type": "function-before",
+            "function": {"type": "no-info", "function": expand},
+            "schema": handler(source),
+        }
 
     def __get_pydantic_json_schema__(self, schema: Any, handler: Callable[[Any], Any]) -> dict[str, Any]:
         return {"anyOf": [{"type": "string"}, handler(schema["schema"])]}
@@ -72,7 +76,7 @@ def parse_size(text: str) -> int:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Endpoint:
-    """An IP address and a port. `host` is in the canonical form of its family, so that equal endpoints compare equal."""
+    """An IP address and a port. `host` is in its family's canonical form, so that equal endpoints compare equal."""
 
     host: str
     port: int

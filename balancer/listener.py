@@ -6,6 +6,7 @@ node listens on a VIP that it does not hold yet, with no sysctl to set.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import re
@@ -132,8 +133,9 @@ def _address(text: str) -> str:
 
 
 def _socket_inodes(process: Path) -> set[str]:
-    try:
-        links = [os.readlink(entry.path) for entry in os.scandir(process / "fd")]
-    except OSError:  # another user's process, or one that has just ended
-        return set()
-    return {link[len("socket:[") : -1] for link in links if link.startswith("socket:[")}
+    inodes = set()
+    with contextlib.suppress(OSError):  # another user's process, or one that has just ended
+        for link in (process / "fd").iterdir():
+            with contextlib.suppress(OSError):  # closed meanwhile
+                inodes.add(os.readlink(link).removeprefix("socket:[").removesuffix("]"))
+    return inodes

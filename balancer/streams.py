@@ -232,6 +232,17 @@ class Stream:
         """Nothing has come (no byte, no end, no failure) that was not received: fit to be kept for reuse."""
         return not (self.readable or self.ended or self._unannounced or self.closed)
 
+    def is_dry(self) -> bool:
+        """As `quiet`, but asks the kernel: also what came since the last look for events counts."""
+        try:
+            self._socket.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return self.quiet
+        except OSError as error:
+            if error.errno not in PEER_ERRNOS:
+                raise
+        return False
+
     def watch(self, watcher: Watcher, deadline: float = inf) -> None:
         """While no task is parked here: call `watcher` when anything comes or `deadline` passes. For kept streams."""
         self.watcher = watcher

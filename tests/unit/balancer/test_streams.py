@@ -369,6 +369,17 @@ def test_a_kept_stream_tells_its_watcher(reactor: Reactor, clock: FakeClock) -> 
     settle(reactor)
 
 
+def test_is_dry_knows_of_bytes_that_no_event_has_told(reactor: Reactor, pair: tuple[Stream, socket.socket]) -> None:
+    stream, peer = pair
+    settle(reactor)
+    assert stream.is_dry()
+    peer.sendall(b"x")
+    assert stream.quiet
+    assert not stream.is_dry()
+    reset(peer)
+    assert not stream.is_dry()
+
+
 def test_a_watcher_is_not_told_once_unwatched(reactor: Reactor, pair: tuple[Stream, socket.socket]) -> None:
     stream, peer = pair
     seen: list[int] = []

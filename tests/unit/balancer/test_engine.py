@@ -1,0 +1,185 @@
+"""A worker as the control process sees it: apply, health, activate, stand_by, drain, snapshot."""
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+import trio
+
+from balancer.config import BalancerConfig
+from balancer.drivers import drive_from_trio
+from balancer.engine import Engine
+from balancer.fieldtypes import Endpoint
+from balancer.listener import open_listeners
+from balancer.reactor import Reactor
+from balancer.service import FrontendService
+from balancer.slots import HEARTBEAT_NS, Counts, Slots
+from balancer.streams import Stream
+from balancer.testing import ListeningPeer, config_for, settle
+
+
+async def echo(service: FrontendService, stream: Stream) -> None:
+    """Like an http relay: idle until something comes, and after an answer the connection ends if we drain."""
+    while True:
+        stream.idle = True
+        data = await stream.receive()
+        stream.idle = False
+        await stream.send_all(data)
+        if not data or service.draining:
+            return
+
+
+class House:
+    """One engine with a tcp frontend and an upstream server."""
+
+    def __init__(self) -> None:
+        self.server = ListeningPeer()
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.endpoint = Endpoint("127.0.0.1", probe.getsockname()[1])
+        self.config: BalancerConfig = config_for(
+            {"one": self.server.endpoint, "two": self.server.endpoint}, listen=str(self.endpoint)
+        )
+        self.listeners = open_listeners(self.config.listeners())
+        self.slots = Slots.create(self.config, 2)
+        self.reactor = Reactor()
+        self.engine = Engine(self.reactor, self.slots, 1)
+        self.clients: list[socket.socket] = []
+
+    def apply(self) -> None:
+        self.engine.apply(self.config, self.listeners)
+        settle(self.reactor)
+
+    def connect(self) -> socket.socket:
+        client = socket.create_connection(("127.0.0.1", self.endpoint.port), 5)
+        self.clients.append(client)
+        settle(self.reactor)
+        return client
+
+    def close(self) -> None:
+        for client in self.clients:
+            client.close()
+        self.engine.close()
+        settle(self.reactor)
+        for listening in self.listeners.values():
+            listening.close()
+        self.server.close()
+        self.reactor.close()
+        self.slots.close()
+
+
+@pytest.fixture
+def house() -> Iterator[House]:
+    house = House()
+    yield house
+    house.close()
+
+
+def test_apply_serves(house: House) -> None:
+    house.apply()
+    client = house.connect()
+    server = house.server.accept()
+    client.sendall(b"through")
+    settle(house.reactor)
+    assert server.recv(100) == b"through"
+    server.close()
+
+
+def test_apply_forgets_what_a_predecessor_had_open(house: House) -> None:
+    house.slots.frontend(1, "main").opened()
+    house.slots.frontend(0, "main").opened()
+    house.apply()
+    assert house.slots.frontend_counts("main").open == 1
+
+
+def test_health_directs_new_connections(house: House) -> None:
+    house.apply()
+    house.engine.set_health("pool", "one", False)
+    for _ in range(3):
+        house.connect()
+    counts = house.engine.snapshot().servers
+    assert (counts["pool", "one"].connections, counts["pool", "two"].connections) == (0, 3)
+    house.engine.set_health("pool", "one", True)
+    for _ in range(2):
+        house.connect()
+    assert house.engine.snapshot().servers["pool", "one"].connections == 1
+
+
+def test_stand_by_resets_what_is_open_and_goes_on_listening(house: House) -> None:
+    house.apply()
+    client = house.connect()
+    house.engine.stand_by("main")
+    settle(house.reactor)
+    with pytest.raises(ConnectionResetError):
+        client.recv(1)
+    assert not house.engine.snapshot().frontends["main"].active
+    house.engine.activate("main")
+    house.connect()
+    assert house.engine.snapshot().frontends["main"].active
+    assert house.engine.snapshot().frontends["main"].open_here == 1
+
+
+def test_snapshot(house: House) -> None:
+    house.apply()
+    house.connect()
+    snapshot = house.engine.snapshot()
+    assert snapshot.frontends["main"].counts == Counts(1, 1, *[0] * 14)
+    assert snapshot.frontends["main"].draining is False
+    assert [server.name for server in snapshot.pools["pool"].servers] == ["one", "two"]
+    assert snapshot.bugs == 0
+
+
+def test_the_heartbeat_is_written_for_this_worker(house: House) -> None:
+    house.apply()
+    assert house.slots.worker(1).get(HEARTBEAT_NS) > 0
+    assert house.slots.worker(0).get(HEARTBEAT_NS) == 0
+
+
+async def test_drain_waits_for_what_is_open(house: House) -> None:
+    house.apply()
+    client = house.connect()
+    server = house.server.accept()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(drive_from_trio, house.reactor)
+        client.close()
+        server.close()
+        with trio.fail_after(10):
+            await house.engine.drain(3600.0)
+        nursery.cancel_scope.cancel()
+    assert house.slots.frontend_counts("main").open == 0
+
+
+async def test_drain_aborts_at_its_deadline(house: House) -> None:
+    house.apply()
+    client = house.connect()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(drive_from_trio, house.reactor)
+        await house.engine.drain(0.05)
+        nursery.cancel_scope.cancel()
+    with pytest.raises(ConnectionResetError):
+        client.recv(1)
+    assert house.engine.snapshot().frontends["main"].draining
+
+
+async def test_drain_closes_idle_connections_and_lets_a_request_finish(house: House) -> None:
+    house.engine = Engine(house.reactor, house.slots, 1, relays={"tcp": echo})
+    house.apply()
+    idle, busy = house.connect(), house.connect()
+    busy.sendall(b"request")
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(drive_from_trio, house.reactor)
+        await house.engine.drain(5.0)
+        nursery.cancel_scope.cancel()
+    assert idle.recv(1) == b""
+    assert busy.recv(100) == b"request"
+    assert busy.recv(100) == b""
+
+
+async def test_after_drain_connections_wait_in_the_queue(house: House) -> None:
+    house.apply()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(drive_from_trio, house.reactor)
+        await house.engine.drain(1.0)
+        nursery.cancel_scope.cancel()
+    house.connect()
+    assert house.slots.frontend_counts("main").connections == 0

@@ -1,0 +1,92 @@
+"""The shared slots: one layout for all, one writer for each, sums for everyone."""
+
+import os
+
+import pytest
+
+from balancer.config import BalancerConfig, Frontend, Pool, Server
+from balancer.fieldtypes import Endpoint
+from balancer.slots import BYTES_IN, HEARTBEAT_NS, OPEN, Counts, Layout, Slots
+
+SERVER = Server(address=Endpoint("192.0.2.1", 80))
+CONFIG = BalancerConfig(
+    frontends={
+        "web": Frontend(listen=(Endpoint("127.0.0.1", 1),), pool="b"),
+        "api": Frontend(listen=(Endpoint("127.0.0.1", 2),), pool="a"),
+    },
+    pools={"b": Pool(servers={"two": SERVER, "one": SERVER}), "a": Pool(servers={"one": SERVER})},
+)
+
+
+def test_the_layout_follows_from_the_names_alone() -> None:
+    layout = Layout.of(CONFIG, 2)
+    assert layout.frontends == {"api": 1, "web": 2}
+    assert layout.servers == {("a", "one"): 3, ("b", "one"): 4, ("b", "two"): 5}
+    assert (layout.block, layout.size_bytes) == (96, 1536)
+
+
+def test_each_worker_writes_its_own_and_all_read_the_sum() -> None:
+    node = Slots.create(CONFIG, 2)
+    workers = [Slots.attach(CONFIG, 2, os.dup(node.fd)) for _ in range(2)]
+    workers[0].server(0, "b", "one").opened()
+    workers[1].server(1, "b", "one").opened()
+    workers[1].server(1, "b", "one").add(OPEN, -1)
+    workers[1].server(1, "b", "one").add(BYTES_IN, 1 << 40)
+    workers[1].frontend(1, "web").add_status(404)
+    workers[0].worker(0).set(HEARTBEAT_NS, 5)
+
+    nothing = dict.fromkeys(Counts.__slots__, 0)
+    assert node.server_counts("b", "one") == Counts(**nothing | {"open": 1, "connections": 2, "bytes_in": 1 << 40})
+    assert node.server_counts("b", "two") == Counts(**nothing)
+    assert node.frontend_counts("web") == Counts(**nothing | {"status_4xx": 1})
+    assert node.worker(0).get(HEARTBEAT_NS) == 5
+    assert node.worker(1).get(HEARTBEAT_NS) == 0
+    for slots in (*workers, node):
+        slots.close()
+
+
+@pytest.mark.parametrize(
+    ("status", "field"),
+    [(100, "status_1xx"), (204, "status_2xx"), (304, "status_3xx"), (499, "status_4xx"), (599, "status_5xx")],
+)
+def test_a_status_is_counted_by_its_first_digit(status: int, field: str) -> None:
+    slots = Slots.create(CONFIG, 1)
+    slots.frontend(0, "web").add_status(status)
+    assert getattr(slots.frontend_counts("web"), field) == 1
+    slots.close()
+
+
+def test_an_exchange_is_counted_in_one_call() -> None:
+    slots = Slots.create(CONFIG, 1)
+    slots.server(0, "a", "one").add_exchange(200, 10, 20)
+    counts = slots.server_counts("a", "one")
+    assert (counts.requests, counts.status_2xx, counts.bytes_in, counts.bytes_out) == (1, 1, 10, 20)
+    slots.close()
+
+
+def test_open_connections_over_all_workers() -> None:
+    slots = Slots.create(CONFIG, 3)
+    for worker in range(3):
+        slots.server(worker, "a", "one").opened()
+    assert slots.open_at(slots.open_indexes("a", "one")) == 3
+    assert slots.open_at(slots.open_indexes("b", "one")) == 0
+    slots.close()
+
+
+def test_a_worker_that_starts_again_has_nothing_open_and_counts_on() -> None:
+    slots = Slots.create(CONFIG, 2)
+    for worker in range(2):
+        slots.server(worker, "a", "one").opened()
+        slots.frontend(worker, "web").opened()
+    slots.forget_open(0)
+    assert slots.server_counts("a", "one").open == 1
+    assert slots.frontend_counts("web").open == 1
+    assert slots.server_counts("a", "one").connections == 2
+    slots.close()
+
+
+def test_slots_of_another_configuration_are_refused() -> None:
+    node = Slots.create(CONFIG, 2)
+    with pytest.raises(ValueError, match="another configuration"):
+        Slots.attach(CONFIG, 3, node.fd)
+    node.close()
