@@ -24,7 +24,12 @@ class Problem:
     def render(self, file: str) -> str:
         """`hapair.yaml:12:5: pools.web.retires: unknown key; did you mean retries?`"""
         path = f"{self.where}: " if self.where else ""
-        return f"{file}:{self.position.line}:{self.position.column}: {path}{self.message}"
+        return _one_line(f"{file}:{self.position.line}:{self.position.column}: {path}{self.message}")
+
+
+def _one_line(text: str) -> str:
+    """Names come from the file, and may hold what would break a line or colour a terminal."""
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
 
 
 class ConfigError(Exception):

@@ -81,7 +81,7 @@ def check_problems(error: ConfigError) -> None:
         assert problem.position.line >= 1
         assert problem.position.column >= 1
         assert problem.message
-        assert "\n" not in problem.message
+        assert len(problem.render("f").splitlines()) == 1
 
 
 def outcome(text: str) -> Loaded | ConfigError:

@@ -14,6 +14,11 @@ def test_a_problem_of_the_whole_file_has_no_path() -> None:
     )
 
 
+def test_a_problem_is_one_line_whatever_the_names_in_the_file_are() -> None:
+    problem = Problem(Position(1, 1), "pools.a\nb", "there is no pool \x1b[31m\u2028x")
+    assert problem.render("f") == "f:1:1: pools.a\\nb: there is no pool \\x1b[31m\\u2028x"
+
+
 def test_problems_come_in_the_order_of_the_file_and_each_once() -> None:
     late = Problem(Position(10, 2), "b", "is missing")
     same_line = Problem(Position(2, 9), "a.y", "is missing")
