@@ -22,9 +22,8 @@ def download(port: int, streams: int, limit: int) -> int:
     buffer = bytearray(CHUNK)
     while moved < limit:
         for key, _ in waiting.select():
-            connection = key.fileobj
-            assert isinstance(connection, socket.socket)
-            count = connection.recv_into(buffer, CHUNK, socket.MSG_TRUNC | socket.MSG_DONTWAIT)
+            assert isinstance(key.fileobj, socket.socket)
+            count = key.fileobj.recv_into(buffer, CHUNK, socket.MSG_TRUNC | socket.MSG_DONTWAIT)
             if not count:
                 raise ConnectionError("the proxy ended a download early")
             moved += count
