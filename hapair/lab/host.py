@@ -166,6 +166,15 @@ def command_line(pid: int) -> list[str]:
         return []
 
 
+def parent_of(pid: int) -> int | None:
+    """The parent of a process; None where the process is gone."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return int(fields[1])
+
+
 def _until_none_is_new(processes: Callable[[], Sequence[int]], number: signal.Signals) -> None:
     # A process may be forking while it is read: go on until a round finds nobody that has not had the signal.
     done: set[int] = set()

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from hapair import __version__
 from hapair.lab.entry import lab_environment
-from hapair.lab.host import Host
+from hapair.lab.host import Host, parent_of
 from vrrp.timers import active_down_interval, lease_length
 
 
@@ -56,6 +56,14 @@ class NodeProgram(Protocol):
         """Write its files on the host and start it."""
         ...
 
+    def controllers(self, host: Host) -> list[int]:
+        """The processes there that start and watch the others."""
+        ...
+
+    def announcers(self, host: Host) -> list[int]:
+        """The processes there that speak VRRP."""
+        ...
+
 
 class Hapair:
     """The real thing: `hapair up`."""
@@ -72,6 +80,12 @@ class Hapair:
         runtime = host.folder / "run"
         runtime.mkdir(exist_ok=True)
         await host.start([*hapair("up"), "--config", str(file), "--node", host.name, *at(host)], log="hapair.log")
+
+    def controllers(self, host: Host) -> list[int]:
+        return host.find("hapair", "up")
+
+    def announcers(self, host: Host) -> list[int]:
+        return host.find("hapair.announcer")
 
 
 def hapair(verb: str) -> list[str]:
@@ -125,6 +139,13 @@ class Keepalived:
         file = host.folder / "haproxy.cfg"
         file.write_text(haproxy_cfg(plan))
         await host.start(["haproxy", "-db", "-f", str(file)], log="haproxy.log")
+
+    def controllers(self, host: Host) -> list[int]:
+        return sorted(set(host.find("keepalived")) - set(self.announcers(host)))
+
+    def announcers(self, host: Host) -> list[int]:
+        both = host.find("keepalived")
+        return [pid for pid in both if parent_of(pid) in both]
 
 
 def missing_peer(*programs: str) -> str | None:

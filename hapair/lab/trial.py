@@ -109,7 +109,7 @@ class Trial:
         return None not in (self.takeover_s, self.outage_s) and not self.stale_vip and self.recovered
 
 
-async def inflict(fault: Fault, victim: Host) -> float:
+async def inflict(fault: Fault, pair: Pair, victim: Host) -> float:
     """Do it; return the instant."""
     match fault:
         case Fault.KILL_ALL:
@@ -121,9 +121,9 @@ async def inflict(fault: Fault, victim: Host) -> float:
         case Fault.BLACKHOLE:
             return await victim.blackhole(on=True)
         case Fault.KILL_ANNOUNCER:
-            return victim.kill(*victim.find("hapair.announcer"))
+            return victim.kill(*pair.program.announcers(victim))
         case Fault.KILL_NODE:
-            return victim.kill(*victim.find("hapair", "up"))
+            return victim.kill(*pair.program.controllers(victim))
 
 
 async def undo(fault: Fault, pair: Pair, victim: Host) -> None:
@@ -155,7 +155,7 @@ async def moves(fault: Fault, pair: Pair, victim: Host, tell: Callable[[str], No
     async with trio.open_nursery() as nursery:
         nursery.start_soon(lambda: wait(peer, present=True, within_s=_TAKEOVER_LIMIT_S))
         nursery.start_soon(lambda: wait(victim, present=False, within_s=pair.plan.lease_s + GRANULARITY_S))
-        fault_at = await inflict(fault, victim)
+        fault_at = await inflict(fault, pair, victim)
     return Moves(fault_at, times[peer.name], times[victim.name])
 
 

@@ -34,7 +34,7 @@ async def test_the_vip_moves_and_comes_back(lab, pair, fault):
 
 async def test_nobody_is_heard_both_hold_it_and_one_gives_way(lab, pair):
     a, b = pair.nodes.values()
-    await inflict(Fault.BLACKHOLE, a)
+    await inflict(Fault.BLACKHOLE, pair, a)
     assert await b.addresses.until(VIP, present=True, within_s=10)
     assert pair.holders() == ["pi-a", "pi-b"]  # each has lost the other; neither can know better
     await a.blackhole(on=False)
