@@ -52,7 +52,7 @@ class _Announcer:
     ) -> None:
         gc.collect()
         gc.freeze()
-        gc.disable()  # what runs from here on makes no cycles; a collection would only make an advert late
+        gc.disable()  # the netlink thread collects after each of its jobs: here a collection would make an advert late
         async with open_ports(routers) as ports:
             self._runner = Runner(routers, ports=ports, observe=self.observe)
             await self._runner.run(task_status=task_status)

@@ -28,17 +28,30 @@ class Child:
     hung: bool = False
     _silence: Silence = field(default_factory=lambda: _silence_from(trio.current_time()))
 
-    async def follow(self, handle: Callable[[Any], None]) -> str:
-        """Handle what the child says until it is dead, then say how it died. A child that hangs is killed."""
+    async def follow(self, handle: Callable[[Any], None], on_closed: Callable[[], None] | None = None) -> str:
+        """Handle what the child says until it is dead, then say how it died. A child that hangs is killed.
+
+        `on_closed` is called once, when its channel closes. That is the first sign of a death: the kernel may close
+        others of its descriptors for 10 ms and more before the process is gone (a packet socket takes that long).
+        """
+        told = False
+
+        def closed() -> None:
+            nonlocal told
+            if not told and on_closed is not None:
+                told = True
+                on_closed()
+
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self.channel.run)
             nursery.start_soon(self._watch)
-            nursery.start_soon(self._receive, handle)
+            nursery.start_soon(self._receive, handle, closed)
             await self.process.wait()
             nursery.cancel_scope.cancel()
+        closed()  # where the process was gone before its channel was looked at
         return "it hung and was killed" if self.hung else _how(self.process.returncode)
 
-    async def _receive(self, handle: Callable[[Any], None]) -> None:
+    async def _receive(self, handle: Callable[[Any], None], on_closed: Callable[[], None]) -> None:
         while True:
             try:
                 message, _ = await self.channel.receive()

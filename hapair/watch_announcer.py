@@ -52,7 +52,7 @@ class AnnouncerWatch:
             self._child = await start_child("hapair.announcer", name="announcer", known=FROM_ANNOUNCER)
             self.pid = self._child.process.pid
             self._brief(self._child, deaths)
-            how = await self._child.follow(self._hear)
+            how = await self._child.follow(self._hear, self._stand_in)
             delay_s = deaths.died(trio.current_time())
             self._bury(how)
             if not self._stopping:
@@ -71,16 +71,23 @@ class AnnouncerWatch:
         self.snapshots = {router.name: router for router in message.routers}
         self._on_report()
 
-    def _bury(self, how: str) -> None:
-        """The announcer is dead: what it held is released here and now, and the peer told."""
+    def _stand_in(self) -> None:
+        """The announcer is dying: what it held is released here and now, and the peer told."""
+        assert self._child is not None
         active = [name for name, snapshot in self.snapshots.items() if snapshot.state == "Active"]
-        removed = [] if self._stopping and not active else self._will.fire(active)
+        self.snapshots = {}
+        if active or not self._stopping:
+            self._child.kill()  # whatever closed its channel: two must not act for one node
+            removed = self._will.fire(active)
+            log.error("standing in for the announcer", extra={"released": ",".join(removed) or "nothing"})
+        self._on_report()
+
+    def _bury(self, how: str) -> None:
         assert self._child is not None
         self._child.channel.close()
-        self._child, self.pid, self.snapshots = None, None, {}
-        self._on_report()
+        self._child, self.pid = None, None
         if not self._stopping:
-            log.error("the announcer is gone", extra={"how": how, "released": ",".join(removed) or "nothing"})
+            log.error("the announcer is gone", extra={"how": how})
 
     def set_fitness(self, fitness: Fitness) -> None:
         """Whether this node may hold VIPs, as far as its own health goes."""
