@@ -56,7 +56,8 @@ class Child:
             try:
                 message, _ = await self.channel.receive()
             except ChannelClosedError:
-                return None  # its death follows, and tells more
+                on_closed()
+                return None
             except WireError:
                 log.exception("unreadable message; killing the child", extra={"child": self.name})
                 return self.kill()

@@ -138,3 +138,18 @@ async def test_a_module_that_does_not_exist_is_a_child_that_dies(tiny: Path, cap
     child = await start_child("no_such_module", name="none", known=KNOWN)
     assert await follow(child) == ("it exited with status 1", [])
     assert "No module named no_such_module" in capfd.readouterr().err
+
+
+async def test_the_end_of_its_channel_is_told_before_the_end_of_its_process(tiny: Path) -> None:
+    """A kernel that is slow to close the rest of a dying process must not delay who stands in for it."""
+    child = await start(tiny, "channel.close(); signal.pause()")
+    told: list[int | None] = []
+
+    def stand_in() -> None:
+        told.append(child.process.returncode)
+        child.kill()
+
+    how = await child.follow(print, stand_in)
+    child.channel.close()
+    assert told == [None]
+    assert how == "it was killed by SIGKILL"
