@@ -1,0 +1,146 @@
+"""`hapair status`: the snapshot for a person, and for a machine."""
+
+import io
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from rich.console import Console
+
+from balancer.slots import Counts
+from hapair.commands import status
+from hapair.snapshot import FrontendView, NodeSnapshot, PoolView, ProcessView, RouterView, ServerView
+from hapair.wire import to_plain
+
+COUNTS = Counts(3, 40, 1536, 2_000_000, 500, 0, 490, 0, 7, 2, 1, 0, 0, 0, 0, 0)
+NODE = NodeSnapshot(
+    version=1,
+    hapair="0.1.0",
+    node="pi-a",
+    role="ACTIVE",
+    uptime_s=190.0,
+    config="/etc/hapair/hapair.yaml",
+    routers=(
+        RouterView(
+            name="lan", vrid=51, interface="eth0", state="Active", since_s=12.0, reason="Active_Down_Timer fired",
+            waiting_for=None, priority=200, configured_priority=200, vips=("192.0.2.100/24",),
+            vips_held=("192.0.2.100/32",), lease_s=1, lease_age_s=0.2, active_router=None, transitions=1,
+            adverts_sent=9, adverts_received=0, adverts_rejected={}, unusual_checksums=0, vips_restored=0,
+            lateness_max_ms=0.0,
+        ),
+    ),
+    frontends=(FrontendView(name="web", mode="http", listen=("192.0.2.100:80", "[2001:db8::1]:80"), active=True,
+                            counts=COUNTS),),
+    pools=(
+        PoolView(
+            name="web",
+            policy="least_connections",
+            servers=(
+                ServerView(name="web1", address="192.0.2.21:80", weight=1, backup=False, health="UP", up=True,
+                           reason="", since_s=None, counts=COUNTS),
+                ServerView(name="web2", address="[2001:db8::22]:80", weight=2, backup=True, health="DOWN 1/2", up=False,
+                           reason="answered 503", since_s=7400.0, counts=COUNTS),
+            ),
+        ),
+    ),
+    processes=(
+        ProcessView(name="announcer", pid=7, state="running"),
+        ProcessView(name="worker 0", pid=None, state="dead"),
+    ),
+    restarts=0,
+    warnings=("pool web: DOWN: web2 (answered 503)",),
+)  # fmt: skip
+
+
+def shown(node: NodeSnapshot) -> list[str]:
+    out = io.StringIO()
+    status.show(node, Console(file=out, width=200, color_system=None))
+    return [" ".join(line.split()) for line in out.getvalue().splitlines() if line.strip()]
+
+
+def test_everything_is_on_one_screen() -> None:
+    assert shown(NODE) == [
+        "pi-a is ACTIVE, up for 3m10s, /etc/hapair/hapair.yaml",
+        "! pool web: DOWN: web2 (answered 503)",
+        "Virtual routers",
+        "name vrid on state for addresses lease why",
+        "lan 51 eth0 Active 12s 192.0.2.100/24 1s, 200ms old Active_Down_Timer fired",
+        "Frontends",
+        "name listen mode here open connections requests 5xx in out",
+        "web 192.0.2.100:80 [2001:db8::1]:80 http yes 3 40 500 2 1.5 KiB 1.9 MiB",
+        "Pool web (least_connections, 1 of 2 UP)",
+        "server address weight health for open connections requests 5xx why",
+        "web1 192.0.2.21:80 1 UP - 3 40 500 2",
+        "web2 [2001:db8::22]:80 backup 2 DOWN 1/2 2h03m 3 40 500 2 answered 503",
+        "announcer running (pid 7) worker 0 dead (pid -)",
+    ]
+
+
+@pytest.mark.xfail(strict=True, reason="rich reads [fd00::1] and [/x] in texts as its own markup")
+@pytest.mark.parametrize("text", ["[fd00::1]:80", "answered [/bold] 503"])
+def test_brackets_in_texts_are_shown_as_they_are(text: str) -> None:
+    assert f"! {text}" in shown(replace(NODE, warnings=(text,)))
+
+
+def test_a_standby_without_anything() -> None:
+    node = replace(NODE, role="STANDBY", routers=(), frontends=(), pools=(), processes=(), warnings=())
+    assert shown(node) == ["pi-a is STANDBY, up for 3m10s, /etc/hapair/hapair.yaml"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "written"),
+    [
+        (0.9, "0s"),
+        (59.9, "59s"),
+        (60, "1m00s"),
+        (3599, "59m59s"),
+        (3600, "1h00m"),
+        (86_399, "23h59m"),
+        (367_200, "4d06h"),
+    ],
+)
+def test_a_span(seconds: float, written: str) -> None:
+    assert status.span(seconds) == written
+
+
+@pytest.mark.parametrize(
+    ("count", "written"),
+    [(0, "0 B"), (1023, "1023 B"), (1024, "1.0 KiB"), (1536, "1.5 KiB"), (3 << 30, "3.0 GiB"), (5 << 40, "5.0 TiB")],
+)
+def test_a_size(count: int, written: str) -> None:
+    assert status.size(count) == written
+
+
+@pytest.fixture
+def answering(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def answer(_: Path, command: str) -> object:
+        assert command == "status"
+        return to_plain(NODE)
+
+    monkeypatch.setattr(status, "ask", answer)
+
+
+@pytest.mark.usefixtures("answering")
+def test_for_machines_it_is_the_snapshot_as_json() -> None:
+    result = CliRunner().invoke(status.command, ["--json"])
+    assert result.exit_code == 0
+    document = json.loads(result.stdout)
+    assert (document["node"], document["role"], document["version"]) == ("pi-a", "ACTIVE", 1)
+    assert document["pools"][0]["servers"][1]["health"] == "DOWN 1/2"
+
+
+@pytest.mark.usefixtures("answering")
+def test_for_a_pipe_it_is_the_same_as_for_a_person_and_without_colour() -> None:
+    result = CliRunner().invoke(status.command, [])
+    assert result.exit_code == 0
+    assert result.stdout.startswith("pi-a is ACTIVE, up for 3m10s, /etc/hapair/hapair.yaml\n")
+    assert "\x1b" not in result.stdout
+
+
+def test_where_no_node_runs_the_exit_status_is_3(tmp_path: Path) -> None:
+    result = CliRunner().invoke(status.command, ["--runtime-dir", str(tmp_path)])
+    assert result.exit_code == 3
+    assert result.stdout == ""
+    assert result.stderr == f"hapair: no hapair answers on {tmp_path}/hapair.sock; `hapair up` starts one\n"

@@ -1,0 +1,72 @@
+"""What a person should look at, in words."""
+
+from dataclasses import replace
+
+import pytest
+
+from balancer.config import BalancerConfig, Frontend, Pool, Server
+from balancer.fieldtypes import Endpoint
+from balancer.slots import Counts
+from hapair.snapshot import PoolView, ProcessView, RouterView, ServerView, warnings_of
+
+NOTHING = Counts(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+CONFIG = BalancerConfig(
+    frontends={"web": Frontend(listen=(Endpoint("192.0.2.100", 80),), pool="web")},
+    pools={"web": Pool(servers={"web1": Server(address=Endpoint("192.0.2.21", 80))})},
+)
+ROUTER = RouterView(
+    name="lan", vrid=51, interface="eth0", state="Active", since_s=1.0, reason="", waiting_for=None, priority=100,
+    configured_priority=100, vips=("192.0.2.100/24",), vips_held=("192.0.2.100/32",), lease_s=1, lease_age_s=0.1,
+    active_router=None, transitions=1, adverts_sent=1, adverts_received=0, adverts_rejected={}, unusual_checksums=0,
+    vips_restored=0, lateness_max_ms=0.0,
+)  # fmt: skip
+SERVER = ServerView(
+    name="web1", address="192.0.2.21:80", weight=1, backup=False, health="UP", up=True, reason="", since_s=1.0,
+    counts=NOTHING,
+)  # fmt: skip
+DOWN = replace(SERVER, name="web2", health="DOWN", up=False, reason="connection refused")
+WORKER = ProcessView(name="worker 0", pid=7, state="serving")
+
+
+def pool(*servers: ServerView) -> PoolView:
+    return PoolView(name="web", policy="round_robin", servers=servers)
+
+
+def test_all_is_well() -> None:
+    announcer = ProcessView(name="announcer", pid=6, state="running")
+    assert warnings_of(CONFIG, [ROUTER], [pool(SERVER)], [announcer, WORKER]) == ()
+
+
+@pytest.mark.parametrize(
+    ("router", "warning"),
+    [
+        (replace(ROUTER, waiting_for="interface eth0 to exist", state="Initialize", vips_held=()),
+         "virtual router lan waits for interface eth0 to exist"),
+        (replace(ROUTER, priority=1), "virtual router lan stands with a lowered priority (1)"),
+        (replace(ROUTER, vips_held=()), "virtual router lan is Active and does not hold all of its addresses"),
+        (replace(ROUTER, adverts_rejected={"TTL": 2, "CHECKSUM": 3}),
+         "virtual router lan rejected 5 adverts (CHECKSUM 3, TTL 2)"),
+    ],
+)  # fmt: skip
+def test_a_virtual_router_to_look_at(router: RouterView, warning: str) -> None:
+    assert warnings_of(CONFIG, [router], [pool(SERVER)], [WORKER]) == (warning,)
+
+
+def test_a_backup_holds_no_addresses_and_that_is_well() -> None:
+    assert warnings_of(CONFIG, [replace(ROUTER, state="Backup", vips_held=())], [], []) == ()
+
+
+def test_a_pool_with_some_servers_down_and_one_with_all() -> None:
+    assert warnings_of(CONFIG, [], [pool(SERVER, DOWN)], []) == ("pool web: DOWN: web2 (connection refused)",)
+    assert warnings_of(CONFIG, [], [pool(DOWN)], []) == ("pool web has no server that is UP; its clients get 503",)
+    assert pool(SERVER, DOWN).up == 1
+
+
+def test_a_process_that_does_not_do_its_work() -> None:
+    assert warnings_of(CONFIG, [], [], [replace(WORKER, pid=None, state="dead")]) == ("worker 0 is dead",)
+
+
+def test_a_node_that_serves_nothing() -> None:
+    assert warnings_of(BalancerConfig(frontends={}, pools={}), [], [], []) == (
+        "there are no frontends: this node serves nothing",
+    )
