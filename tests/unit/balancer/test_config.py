@@ -1,0 +1,147 @@
+"""What a configuration may say; each type refuses what does not hold together."""
+
+from typing import Any
+
+import pytest
+
+from balancer.config import (
+    BalancerConfig,
+    Check,
+    Frontend,
+    HttpLimits,
+    Pool,
+    Route,
+    Server,
+    parse_status_ranges,
+    pools_of,
+)
+from balancer.fieldtypes import Endpoint
+
+ONE, TWO = Endpoint("127.0.0.1", 1), Endpoint("127.0.0.1", 2)
+SERVER = Server(address=Endpoint("192.0.2.1", 80))
+POOL = Pool(servers={"one": SERVER})
+
+
+@pytest.mark.parametrize(
+    ("text", "ranges"),
+    [
+        ("200", (range(200, 201),)),
+        ("200-399", (range(200, 400),)),
+        ("200,204, 301-302", (range(200, 201), range(204, 205), range(301, 303))),
+    ],
+)
+def test_status_ranges(text: str, ranges: tuple[range, ...]) -> None:
+    assert parse_status_ranges(text) == ranges
+
+
+@pytest.mark.parametrize("text", ["", "2xx", "99", "600", "399-200", "200-", "200,,204", "200;204"])
+def test_not_status_ranges(text: str) -> None:
+    with pytest.raises(ValueError, match="is not a set of status codes"):
+        parse_status_ranges(text)
+
+
+@pytest.mark.parametrize(
+    ("fields", "complaint"),
+    [
+        ({"http": "GET /", "tcp": "connect"}, "either http or tcp, not both"),
+        ({"http": "/healthz"}, "is not a request"),
+        ({"http": "POST /healthz"}, "is not a request"),
+        ({"http": "GET /a b"}, "is not a request"),
+        ({"http": "GET /\r\nX: y"}, "is not a request"),
+        ({"host": "a b"}, "is not a host name"),
+        ({"port": 0}, "port must be from 1 to 65535"),
+        ({"port": 65536}, "port must be from 1 to 65535"),
+        ({"rise": 0}, "rise and fall must be at least 1"),
+        ({"fall": 0}, "rise and fall must be at least 1"),
+        ({"interval_s": 0.001}, "at least 10ms"),
+        ({"fast_interval_s": 0.0}, "at least 10ms"),
+        ({"down_interval_s": 0.0}, "at least 10ms"),
+        ({"timeout_s": 0.0}, "at least 10ms"),
+        ({"expect": "ok"}, "is not a set of status codes"),
+    ],
+)
+def test_a_check_refuses(fields: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(ValueError, match=complaint):
+        Check(**fields)
+
+
+@pytest.mark.parametrize(
+    ("fields", "complaint"),
+    [
+        ({"weight": -1}, "weight must be from 0 to 256"),
+        ({"weight": 257}, "weight must be from 0 to 256"),
+        ({"max_connections": 0}, "max_connections must be at least 1"),
+    ],
+)
+def test_a_server_refuses(fields: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(ValueError, match=complaint):
+        Server(address=ONE, **fields)
+
+
+@pytest.mark.parametrize(
+    ("fields", "complaint"),
+    [
+        ({"servers": {}}, "at least one server"),
+        ({"servers": {"one": SERVER}, "retries": -1}, "retries must be from 0 to 100"),
+        ({"servers": {"one": SERVER}, "retries": 101}, "retries must be from 0 to 100"),
+    ],
+)
+def test_a_pool_refuses(fields: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(ValueError, match=complaint):
+        Pool(**fields)
+
+
+@pytest.mark.parametrize(
+    ("fields", "complaint"),
+    [
+        ({"path": "v1"}, "path must begin with /"),
+        ({"path": "/*/x"}, "only at its end"),
+        ({"host": "a.*.example.org"}, "only as its first label"),
+        ({"host": "*"}, "only as its first label"),
+    ],
+)
+def test_a_route_refuses(fields: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(ValueError, match=complaint):
+        Route(pool="api", **fields)
+
+
+@pytest.mark.parametrize(
+    ("fields", "complaint"),
+    [
+        ({"listen": ()}, "at least one address to listen on"),
+        ({"listen": (ONE, ONE)}, "listed twice"),
+        ({"max_connections": 0}, "max_connections must be at least 1"),
+        ({"mode": "tcp", "routes": (Route(pool="api"),)}, "routes need mode: http"),
+        ({"mode": "tcp", "pool": None}, "mode: tcp needs a pool"),
+        ({"pool": None}, "needs a pool or routes"),
+    ],
+)
+def test_a_frontend_refuses(fields: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(ValueError, match=complaint):
+        Frontend(**{"listen": (ONE,), "pool": "web", **fields})
+
+
+@pytest.mark.parametrize("fields", [{"head_bytes": 1023}, {"header_count": 0}, {"target_bytes": 63}])
+def test_limits_refuse(fields: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="head must be at least 1KiB, header_count 1 and target 64B"):
+        HttpLimits(**fields)
+
+
+def test_a_frontend_names_its_pools_the_default_last() -> None:
+    frontend = Frontend(listen=(ONE,), pool="web", routes=(Route(pool="api", path="/v1/*"), Route(pool="img")))
+    assert pools_of(frontend) == ("api", "img", "web")
+    assert pools_of(Frontend(listen=(ONE,), routes=(Route(pool="api"),))) == ("api",)
+
+
+def test_a_pool_that_does_not_exist_is_refused() -> None:
+    frontend = Frontend(listen=(ONE,), pool="web", routes=(Route(pool="api"),))
+    with pytest.raises(ValueError, match="frontend 'main' names pool 'api', which does not exist"):
+        BalancerConfig(frontends={"main": frontend}, pools={"web": POOL})
+
+
+def test_every_address_and_its_frontend() -> None:
+    config = BalancerConfig(
+        frontends={"a": Frontend(listen=(ONE,), pool="web"), "b": Frontend(listen=(TWO,), pool="web")},
+        pools={"web": POOL},
+    )
+    assert config.listeners() == {ONE: "a", TWO: "b"}

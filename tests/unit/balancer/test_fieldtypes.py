@@ -1,0 +1,106 @@
+"""Scalars of the configuration, as they are written."""
+
+import pytest
+
+from balancer.fieldtypes import Endpoint, Shorthand, Text, parse_duration, parse_size, without_unit
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("250ms", 0.25), ("2s", 2.0), ("1.5m", 90.0), ("1h", 3600.0), ("0s", 0.0), ("0.5s", 0.5)]
+)
+def test_durations(text: str, seconds: float) -> None:
+    assert parse_duration(text) == seconds
+
+
+@pytest.mark.parametrize(
+    "text", ["", "2", "s", "2 s", "-1s", "+1s", "1_0s", "1.s", ".5s", "1S", "1d", "1e3s", "٢s", "2s\n"]
+)
+def test_not_durations(text: str) -> None:
+    with pytest.raises(ValueError, match="is not a duration; write a number and ms, s, m or h, for example 250ms"):
+        parse_duration(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "count"), [("512B", 512), ("64KiB", 65_536), ("1MiB", 1_048_576), ("2GiB", 2_147_483_648)]
+)
+def test_sizes(text: str, count: int) -> None:
+    assert parse_size(text) == count
+
+
+@pytest.mark.parametrize("text", ["", "64", "64KB", "64k", "1.5KiB", "-1B", "1_0B", "64 KiB", "٢B"])
+def test_not_sizes(text: str) -> None:
+    with pytest.raises(ValueError, match="is not a size; write a whole number and B, KiB, MiB or GiB"):
+        parse_size(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "endpoint", "shown"),
+    [
+        ("192.0.2.1:80", Endpoint("192.0.2.1", 80), "192.0.2.1:80"),
+        ("[2001:db8::1]:65535", Endpoint("2001:db8::1", 65535), "[2001:db8::1]:65535"),
+        ("[2001:DB8:0:0:0:0:0:1]:80", Endpoint("2001:db8::1", 80), "[2001:db8::1]:80"),
+    ],
+)
+def test_endpoints(text: str, endpoint: Endpoint, shown: str) -> None:
+    assert Endpoint.parse(text) == endpoint
+    assert str(endpoint) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("", "is not ADDRESS:PORT"),
+        ("192.0.2.1", "is not ADDRESS:PORT"),
+        (":80", "is not ADDRESS:PORT"),
+        ("example.org:80", "is not an IP address"),
+        ("192.0.2.256:80", "is not an IP address"),
+        ("192.0.2.01:80", "is not an IP address"),
+        ("2001:db8::1:80", "an IPv6 address and a port are written"),
+        ("[192.0.2.1]:80", "an IPv6 address and a port are written"),
+        ("192.0.2.1:0", "is not a port"),
+        ("192.0.2.1:65536", "is not a port"),
+        ("192.0.2.1:+80", "is not a port"),
+        ("192.0.2.1:8_0", "is not a port"),
+        ("192.0.2.1:٨", "is not a port"),
+    ],
+)
+def test_not_endpoints(text: str, complaint: str) -> None:
+    with pytest.raises(ValueError, match=complaint):
+        Endpoint.parse(text)
+
+
+def test_a_port_alone_listens_on_everything() -> None:
+    assert Endpoint.parse_listen(":80") == Endpoint("::", 80)
+    assert Endpoint.parse_listen("192.0.2.1:80") == Endpoint("192.0.2.1", 80)
+    with pytest.raises(ValueError, match="is not a port"):
+        Endpoint.parse_listen(":http")
+
+
+@pytest.mark.parametrize(
+    ("field", "key"), [("interval_s", "interval"), ("head_bytes", "head"), ("rise", "rise"), ("address", "address")]
+)
+def test_keys_leave_out_the_unit(field: str, key: str) -> None:
+    assert without_unit(field) == key
+
+
+def test_a_text_is_described_to_a_decoder() -> None:
+    text = Text(parse_duration, "[0-9]+s", "2s")
+    decode = text.__get_pydantic_core_schema__(float, lambda source: source)["function"]["function"]
+    assert decode("2s") == 2.0
+    with pytest.raises(ValueError, match="write it as text, for example 2s"):
+        decode(2)
+    assert text.__get_pydantic_json_schema__(None, lambda schema: schema) == {
+        "type": "string",
+        "pattern": "^[0-9]+s$",
+        "examples": ["2s"],
+    }
+
+
+def test_a_shorthand_is_described_to_a_decoder() -> None:
+    schema = Shorthand("address").__get_pydantic_core_schema__(None, lambda source: {"type": "any"})
+    expand = schema["function"]["function"]
+    assert expand("192.0.2.1:80") == {"address": "192.0.2.1:80"}
+    assert expand({"address": "x"}) == {"address": "x"}
+    assert Shorthand("address").__get_pydantic_json_schema__(schema, lambda inner: inner) == {
+        "anyOf": [{"type": "string"}, {"type": "any"}]
+    }
