@@ -95,10 +95,7 @@ NO_TEST_FILE: Mapping[str, str] = {
     "vrrp/last_will.py": "raw sockets and netlink: tests/netns/test_vrrp_linux.py",
     "vrrp/linux/__init__.py": "raw sockets and netlink: tests/netns/test_vrrp_linux.py",
     "vrrp/linux/packetsock.py": "packet sockets: tests/netns/test_vrrp_linux.py",
-    "vrrp/runner.py": "whole nodes: tests/scenario/test_vrrp_pair.py",
-    "vrrp/running.py": "whole nodes: tests/scenario/test_vrrp_pair.py",
     "vrrp/segment.py": "whole nodes: tests/scenario/test_vrrp_pair.py",
-    "vrrp/testing.py": "whole nodes: tests/scenario/test_vrrp_pair.py",
 }
 
 
