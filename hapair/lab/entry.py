@@ -51,9 +51,14 @@ def enter(argv: Sequence[str]) -> int:
     The kernel ties the lab to the thread that starts it, so a SIGKILL of this process ends the lab as well.
     """
     lab = start(argv)
-    for number in _FORWARDED:
-        signal.signal(number, lambda number, frame: _forward(lab.pid, number, frame))
-    status = lab.wait()
+    before = {number: signal.getsignal(number) for number in _FORWARDED}
+    try:
+        for number in _FORWARDED:
+            signal.signal(number, lambda number, frame: _forward(lab.pid, number, frame))
+        status = lab.wait()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
     return status if status >= 0 else 128 - status
 
 
