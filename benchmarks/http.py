@@ -30,7 +30,8 @@ def requests(port: int, path: str, seconds: int) -> float:
     """Keep-alive requests over CONNECTIONS connections; how many were answered, all of them with 200."""
     shown = harness.load(["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", f"http://127.0.0.1:{port}/{path}"])
     match = re.search(r"(\d+) requests in", shown)
-    assert match and not _TROUBLE.search(shown), shown
+    assert match, shown
+    assert not _TROUBLE.search(shown), shown
     return float(match[1])
 
 

@@ -9,7 +9,7 @@ say() { printf '%s\n' "$*" >&2; }
 
 python=
 for one in python3.13 python3.12 python3.11 python3; do
-    if command -v "$one" >/dev/null 2>&1 && "$one" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
+    if command -v "$one" >/dev/null 2>&1 && "$one" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
         python=$one
         break
     fi
