@@ -9,7 +9,8 @@ after a SIGKILL of the announcer or of the node process alone the peer holds the
 
 Everything runs in network namespaces (hapair/lab). When the VIP came and went is what the kernels said (rtnetlink); the
 outage is what a client saw that opened a new connection every 4 ms (hapair/lab/outage.py). A round is one trial of each
-fault on each subject, in turn, at a random moment between two adverts. A VIP that did not leave the victim in time has
+fault on each subject, in turn, at a random moment between two adverts. Metrics, in ms after the fault: `takeover` (the
+peer holds the VIP), `vip off` (the victim does not), `outage`; `return` is the outage while the victim came back. A VIP that did not leave the victim in time has
 no `vip off` in the result: it counts in the row `stale`.
 """
 
@@ -39,10 +40,10 @@ FAULTS = {
     "freeze": Fault.FREEZE,
 }
 METRICS = {
-    "vip on peer": lambda trial: trial.takeover_s,
+    "takeover": lambda trial: trial.takeover_s,
     "vip off": lambda trial: trial.vip_off_s,
     "outage": lambda trial: trial.outage_s,
-    "outage on return": lambda trial: trial.return_outage_s,
+    "return": lambda trial: trial.return_outage_s,
 }
 Trials = Mapping[tuple[str, str], Sequence[Trial]]
 """By case and subject."""
