@@ -112,6 +112,7 @@ async def _small_talk(pair: _Pair) -> dict[Stream, bytes] | None:
     """
     one, other = pair.downstream, pair.upstream
     directions = ((one, other, BYTES_IN), (other, one, BYTES_OUT))
+    lingered = False
     while True:
         await until_either(one, other)
         for source, sink, slot in directions:
@@ -122,10 +123,13 @@ async def _small_talk(pair: _Pair) -> dict[Stream, bytes] | None:
                     return {sink: data[sent:]}
         if one.ended and other.ended:
             return None  # the close that follows tells both
-        if one.ended:
-            other.shutdown()
-        elif other.ended:
-            one.shutdown()
+        if one.ended or other.ended:
+            if not lingered:  # a turn later the other half has often ended too
+                lingered = True
+                await one.reactor.pause()
+                if one.readable or other.readable:
+                    continue
+            (other if one.ended else one).shutdown()
 
 
 async def _pump(pair: _Pair, source: Stream, sink: Stream, slot: int, unsent: bytes) -> None:
