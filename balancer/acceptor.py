@@ -21,10 +21,10 @@ from typing import Any
 import trio
 
 from balancer.failures import Disconnected
-from balancer.reactor import PARK, Task
 from balancer.service import FrontendService, Relay
 from balancer.slots import OPEN, RESETS, SHED, Counters
 from balancer.streams import Stream
+from balancer.task import PARK, Task
 
 log = logging.getLogger(__name__)
 

@@ -27,13 +27,13 @@ import select
 import socket
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from math import inf
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from balancer.bugs import BugReporter
-from balancer.failures import StreamFailure
 from balancer.pipes import PipePool
+from balancer.task import PARK, Fork, Partner, Task, Work
 from balancer.wheel import TimerWheel
 
 BUDGET_S = 0.002
@@ -41,139 +41,12 @@ BATCH = 64
 EVENTS = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLPRI | select.EPOLLET
 
 T = TypeVar("T")
-Work = Coroutine[Any, Any, T]
-
-
-class Cancelled(BaseException):
-    """Thrown into a coroutine that must end now. Clean up and let it rise."""
-
-
-class _Park:
-    """`await PARK` suspends until someone wakes the task. A tuple iterator is the smallest thing that yields once."""
-
-    __slots__ = ()
-
-    def __await__(self) -> Any:
-        return iter((None,))
-
-
-PARK = _Park()
 
 
 class Watched(Protocol):
     """The owner of a registered descriptor."""
 
     def on_events(self, mask: int) -> None: ...
-
-
-class Task(Generic[T]):
-    """One coroutine and what became of it. Subclasses override `finish`."""
-
-    __slots__ = ("_coroutine", "_forks", "_joiner", "_result", "done", "error", "reactor", "scheduled")
-
-    def __init__(self, reactor: Reactor, coroutine: Work[T]) -> None:
-        self.reactor = reactor
-        self.scheduled = False
-        self.done = False
-        self.error: BaseException | None = None
-        """Before the end: what to throw at the next resumption. After it: what a fork ended with."""
-        self._coroutine = coroutine
-        self._joiner: Task[Any] | None = None
-        self._forks: list[Task[Any]] | None = None
-        self._result: T | None = None
-
-    def wake(self) -> None:
-        """Resume soon."""
-        if not self.scheduled and not self.done:
-            self.scheduled = True
-            self.reactor.ready.append(self)
-            self.reactor.notify()
-
-    def interrupt(self, error: BaseException) -> None:
-        """Throw `error` into the coroutine where it is parked. Cancellation is not displaced by anything later."""
-        if not self.done and not isinstance(self.error, Cancelled):
-            self.error = error
-            self.wake()
-
-    def cancel(self) -> None:
-        """End the coroutine: Cancelled is thrown where it is parked."""
-        self.interrupt(Cancelled())
-
-    async def wait(self) -> None:
-        """Wait for the end, whatever it is."""
-        self._joiner = self.reactor.current
-        while not self.done:
-            await PARK
-        self._joiner = None
-
-    def step(self) -> None:
-        """Run until it parks or ends. The reactor's to call."""
-        error, self.error = self.error, None
-        try:
-            if error is None:
-                self._coroutine.send(None)
-            else:
-                self._coroutine.throw(error)
-        except StopIteration as stop:
-            self._result = stop.value
-            self._end(None)
-        except (KeyboardInterrupt, SystemExit):
-            raise
-        except BaseException as raised:
-            self._end(raised)
-
-    def _end(self, error: BaseException | None) -> None:
-        self.done = True
-        for fork in self._forks or ():
-            fork.cancel()
-        self._forks = None
-        if self._joiner is not None:
-            self._joiner.wake()
-        self.finish(error)
-
-    def adopt(self, fork: Task[Any]) -> None:
-        """End `fork` when this task ends."""
-        self._forks = [other for other in self._forks or () if not other.done]
-        self._forks.append(fork)
-
-    def finish(self, error: BaseException | None) -> None:
-        """Called once, at the end. An exception that nobody handled is a bug and is reported."""
-        if error is not None and not isinstance(error, (Cancelled, StreamFailure)):
-            self.reactor.bugs.report(error)
-
-
-class Fork(Task[T]):
-    """A task whose exception waits for `join`. One that nobody can join any more, and that is a bug, is reported."""
-
-    __slots__ = ("_parent",)
-
-    def __init__(self, reactor: Reactor, coroutine: Work[T], parent: Task[Any]) -> None:
-        super().__init__(reactor, coroutine)
-        self._parent = parent
-
-    async def join(self) -> T:
-        """Wait for the end; the coroutine's result, or its exception raised here."""
-        await self.wait()
-        error, self.error = self.error, None
-        if error is not None:
-            raise error
-        return self._result  # type: ignore[return-value]
-
-    def finish(self, error: BaseException | None) -> None:
-        if self._parent.done:
-            super().finish(error)
-        else:
-            self.error = error
-
-
-class _Partner(Fork[T]):
-    """A fork whose exception does not wait, but is thrown into the parent."""
-
-    __slots__ = ()
-
-    def finish(self, error: BaseException | None) -> None:
-        if error is not None and not isinstance(error, Cancelled):
-            self._parent.interrupt(error)
 
 
 class _Sleeper:
@@ -227,7 +100,7 @@ class Reactor:
 
     async def together(self, first: Work[Any], second: Work[Any]) -> None:
         """Run both and wait for both. The first exception of either ends the other and is raised."""
-        child = self._start_fork(_Partner(self, second, self.current))
+        child = self._start_fork(Partner(self, second, self.current))
         try:
             await first
             await child.wait()

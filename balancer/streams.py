@@ -21,17 +21,10 @@ from math import inf
 from select import EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLPRI, EPOLLRDHUP
 from typing import Any
 
-from balancer.failures import (
-    PEER_ERRNOS,
-    SHORTAGE_ERRNOS,
-    ConnectFailed,
-    DeadlineExpired,
-    Disconnected,
-    StreamFailure,
-)
-from balancer.fieldtypes import Endpoint
+from balancer.failures import PEER_ERRNOS, DeadlineExpired, Disconnected, StreamFailure
 from balancer.pipes import PIPE_BYTES
-from balancer.reactor import PARK, Reactor, Task
+from balancer.reactor import Reactor
+from balancer.task import PARK, Task
 
 RECEIVE_BYTES = 65_536
 
@@ -363,38 +356,3 @@ async def until_either(one: Stream, other: Stream) -> None:
             await PARK
         finally:
             one._reader = other._reader = None
-
-
-async def dial(reactor: Reactor, endpoint: Endpoint, timeout_s: float) -> Stream:
-    """A new connection to `endpoint`. Raises ConnectFailed."""
-    try:
-        connecting = _start_connect(endpoint)
-    except OSError as error:
-        if error.errno not in PEER_ERRNOS | SHORTAGE_ERRNOS:
-            raise
-        raise ConnectFailed(endpoint, error.errno) from None
-    stream = Stream(reactor, connecting, (endpoint.host, endpoint.port))
-    stream.deadline = reactor.now + timeout_s
-    try:
-        await stream.connected()
-    except DeadlineExpired:
-        stream.close()
-        raise ConnectFailed(endpoint, errno.ETIMEDOUT) from None
-    except Disconnected as failure:
-        stream.close()
-        raise ConnectFailed(endpoint, failure.errno) from None
-    except BaseException:
-        stream.close()
-        raise
-    return stream
-
-
-def _start_connect(endpoint: Endpoint) -> socket.SocketType:
-    family = socket.AF_INET6 if endpoint.is_ipv6 else socket.AF_INET
-    connecting = socket.SocketType(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
-    connecting.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    number = connecting.connect_ex((endpoint.host, endpoint.port))
-    if number not in (0, errno.EINPROGRESS):
-        connecting.close()
-        raise OSError(number, os.strerror(number))
-    return connecting

@@ -14,10 +14,11 @@ from typing import Any, TypeVar
 from balancer.config import BalancerConfig, Frontend, FrontendTimeouts, Mode, Pool, Server
 from balancer.fieldtypes import Endpoint
 from balancer.pool import PoolState
-from balancer.reactor import Reactor, Task, Work
+from balancer.reactor import Reactor
 from balancer.service import FrontendService, PoolService
 from balancer.slots import Slots
 from balancer.streams import Stream
+from balancer.task import Task, Work
 
 T = TypeVar("T")
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from balancer.dial import dial
 from balancer.http1.errors import BadMessage
 from balancer.reactor import Reactor
 from balancer.relay.http_client import Refusal
 from balancer.service import PoolService
 from balancer.slots import BAD_RESPONSES, CONNECTIONS, OPEN, TIMEOUTS
-from balancer.streams import Stream, dial
+from balancer.streams import Stream
 
 
 class Attempt:

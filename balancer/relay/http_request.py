@@ -9,12 +9,12 @@ from balancer.http1.chunked import ChunkedDecoder
 from balancer.http1.errors import BadMessage
 from balancer.http1.framing import CHUNKED
 from balancer.http1.request import RequestHead
-from balancer.reactor import Fork, Task
 from balancer.relay.http_attempt import Attempt
 from balancer.relay.http_body import BodyTransfer, encoded
 from balancer.relay.http_client import Client
 from balancer.slots import BYTES_IN
 from balancer.streams import Stream
+from balancer.task import Fork, Task
 
 IDEMPOTENT = frozenset((b"GET", b"HEAD", b"PUT", b"DELETE", b"OPTIONS", b"TRACE"))
 _GRACE_S = 1.0

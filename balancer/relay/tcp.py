@@ -14,10 +14,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from balancer.dial import dial
 from balancer.failures import ConnectFailed, DeadlineExpired
 from balancer.service import FrontendService, PoolService
 from balancer.slots import BYTES_IN, BYTES_OUT, CONNECTIONS, FAILED, OPEN, RETRIES, TIMEOUTS, Counters
-from balancer.streams import RECEIVE_BYTES, Stream, dial, until_either
+from balancer.streams import RECEIVE_BYTES, Stream, until_either
 
 SMALL_BYTES = 16_384
 """What is read at once in small talk. A read that fills it ends the small talk."""

@@ -10,10 +10,11 @@ import pytest
 
 from balancer.config import BalancerConfig
 from balancer.fieldtypes import Endpoint
-from balancer.reactor import Reactor, Task
+from balancer.reactor import Reactor
 from balancer.relay.http import serve
 from balancer.slots import Slots
 from balancer.streams import Stream
+from balancer.task import Task
 from balancer.testing import ListeningPeer, config_for, service_for, stream_of
 
 

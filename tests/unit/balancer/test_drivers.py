@@ -6,7 +6,8 @@ import pytest
 import trio
 
 from balancer.drivers import drive_from_trio, run_with_trio_as_guest
-from balancer.reactor import Reactor, Work
+from balancer.reactor import Reactor
+from balancer.task import Work
 from balancer.testing import stream_pair
 
 

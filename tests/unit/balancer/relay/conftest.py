@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 
 from balancer.config import BalancerConfig, Pool
-from balancer.reactor import Reactor, Task
+from balancer.reactor import Reactor
 from balancer.relay.http import serve
 from balancer.service import FrontendService
 from balancer.slots import Counts, Slots
 from balancer.streams import Stream
+from balancer.task import Task
 from balancer.testing import (
     FakeClock,
     ListeningPeer,

@@ -10,11 +10,12 @@ import pytest
 
 from balancer.config import BalancerConfig, FrontendTimeouts
 from balancer.fieldtypes import Endpoint
-from balancer.reactor import Reactor, Task
+from balancer.reactor import Reactor
 from balancer.relay import tcp
 from balancer.service import FrontendService
 from balancer.slots import Slots
 from balancer.streams import Stream
+from balancer.task import Task
 from balancer.testing import (
     FakeClock,
     ListeningPeer,
