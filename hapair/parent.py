@@ -3,6 +3,7 @@
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Sequence
+from math import inf
 from typing import Any
 
 import trio
@@ -57,4 +58,6 @@ async def _receive(channel: Channel, handle: Handler, silence: Silence) -> None:
             continue
         handled = handle(message, fds)
         if handled is not None:
+            silence.heard(inf)  # while this end does what it was asked to do, it is not the node that is silent
             await handled
+            silence.heard(trio.current_time())

@@ -8,6 +8,7 @@ from typing import Any
 import click
 import trio
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from hapair.admin.runtime import NotRunningError, ask
@@ -45,9 +46,10 @@ def _console() -> Console:
 def show(node: NodeSnapshot, console: Console) -> None:
     """The snapshot for a person."""
     colour = "green" if node.role == "ACTIVE" else "cyan"
-    console.print(f"[bold]{node.node}[/] is [bold {colour}]{node.role}[/], up for {span(node.uptime_s)}, {node.config}")
+    head = f"[bold]{escape(node.node)}[/] is [bold {colour}]{node.role}[/], up for {span(node.uptime_s)}"
+    console.print(f"{head}, {escape(node.config)}")
     for warning in node.warnings:
-        console.print(f"[yellow]! {warning}[/]")
+        console.print(f"[yellow]! {escape(warning)}[/]")
     if node.routers:
         console.print(_routers(node.routers))
     if node.frontends:
@@ -72,7 +74,7 @@ def _routers(routers: tuple[RouterView, ...]) -> Table:
         lease = "-" if one.lease_age_s is None else f"{one.lease_s}s, {one.lease_age_s * 1000:.0f}ms old"
         why = f"waits for {one.waiting_for}" if one.waiting_for else one.reason
         age = "-" if one.since_s is None else span(one.since_s)
-        table.add_row(one.name, str(one.vrid), one.interface, state, age, vips, lease, why)
+        table.add_row(escape(one.name), str(one.vrid), escape(one.interface), state, age, vips, lease, escape(why))
     return table
 
 
@@ -83,8 +85,8 @@ def _frontends(frontends: tuple[FrontendView, ...]) -> Table:
     for one in frontends:
         counts = one.counts
         table.add_row(
-            one.name,
-            " ".join(one.listen),
+            escape(one.name),
+            escape(" ".join(one.listen)),
             one.mode,
             "[green]yes[/]" if one.active else "[dim]standby[/]",
             *(str(n) for n in (counts.open, counts.connections, counts.requests, counts.status_5xx)),
@@ -95,7 +97,7 @@ def _frontends(frontends: tuple[FrontendView, ...]) -> Table:
 
 
 def _pool(pool: PoolView) -> Table:
-    title = f"\nPool {pool.name} ({pool.policy}, {pool.up} of {len(pool.servers)} UP)"
+    title = f"\nPool {escape(pool.name)} ({pool.policy}, {pool.up} of {len(pool.servers)} UP)"
     table = _table(
         title, "server", "address", "weight", "health", "for", "open", "connections", "requests", "5xx", "why"
     )
@@ -103,13 +105,13 @@ def _pool(pool: PoolView) -> Table:
         health = f"[green]{one.health}[/]" if one.up else f"[bold red]{one.health}[/]"
         counts = one.counts
         table.add_row(
-            one.name,
-            one.address + (" backup" if one.backup else ""),
+            escape(one.name),
+            escape(one.address) + (" backup" if one.backup else ""),
             str(one.weight),
             health,
             "-" if one.since_s is None else span(one.since_s),
             *(str(n) for n in (counts.open, counts.connections, counts.requests, counts.status_5xx)),
-            one.reason,
+            escape(one.reason),
         )
     return table
 

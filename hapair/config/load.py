@@ -44,7 +44,18 @@ def adapter() -> TypeAdapter[HapairFile]:
 def json_schema() -> dict[str, Any]:
     """The JSON Schema of the file, for editors."""
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "hapair.yaml"}
-    return _schema() | head
+    schema: dict[str, Any] = _without_decoded_defaults(_schema())
+    return schema | head
+
+
+def _without_decoded_defaults(node: Any) -> Any:
+    """A default such as 2.0 for what is written `2s` would have editors fill in what the file does not take."""
+    if isinstance(node, list):
+        return [_without_decoded_defaults(one) for one in node]
+    if not isinstance(node, dict):
+        return node
+    wrong = node.get("type") == "string" and not isinstance(node.get("default", ""), str)
+    return {key: _without_decoded_defaults(one) for key, one in node.items() if not (wrong and key == "default")}
 
 
 @cache

@@ -7,6 +7,7 @@ from balancer.fieldtypes import Endpoint
 from hapair.config.errors import Problem, nearest
 from hapair.config.tree import Path, Tree, dotted
 from hapair.config.types import EVERY_NODE, HapairFile
+from vrrp.config import OWNER_PRIORITY
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 _NAMED = (("pair", "nodes"), ("virtual_routers",), ("frontends",), ("pools",))
@@ -101,8 +102,9 @@ def _router_clashes(file: HapairFile, tree: Tree) -> Iterator[Problem]:
             place = ("virtual_routers", name, "addresses", i)
             if vips.setdefault(vip.ip, name) != name:
                 yield _problem(tree, place, f"{vip.ip} already belongs to {vips[vip.ip]}")
-            if str(vip.ip) in nodes:
-                yield _problem(tree, place, f"{vip.ip} is the address of node {nodes[str(vip.ip)]}, so it cannot move")
+            owner = nodes.get(str(vip.ip))
+            if owner and router.priority.get(owner, router.priority.get(EVERY_NODE)) != OWNER_PRIORITY:
+                yield _problem(tree, place, f"{vip.ip} is the address of node {owner}, whose priority must then be 255")
 
 
 def warnings(file: HapairFile) -> list[str]:

@@ -134,3 +134,18 @@ async def test_a_child_leaves_the_signals_of_a_terminal_to_the_node(monkeypatch:
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN
     ours.close()
     channel.close()
+
+
+async def test_a_handler_that_takes_long_is_not_taken_for_silence_of_the_node(
+    node: Node, autojump_clock: MockClock
+) -> None:
+    handled: list[object] = []
+
+    async def slowly(message: Any, _: list[int]) -> None:
+        await trio.sleep(5)
+        handled.append(message)
+
+    node.channel.post(Drain(1.0))
+    with trio.move_on_after(6.5):
+        await follow(child_end(node), slowly, Heartbeat)
+    assert handled == [Drain(1.0)]

@@ -78,7 +78,6 @@ def test_everything_is_on_one_screen() -> None:
     ]
 
 
-@pytest.mark.xfail(strict=True, reason="rich reads [fd00::1] and [/x] in texts as its own markup")
 @pytest.mark.parametrize("text", ["[fd00::1]:80", "answered [/bold] 503"])
 def test_brackets_in_texts_are_shown_as_they_are(text: str) -> None:
     assert f"! {text}" in shown(replace(NODE, warnings=(text,)))

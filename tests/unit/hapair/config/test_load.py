@@ -233,3 +233,10 @@ def test_the_schema_knows_durations_shorthands_and_per_node_tables() -> None:
     assert set(server["anyOf"][1]["properties"]) == {"address", "weight", "max_connections", "backup"}
     priority = schema["$defs"]["VirtualRouterSection"]["properties"]["priority"]["anyOf"]
     assert priority == [{"type": "integer"}, {"additionalProperties": {"type": "integer"}, "type": "object"}]
+
+
+def test_the_schema_offers_no_default_that_the_file_would_refuse() -> None:
+    check = json_schema()["$defs"]["Check"]["properties"]
+    assert "default" not in check["interval"]
+    assert check["rise"]["default"] == 2
+    assert check["expect"]["default"] == "200-399"
