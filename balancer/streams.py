@@ -1,10 +1,11 @@
 """TCP connections as a relay sees them: receive, send_all, splice_to, shutdown, close, abort.
 
 Each call tries the socket first and parks only when the kernel has nothing (or no room). What epoll told is kept in
-two flags, so that a call on a socket known to be dry parks without asking the kernel again. Edge-triggered epoll makes
-that delicate in one place: a read that returns less than was asked for has emptied the socket, and the next bytes will
-be announced, *unless* the peer has already ended its half, failed, or sent urgent data. None of these is announced a
-second time, so from then on only EAGAIN or the end of the stream counts as dry.
+flags, so that a call on a socket known to be dry parks without asking the kernel again. Edge-triggered epoll makes that
+delicate in one place: a read that returns less than was asked for has emptied the socket, and the next bytes will be
+announced, *unless* the peer has already ended its half, failed, or sent urgent data, for none of these is announced a
+second time. Where the end was announced before the short read, the end is what comes next, and needs no read to tell.
+After a failure, and with urgent data (a read stops short of it), only EAGAIN or the end itself counts as dry.
 
 `deadline` is a plain attribute, in seconds on the reactor's clock, looked at when a call parks. Moving it later also
 holds for a call that is parked already; moving it earlier holds from the next call on.
@@ -45,11 +46,13 @@ class Stream:
     """
 
     __slots__ = (
+        "_end_announced",
         "_failed",
         "_reader",
         "_shut",
         "_socket",
         "_unannounced",
+        "_urgent",
         "_writable",
         "_writer",
         "closed",
@@ -74,7 +77,7 @@ class Stream:
         self.filed_at = inf
         self.closed = False
         self.ended = False
-        """The end of the peer's half was received."""
+        """The peer has ended its half, and all that it sent before was received."""
         self.readable = False
         """As far as is known there is something to receive: bytes, the end, or a failure."""
         self.idle = False
@@ -87,6 +90,8 @@ class Stream:
         self._writable = True
         self._unannounced = False
         self._failed = False
+        self._urgent = False
+        self._end_announced = False
         self._shut = False
         reactor.watch(self.fd, self)
 
@@ -123,7 +128,7 @@ class Stream:
         except OSError as error:
             raise self._failure(error) from error
         if len(data) < max_bytes:
-            self.readable = self._unannounced if data else self._at_end()
+            self.readable = self._at_end() if self._end_announced or not data else self._unannounced
         return data
 
     def _at_end(self) -> bool:
@@ -276,8 +281,9 @@ class Stream:
         """What epoll has to say (called by the reactor)."""
         if mask & _UNANNOUNCED:
             self._unannounced = True
-            if mask & EPOLLERR:
-                self._failed = True
+            self._failed = self._failed or bool(mask & EPOLLERR)
+            self._urgent = self._urgent or bool(mask & EPOLLPRI)
+            self._end_announced = bool(mask & EPOLLRDHUP) and not (self._failed or self._urgent)
         if mask & _INPUT:
             self.readable = True
             if (reader := self._reader) is not None:

@@ -152,5 +152,4 @@ async def _pump(pair: _Pair, source: Stream, sink: Stream, slot: int, unsent: by
         pair.moved(slot, moved)
     if source.readable:
         source.try_receive()  # it has been reset since it ended: raises
-    if not sink.ended:
-        sink.shutdown()
+    sink.shutdown()
