@@ -155,27 +155,26 @@ class Acceptor:
                 log.warning("accepting paused", extra={"frontend": self.service.name, "reason": error.strerror})
                 self._worker.add(SHED)
                 return SHORTAGE_PAUSE_S
-            if taken < BATCH:
-                await PARK
-            else:
+            if taken == BATCH:
                 await self._reactor.pause()
+            elif not self.full:  # a full worker must not stay to be woken in another's stead
+                await PARK
         return 0.0
 
     def _accept_batch(self, door: _Door) -> int:
         """Take up to BATCH connections; fewer when the queue ran empty, or enough are open."""
-        taken = 0
-        while taken < BATCH and not self.full:
+        room = self.service.config.max_connections - len(self.connections)
+        for taken in range(min(room, BATCH)):
             try:
                 accepted, peername = door.accept()
             except BlockingIOError:
-                break
+                return taken
             except OSError as error:
                 if error.errno not in _GONE_ALREADY:
                     raise
             else:
                 self._open(Stream(self._reactor, accepted, peername))
-            taken += 1
-        return taken
+        return min(room, BATCH)
 
     def _open(self, stream: Stream) -> None:
         connection = Connection(self, stream)

@@ -143,6 +143,14 @@ def test_beyond_the_limit_connections_wait_in_the_kernel(house: House) -> None:
     assert house.clients[-1].recv(100) == b"waiting"
 
 
+def test_a_full_worker_is_not_woken_in_anothers_stead(house: House) -> None:
+    house.acceptor(max_connections=1)
+    house.connect(1)
+    house.settle()
+    house.connect(1)
+    assert not select.select([house.reactors[0].fileno()], [], [], 0)[0]
+
+
 def test_another_worker_takes_what_a_full_one_leaves(house: House) -> None:
     full, other = house.acceptor(max_connections=1), house.acceptor(max_connections=10)
     house.connect(4)
