@@ -7,11 +7,12 @@ Goals at advertisement_interval 100 ms: the median outage after a SIGKILL of eve
 (361 ms) + 50 ms, and the VIP is off the victim by the end of its lease (1 s) + 0.4 s in the median and + 1.5 s at most;
 after a SIGKILL of the announcer or of the node process alone the peer holds the VIP within Skew_Time (61 ms) + 20 ms.
 
-Everything runs in network namespaces (hapair/lab). When the VIP came and went is what the kernels said (rtnetlink); the
-outage is what a client saw that opened a new connection every 4 ms (hapair/lab/outage.py). A round is one trial of each
-fault on each subject, in turn, at a random moment between two adverts. Metrics, in ms after the fault: `takeover` (the
-peer holds the VIP), `vip off` (the victim does not), `outage`; `return` is the outage while the victim came back. A VIP that did not leave the victim in time has
-no `vip off` in the result: it counts in the row `stale`.
+Everything runs in network namespaces (hapair/lab). A round is one trial of each fault on each subject, in turn, at a
+random moment between two adverts. Metrics, in ms after the fault: `takeover` (the peer's kernel holds the VIP), `vip
+off` (the victim's does not), `outage` (what a client saw that opened a new connection every 4 ms, see
+hapair/lab/outage.py);
+`return` is the outage while the victim came back. A VIP that did not leave the victim in time has no `vip off`: it
+counts in the row `stale`.
 """
 
 from __future__ import annotations
