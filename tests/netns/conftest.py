@@ -48,9 +48,11 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
 def run_inside(item: pytest.Item) -> list[pytest.TestReport]:
     """The reports of one test that ran in a lab."""
     began = time.monotonic()
-    pytest_options = ["-q", "--no-header", "-p", "no:cacheprovider", "-o", f"timeout={INNER_LIMIT_S}"]
+    where = ["-c", str(item.config.inipath), "--rootdir", str(item.config.rootpath)]
+    options = ["-q", "--no-header", "-p", "no:cacheprovider", "-o", f"timeout={INNER_LIMIT_S}"]
+    test = f"{item.path}::{item.nodeid.partition('::')[2]}"
     process = start(
-        [sys.executable, "-m", "pytest", *pytest_options, item.nodeid],
+        [sys.executable, "-m", "pytest", *where, *options, test],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
     )
