@@ -1,4 +1,4 @@
-"""Connections to one server that are kept for the next request.
+"""Connections to servers that outlive one request.
 
 The one kept last is used first: it is the least likely to be closed by the server just now, its memory is warm, and
 what is not needed stays at the bottom until its time is up. A kept connection is quiet: whatever happens on it (the
@@ -8,48 +8,82 @@ server closes it, or sends bytes that nobody asked for) makes it unfit for use, 
 from __future__ import annotations
 
 from balancer.failures import StreamFailure
+from balancer.slots import OPEN, Counters
 from balancer.streams import Stream
+
+
+class Upstream:
+    """A connection to a server: in use, and counted as open, until `end`; then kept for the next request or closed."""
+
+    __slots__ = ("_keeper", "counters", "idle", "reusable", "server", "stream", "was_kept")
+
+    def __init__(self, keeper: KeptConnections, server: str, counters: Counters, stream: Stream) -> None:
+        """A new connection, which has been counted already."""
+        self._keeper = keeper
+        self.server = server
+        self.counters = counters
+        self.stream = stream
+        self.idle = False
+        self.was_kept = False
+        """It has served a request before, so that its server may have closed it for good reason."""
+        self.reusable = False
+        """To be set when a response has been read wholly and neither side spoke of closing."""
+        stream.watcher = self._on_event
+
+    def end(self) -> None:
+        """The end of its use for one request. One with anything more to read is closed, whatever was said of it."""
+        self.counters.add(OPEN, -1)
+        stream = self.stream
+        if self.reusable and (stream.quiet or _is_empty(stream)):
+            self.idle = self.was_kept = True
+            self._keeper.keep(self)
+        else:
+            stream.close()
+
+    def _on_event(self, stream: Stream, mask: int) -> None:
+        if self.idle:
+            self._keeper.drop(self)
 
 
 class KeptConnections:
     """The idle connections to one server."""
 
-    __slots__ = ("_idle_s", "_streams")
+    __slots__ = ("_idle_s", "_kept")
 
     def __init__(self, idle_s: float) -> None:
         self._idle_s = idle_s
-        self._streams: list[Stream] = []
+        self._kept: list[Upstream] = []
 
     def __len__(self) -> int:
-        return len(self._streams)
+        return len(self._kept)
 
-    def keep(self, stream: Stream) -> None:
-        """Keep a connection whose last response was read wholly. One with anything more to read is closed instead."""
-        if stream.quiet or _is_empty(stream):
-            self._streams.append(stream)
-            stream.watch(self._discard, stream.reactor.now + self._idle_s)
-        else:
-            stream.close()
+    def keep(self, upstream: Upstream) -> None:
+        """Hold a quiet connection until it is taken, or something happens on it, or its time is up."""
+        stream = upstream.stream
+        stream.deadline = stream.reactor.now + self._idle_s
+        if stream.deadline < stream.filed_at:
+            stream.reactor.wheel.file(stream, stream.reactor.now)
+        self._kept.append(upstream)
 
-    def take(self) -> Stream | None:
-        """A connection for the next request, or None."""
-        while self._streams:
-            stream = self._streams.pop()
-            if stream.quiet:
-                stream.unwatch()
-                return stream
-            stream.close()
-        return None
+    def take(self) -> Upstream | None:
+        """A connection for the next request, counted as open; None when there is none."""
+        if not self._kept:
+            return None
+        upstream = self._kept.pop()
+        upstream.idle = upstream.reusable = False
+        upstream.counters.add(OPEN)
+        return upstream
+
+    def drop(self, upstream: Upstream) -> None:
+        """Close one that is kept."""
+        self._kept.remove(upstream)
+        upstream.stream.close()
 
     def close_all(self) -> None:
         """Close them."""
-        for stream in self._streams:
-            stream.close()
-        self._streams.clear()
-
-    def _discard(self, stream: Stream, mask: int) -> None:
-        self._streams.remove(stream)
-        stream.close()
+        for upstream in self._kept:
+            upstream.stream.close()
+        self._kept.clear()
 
 
 def _is_empty(stream: Stream) -> bool:

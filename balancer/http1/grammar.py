@@ -13,8 +13,8 @@ REQUEST_LINE = rb"(" + TOKEN + rb') ([!"$-~]++) HTTP/1\.([0-9])\r\n'
 STATUS_LINE = rb"HTTP/1\.([0-9]) (([1-5][0-9]{2})(?: " + VALUE + rb")?+)\r\n"
 
 # RFC 9112 section 2.2: one empty line ahead of a request is ignored, old clients send it after a body.
-REQUEST_HEAD = re.compile(rb"(?:\r\n)?+" + REQUEST_LINE + rb"((?:" + FIELD_LINE + rb")*+)\r\n")
-RESPONSE_HEAD = re.compile(STATUS_LINE + rb"((?:" + FIELD_LINE + rb")*+)\r\n")
+REQUEST_HEAD = re.compile(rb"(?:\r\n)?+" + REQUEST_LINE + rb"(?:" + FIELD_LINE + rb")*+\r\n")
+RESPONSE_HEAD = re.compile(STATUS_LINE + rb"(?:" + FIELD_LINE + rb")*+\r\n")
 
 # For what is not a whole valid head: to tell a malformed one from one that is still arriving, and to say why.
 TOKENS = re.compile(TOKEN)

@@ -52,25 +52,27 @@ class RequestHead(NamedTuple):
     """Of TRACE and OPTIONS, the methods that can be answered on the way."""
 
 
+_new = tuple.__new__  # half the time of RequestHead(...), which first sorts its arguments into parameters
+
+
 def parse_request(buffer: bytes, limits: HttpLimits) -> RequestHead | None:
     """The head that `buffer` begins with, or None while it is incomplete. Raises BadMessage."""
     match = REQUEST_HEAD.match(buffer)
     if match is None or match.end() > limits.head_bytes:
         reject_request(buffer, limits.head_bytes)
         return None
-    method, target, digit, lines = match.groups()
+    method, target, digit = match.groups()
+    size = match.end()
+    fields = buffer[match.end(3) + 1 : size - 2]
     if len(target) > limits.target_bytes:
         raise BadMessage(Reason.TARGET_TOO_LONG)
-    if lines.count(b"\n") > limits.header_count:
+    if fields.count(b"\n") > limits.header_count + 1:
         raise BadMessage(Reason.TOO_MANY_FIELDS)
-    start, end = match.span(4)
-    fields = buffer[start - 1 : end]
     minor = 0 if digit == b"0" else 1
     found = tuple(FIND_IN_REQUEST.findall(fields))
     meaning = _remembered_meaning if len(fields) <= _MOST_REMEMBERED_BYTES else _meaning
-    head = RequestHead(
-        method, target, minor, fields, match.end(), *meaning(minor, found, method if method in _MAY_END_HERE else b"")
-    )
+    meant = meaning(minor, found, method if method in _MAY_END_HERE else b"")
+    head = _new(RequestHead, (method, target, minor, fields, size, *meant))
     return head if target.startswith(b"/") and method != b"CONNECT" else _resolve(head)
 
 

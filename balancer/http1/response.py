@@ -38,21 +38,23 @@ class ResponseHead(NamedTuple):
     """The protocols named, a comma-separated list in lower case."""
 
 
+_new = tuple.__new__  # half the time of ResponseHead(...), which first sorts its arguments into parameters
+
+
 def parse_response(buffer: bytes, method: bytes) -> ResponseHead | None:
     """The head that `buffer` begins with, in answer to `method`; None while it is incomplete. Raises BadMessage."""
     match = RESPONSE_HEAD.match(buffer)
     if match is None or match.end() > LARGEST_HEAD:
         reject_response(buffer, LARGEST_HEAD)
         return None
-    digit, line, code = match.group(1, 2, 3)
-    start, end = match.span(4)
-    fields = buffer[start - 1 : end]
+    digit, line, code = match.groups()
+    size = match.end()
+    fields = buffer[match.end(2) + 1 : size - 2]
     status = int(code)
     found = tuple(FIND_IN_RESPONSE.findall(fields))
     meaning = _remembered_meaning if len(fields) <= _MOST_REMEMBERED_BYTES else _meaning
-    return ResponseHead(
-        status, line, fields, match.end(), *meaning(0 if digit == b"0" else 1, status, found, method == b"HEAD")
-    )
+    meant = meaning(0 if digit == b"0" else 1, status, found, method == b"HEAD")
+    return _new(ResponseHead, (status, line, fields, size, *meant))
 
 
 _Meaning = tuple[

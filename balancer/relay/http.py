@@ -9,8 +9,6 @@ A client that sends several requests at once has them served in turn; those that
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
-
 from balancer.failures import DeadlineExpired, Disconnected, StreamFailure
 from balancer.http1.errors import BadMessage
 from balancer.http1.replies import answer_here, refusal
@@ -29,16 +27,30 @@ async def serve(service: FrontendService, downstream: Stream) -> None:
     """Serve one client connection to its end."""
     client = Client(service, downstream)
     downstream.interrupt_if_lost(service.reactor.current)
-    head = None
+    reactor, config, head = service.reactor, service.config, None
     try:
-        while buffer := client.received or await _first_bytes(client):
-            head = parse_request(buffer, service.config.http)
+        while True:
+            buffer = client.received
+            if not buffer:
+                if service.draining:
+                    return
+                downstream.deadline = reactor.now + config.timeouts.keep_alive_s
+                downstream.idle = True
+                buffer = await downstream.receive()
+                downstream.idle = False
+                if not buffer:
+                    return
+            head = parse_request(buffer, config.http)
             if head is None:
                 head, buffer = await _later_head(client, buffer)
                 if head is None:
                     return
             client.received = buffer[head.size :]
-            if not await _answer(client, head):
+            pool = service.routes.choose(head.host, head.target)
+            if pool is None or head.max_forwards == 0:
+                await _answer_here(client, head)
+                return
+            if not await exchange(client, head, service.pools[pool]):
                 await _end(client, head)
                 return
             client.answering = False
@@ -49,29 +61,11 @@ async def serve(service: FrontendService, downstream: Stream) -> None:
     except Refusal as refused:
         await _refuse(client, head, refused.status, refused.why)
     except DeadlineExpired as late:
-        service.counters.add(TIMEOUTS)
-        if late.stream is not downstream:
-            raise
-        await _refuse(client, head, 408, "the request did not come in time")
-
-
-async def _first_bytes(client: Client) -> bytes:
-    """The wait between two requests; b"" where it ends without one."""
-    stream, service = client.stream, client.service
-    if service.draining:
-        return b""
-    stream.deadline = stream.reactor.now + service.config.timeouts.keep_alive_s
-    stream.idle = True
-    try:
-        return await stream.receive()
-    except DeadlineExpired:
-        return b""
+        if not downstream.idle:
+            await _time_out(client, head, late)
     except Disconnected:
-        if stream.closed:  # while draining: idle connections are just closed
-            return b""
-        raise
-    finally:
-        stream.idle = False
+        if not (downstream.idle and downstream.closed):  # while draining: idle connections are just closed
+            raise
 
 
 async def _later_head(client: Client, buffer: bytes) -> tuple[RequestHead | None, bytes]:
@@ -88,19 +82,19 @@ async def _later_head(client: Client, buffer: bytes) -> tuple[RequestHead | None
     return None, buffer
 
 
-def _answer(client: Client, head: RequestHead) -> Awaitable[bool]:
-    """The work of having a request answered: true when the client may send another."""
-    if head.max_forwards == 0:
-        return _answer_here(client, head)
-    pool = client.service.routes.choose(head.host, head.target)
-    if pool is None:
+async def _answer_here(client: Client, head: RequestHead) -> None:
+    """A request that goes to no server. Raises Refusal for one that could not."""
+    if head.max_forwards != 0:
         raise Refusal(503, "no route leads anywhere from here")
-    return exchange(client, head, client.service.pools[pool])
-
-
-async def _answer_here(client: Client, head: RequestHead) -> bool:
     await _reply(client, 200, answer_here(head))
-    return False
+    await _end(client, head)
+
+
+async def _time_out(client: Client, head: RequestHead | None, late: DeadlineExpired) -> None:
+    client.service.counters.add(TIMEOUTS)
+    if late.stream is not client.stream:
+        raise late
+    await _refuse(client, head, 408, "the request did not come in time")
 
 
 async def _refuse(client: Client, head: RequestHead | None, status: int, why: str) -> None:

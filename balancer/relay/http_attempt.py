@@ -1,62 +1,79 @@
-"""One try at one server: its connection, its counters, and what becomes of the connection afterwards."""
+"""Attempts at servers: which server, a connection to it, and what to make of one that failed."""
 
 from __future__ import annotations
 
 from balancer.dial import dial
+from balancer.failures import ConnectFailed, DeadlineExpired, Disconnected, StreamFailure
 from balancer.http1.errors import BadMessage
+from balancer.http1.response import ResponseHead, parse_response
 from balancer.reactor import Reactor
 from balancer.relay.http_client import Refusal
+from balancer.relay.http_request import Outgoing
 from balancer.service import PoolService
-from balancer.slots import BAD_RESPONSES, CONNECTIONS, OPEN, TIMEOUTS
+from balancer.slots import BAD_RESPONSES, CONNECTIONS, FAILED, OPEN, RETRIES, TIMEOUTS, Counters
 from balancer.streams import Stream
+from balancer.upstream import Upstream
 
 
-class Attempt:
-    """Counts as open from its making to `end`."""
+class NoResponse(StreamFailure):
+    """The server ended the connection before a response head was whole. `heard`: some of it had come."""
 
-    __slots__ = ("_pool", "counters", "heard", "response_s", "reusable", "server", "stream", "was_kept")
+    def __init__(self, stream: Stream, *, heard: bool) -> None:
+        super().__init__("no response")
+        self.stream = stream
+        self.heard = heard
 
-    def __init__(self, pool: PoolService, server: str, *, fresh: bool = False) -> None:
-        """On a connection kept from before, if there is one and `fresh` does not rule it out; else `connect` next."""
-        self._pool = pool
-        self.server = server
-        self.counters = pool.counters(server)
-        self.counters.add(OPEN)
-        self.stream = None if fresh else pool.kept[server].take()
-        self.was_kept = self.stream is not None
-        self.response_s = pool.config.timeouts.response_s
-        self.heard = False
-        """A byte of a response has come."""
-        self.reusable = False
-        """The connection may be kept for another request."""
 
-    async def connect(self, reactor: Reactor) -> Stream:
-        """A new connection. Raises ConnectFailed."""
-        pool = self._pool
-        self.stream = await dial(reactor, pool.endpoint(self.server), pool.config.timeouts.connect_s)
-        self.counters.add(CONNECTIONS)
-        return self.stream
+async def connect(reactor: Reactor, pool: PoolService, server: str | None) -> Upstream:
+    """A new connection to `server`, or to another one where that fails. Raises Refusal when there is none to be had."""
+    tried: list[str] = []
+    while server is not None:
+        counters = pool.counters(server)
+        counters.add(OPEN)
+        if tried:
+            counters.add(RETRIES)
+        try:
+            stream = await dial(reactor, pool.endpoint(server), pool.config.timeouts.connect_s)
+        except ConnectFailed:
+            counters.add(FAILED)
+            counters.add(OPEN, -1)
+            tried.append(server)
+            server = pool.choose(tried) if len(tried) <= pool.config.retries else None
+        except BaseException:
+            counters.add(OPEN, -1)
+            raise
+        else:
+            counters.add(CONNECTIONS)
+            return Upstream(pool.kept[server], server, counters, stream)
+    raise Refusal(503, "no server could be reached" if tried else "no server is available")
 
-    def end(self) -> None:
-        """Keep the connection or close it."""
-        self.counters.add(OPEN, -1)
-        if self.stream is not None:
-            if self.reusable:
-                self._pool.kept[self.server].keep(self.stream)
-            else:
-                self.stream.close()
 
-    def invalid(self, why: BadMessage) -> Refusal:
-        """The server's bytes are no response."""
-        self.counters.add(BAD_RESPONSES)
-        return Refusal(502, f"the server sent an invalid response: {why}")
+def check_repeatable(outgoing: Outgoing, upstream: Upstream, failure: StreamFailure) -> None:
+    """Return where the request may be sent again on a new connection; else raise a Refusal, or the failure itself."""
+    if outgoing.client.answering or getattr(failure, "stream", None) is not upstream.stream:
+        raise failure
+    if isinstance(failure, DeadlineExpired):
+        upstream.counters.add(TIMEOUTS)
+        raise Refusal(504, "the server did not answer in time")
+    if isinstance(failure, NoResponse | Disconnected):
+        heard = isinstance(failure, NoResponse) and failure.heard
+        if upstream.was_kept and not heard and outgoing.repeatable:
+            upstream.counters.add(RETRIES)
+            return
+        upstream.counters.add(BAD_RESPONSES)
+        raise Refusal(502, "the server closed the connection without a response")
+    raise failure
 
-    def unanswered(self) -> Refusal:
-        """The connection ended without a whole response head."""
-        self.counters.add(BAD_RESPONSES)
-        return Refusal(502, "the server closed the connection without a response")
 
-    def late(self) -> Refusal:
-        """The server did not do its part in time."""
-        self.counters.add(TIMEOUTS)
-        return Refusal(504, "the server did not answer in time")
+def parse(buffer: bytes, method: bytes, server: Counters) -> ResponseHead | None:
+    """As `parse_response`. Raises Refusal."""
+    try:
+        return parse_response(buffer, method)
+    except BadMessage as bad:
+        raise invalid(bad, server) from None
+
+
+def invalid(why: BadMessage, server: Counters) -> Refusal:
+    """The server's bytes are no response."""
+    server.add(BAD_RESPONSES)
+    return Refusal(502, f"the server sent an invalid response: {why}")

@@ -36,9 +36,10 @@ class Client:
 
     def begin_answer(self, status: int, bytes_in: int, bytes_out: int, server: Counters) -> None:
         """The first bytes of a final response are about to be sent."""
+        service = self.service
         self.answering = True
-        self.allow_idle()
-        self.service.counters.add_exchange(status, bytes_in, bytes_out)
+        self.stream.deadline = service.reactor.now + service.config.timeouts.idle_s
+        service.counters.add_exchange(status, bytes_in, bytes_out)
         server.add_exchange(status, bytes_in, bytes_out)
 
     def allow_idle(self) -> None:

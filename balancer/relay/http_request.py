@@ -9,12 +9,12 @@ from balancer.http1.chunked import ChunkedDecoder
 from balancer.http1.errors import BadMessage
 from balancer.http1.framing import CHUNKED
 from balancer.http1.request import RequestHead
-from balancer.relay.http_attempt import Attempt
 from balancer.relay.http_body import BodyTransfer, encoded
 from balancer.relay.http_client import Client
 from balancer.slots import BYTES_IN
 from balancer.streams import Stream
 from balancer.task import Fork, Task
+from balancer.upstream import Upstream
 
 IDEMPOTENT = frozenset((b"GET", b"HEAD", b"PUT", b"DELETE", b"OPTIONS", b"TRACE"))
 _GRACE_S = 1.0
@@ -23,12 +23,14 @@ _GRACE_S = 1.0
 class Outgoing:
     """One request, ready to be sent. `first` is sent in one call: the head and what is there of the body."""
 
-    __slots__ = ("_in_hand", "_rest", "_sent", "client", "first", "head")
+    __slots__ = ("_in_hand", "_rest", "_sent", "client", "complete", "first", "head")
 
     def __init__(self, client: Client, head: RequestHead) -> None:
         """Takes what belongs to this request from the client's received bytes. Raises BadMessage."""
         self.client = client
         self.head = head
+        self.complete: bool
+        """All of the request has been sent, once `first` has."""
         self.first = client.forwarder.forward(head)
         self._rest: int | ChunkedDecoder = 0
         self._sent = 0
@@ -39,7 +41,7 @@ class Outgoing:
             client.received = client.received[head.body :]
             self.first += body
             self._rest = head.body - len(body)
-        self._in_hand = self._rest == 0
+        self._in_hand = self.complete = self._rest == 0
 
     def _take_chunks(self) -> None:
         decoder = ChunkedDecoder()
@@ -54,11 +56,6 @@ class Outgoing:
         """May be sent again: no server has seen it, or one that has is none the worse."""
         return self._sent == 0 or (self._in_hand and self.head.method in IDEMPOTENT)
 
-    @property
-    def complete(self) -> bool:
-        """All of the request has been sent, once `first` has."""
-        return self._rest == 0
-
     def send_at_once(self, upstream: Stream) -> bool:
         """Send `first` in one call. False where `send_on` has to go on. Raises Disconnected."""
         self._sent = upstream.try_send(self.first)
@@ -71,20 +68,20 @@ class Outgoing:
         self._sent = len(self.first)  # some of it, for all we know if this fails
         await upstream.send_all(rest)
 
-    def pump_rest(self, upstream: Stream, attempt: Attempt) -> Fork[None]:
+    def pump_rest(self, upstream: Upstream, response_s: float) -> Fork[None]:
         """Begin to send what is beyond `first`, beside the current task."""
-        reactor = upstream.reactor
+        reactor = upstream.stream.reactor
         idle_s = self.client.service.config.timeouts.idle_s
         self.client.stream.deadline = reactor.now + idle_s
         # A client that sends nothing is told from a server that takes nothing by who is late first.
-        upstream.deadline = reactor.now + idle_s + _GRACE_S
-        return reactor.fork(self._pump(upstream, attempt, reactor.current))
+        upstream.stream.deadline = reactor.now + idle_s + _GRACE_S
+        return reactor.fork(self._pump(upstream, response_s, reactor.current))
 
-    async def _pump(self, upstream: Stream, attempt: Attempt, exchange: Task[Any]) -> None:
-        service = self.client.service
-        counters = (service.counters, attempt.counters)
+    async def _pump(self, upstream: Upstream, response_s: float, exchange: Task[Any]) -> None:
+        service, stream = self.client.service, upstream.stream
+        counters = (service.counters, upstream.counters)
         idle_s = service.config.timeouts.idle_s
-        transfer = BodyTransfer(self.client.stream, upstream, idle_s, counters, BYTES_IN, _GRACE_S)
+        transfer = BodyTransfer(self.client.stream, stream, idle_s, counters, BYTES_IN, _GRACE_S)
         try:
             if isinstance(self._rest, int):
                 await transfer.exactly(self._rest)
@@ -92,12 +89,12 @@ class Outgoing:
                 await transfer.chunks(self._rest, encode=True, trailers=self.head.trailers)
                 self.client.received = self._rest.surplus
         except Disconnected as failure:
-            if failure.stream is not upstream:
+            if failure.stream is not stream:
                 exchange.interrupt(failure)
             return  # a server may refuse a body and close: its response says why
         except (StreamFailure, BadMessage) as failure:
             exchange.interrupt(failure)
             return
-        self._rest = 0
-        upstream.deadline = upstream.reactor.now + attempt.response_s
+        self.complete = True
+        stream.deadline = stream.reactor.now + response_s
         exchange.wake()  # to wait by the new deadline, which may be earlier

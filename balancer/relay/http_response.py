@@ -8,30 +8,25 @@ from balancer.http1.errors import BadMessage
 from balancer.http1.forward import forward_response
 from balancer.http1.framing import CHUNKED
 from balancer.http1.response import ResponseHead
-from balancer.relay.http_attempt import Attempt
+from balancer.relay.http_attempt import invalid
 from balancer.relay.http_body import Truncated, encoded
 from balancer.relay.http_request import Outgoing
 from balancer.slots import BAD_RESPONSES, TIMEOUTS
-from balancer.streams import Stream
+from balancer.upstream import Upstream
 
 
-async def send_whole_response(outgoing: Outgoing, response: ResponseHead, body: bytes, attempt: Attempt) -> bool:
-    """Send a response on whose body is wholly here, in one call. True when the client may send another request."""
-    client = outgoing.client
-    complete = outgoing.complete
-    more = complete and outgoing.head.keep_alive and not client.service.draining
-    first = forward_response(response, minor=outgoing.head.minor, chunked=False, keep_alive=more) + body
-    client.begin_answer(response.status, len(outgoing.first), len(first), attempt.counters)
-    attempt.reusable = complete and response.keep_alive and not client.service.draining
-    sent = client.stream.try_send(first)
-    if sent < len(first):
-        await client.stream.send_all(memoryview(first)[sent:])
-    return more
+def whole_response(outgoing: Outgoing, response: ResponseHead, body: bytes, upstream: Upstream) -> tuple[bool, bytes]:
+    """For a response whose body is wholly here: whether the client may send another request, and what to send to it."""
+    client, head = outgoing.client, outgoing.head
+    complete = outgoing.complete and not client.service.draining
+    more = complete and head.keep_alive
+    data = forward_response(response, minor=head.minor, chunked=False, keep_alive=more) + body
+    client.begin_answer(response.status, len(outgoing.first), len(data), upstream.counters)
+    upstream.reusable = complete and response.keep_alive
+    return more, data
 
 
-async def relay_response(
-    outgoing: Outgoing, response: ResponseHead, received: bytes, upstream: Stream, attempt: Attempt
-) -> bool:
+async def relay_response(outgoing: Outgoing, response: ResponseHead, received: bytes, upstream: Upstream) -> bool:
     """Send any final response on. `received` is what came after its head. True when the client may send another.
 
     A body of unknown end is sent in chunks to clients that know them: so its end shows, and the connection lives on.
@@ -44,20 +39,20 @@ async def relay_response(
     decoder = None
     if body == CHUNKED:
         decoder = ChunkedDecoder()
-        data = _decode_first(decoder, received, attempt)
+        data = _decode_first(decoder, received, upstream)
         first += encoded(data, decoder, trailers=head.trailers) if chunked else data
     elif body >= 0:
         first += received[:body]
     elif received:
         first += encode_chunk(received) if chunked else received
-    client.begin_answer(response.status, len(outgoing.first), len(first), attempt.counters)
+    client.begin_answer(response.status, len(outgoing.first), len(first), upstream.counters)
     await client.stream.send_all(first)
-    if not await _relay_rest(outgoing, response, len(received), decoder, upstream, attempt, chunked=chunked):
+    if not await _relay_rest(outgoing, response, len(received), decoder, upstream, chunked=chunked):
         if not delimited:
             client.stream.abort()  # only a reset can say that this is not the end of the body
         return False
     surplus = decoder.surplus if decoder is not None else len(received) > body
-    attempt.reusable = response.keep_alive and outgoing.complete and not surplus and not client.service.draining
+    upstream.reusable = response.keep_alive and outgoing.complete and not surplus and not client.service.draining
     return more
 
 
@@ -66,13 +61,12 @@ async def _relay_rest(
     response: ResponseHead,
     had: int,
     decoder: ChunkedDecoder | None,
-    upstream: Stream,
-    attempt: Attempt,
+    upstream: Upstream,
     *,
     chunked: bool,
 ) -> bool:
     """The body beyond the first `had` bytes. False where the server failed to bring it whole."""
-    transfer = outgoing.client.transfer(upstream, attempt.counters)
+    transfer = outgoing.client.transfer(upstream.stream, upstream.counters)
     try:
         if decoder is not None:
             await transfer.chunks(decoder, encode=chunked, trailers=outgoing.head.trailers)
@@ -81,18 +75,18 @@ async def _relay_rest(
         else:
             await transfer.until_close(encode=chunked)
     except BadMessage:
-        attempt.counters.add(BAD_RESPONSES)
+        upstream.counters.add(BAD_RESPONSES)
         return False
     except (Truncated, Disconnected, DeadlineExpired) as failure:
         if failure.stream is outgoing.client.stream:
             raise
-        attempt.counters.add(TIMEOUTS if isinstance(failure, DeadlineExpired) else BAD_RESPONSES)
+        upstream.counters.add(TIMEOUTS if isinstance(failure, DeadlineExpired) else BAD_RESPONSES)
         return False
     return True
 
 
-def _decode_first(decoder: ChunkedDecoder, received: bytes, attempt: Attempt) -> bytes:
+def _decode_first(decoder: ChunkedDecoder, received: bytes, upstream: Upstream) -> bytes:
     try:
         return decoder.feed(received)
     except BadMessage as bad:
-        raise attempt.invalid(bad) from None
+        raise invalid(bad, upstream.counters) from None

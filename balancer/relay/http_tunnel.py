@@ -7,25 +7,25 @@ from balancer.http1.forward import forward_response
 from balancer.http1.response import ResponseHead
 from balancer.relay.http_client import Client
 from balancer.relay.tcp import relay
-from balancer.slots import BYTES_IN, TIMEOUTS, Counters
-from balancer.streams import Stream
+from balancer.slots import BYTES_IN, TIMEOUTS
+from balancer.upstream import Upstream
 
 
-async def tunnel(client: Client, response: ResponseHead, received: bytes, upstream: Stream, server: Counters) -> None:
+async def tunnel(client: Client, response: ResponseHead, received: bytes, upstream: Upstream) -> None:
     """Send the 101 on, then whatever comes, both ways, until both sides have ended."""
-    service, early = client.service, client.received
+    service, server, early = client.service, upstream.counters, client.received
     first = forward_response(response, minor=1, chunked=False, keep_alive=True) + received
     client.received = b""
     client.begin_answer(response.status, 0, len(first), server)
     try:
         await client.stream.send_all(first)
         if early:
-            await upstream.send_all(early)
+            await upstream.stream.send_all(early)
             service.counters.add(BYTES_IN, len(early))
             server.add(BYTES_IN, len(early))
-        await relay(service, client.stream, upstream, server)
+        await relay(service, client.stream, upstream.stream, server)
     except DeadlineExpired:
         service.counters.add(TIMEOUTS)  # nobody said a word: a proper end for both
     except BaseException:
-        upstream.abort()  # a reset is passed on
+        upstream.stream.abort()  # a reset is passed on
         raise

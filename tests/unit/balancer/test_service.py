@@ -10,6 +10,7 @@ from balancer.reactor import Reactor
 from balancer.service import FrontendService
 from balancer.slots import OPEN, Slots
 from balancer.testing import config_for, service_for, settle, stream_pair
+from balancer.upstream import Upstream
 
 SERVERS = {"one": Endpoint("192.0.2.1", 80), "two": Endpoint("192.0.2.2", 80)}
 
@@ -39,7 +40,7 @@ def test_kept_connections_are_closed_for_one_server_or_all(service: FrontendServ
     pairs = {server: stream_pair(reactor) for server in SERVERS}
     settle(reactor)
     for server, (kept, _) in pairs.items():
-        pool.kept[server].keep(kept)
+        pool.kept[server].keep(Upstream(pool.kept[server], server, pool.counters(server), kept))
     pool.close_kept("one")
     assert (pairs["one"][0].closed, pairs["two"][0].closed) == (True, False)
     pool.close_kept()

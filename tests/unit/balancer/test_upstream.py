@@ -6,116 +6,146 @@ from socket import socket
 import pytest
 
 from balancer.reactor import Reactor
-from balancer.streams import Stream
-from balancer.testing import FakeClock, settle, socket_pair, stream_of
-from balancer.upstream import KeptConnections
+from balancer.slots import OPEN, Slots
+from balancer.testing import FakeClock, closed_endpoint, config_for, settle, socket_pair, stream_of
+from balancer.upstream import KeptConnections, Upstream
 
 
-class Kept:
-    """Connections to a server whose ends a test holds."""
+class Server:
+    """A server whose ends of the connections a test holds."""
 
     def __init__(self, reactor: Reactor) -> None:
         self.reactor = reactor
-        self.connections = KeptConnections(idle_s=30.0)
-        self.servers: list[socket] = []
+        self.kept = KeptConnections(idle_s=30.0)
+        self.ends: list[socket] = []
+        self.slots = Slots.create(config_for({"one": closed_endpoint()}), workers=1)
+        self.counters = self.slots.server(0, "pool", "one")
 
-    def connect(self) -> Stream:
+    def connect(self) -> Upstream:
         ours, theirs = socket_pair()
-        self.servers.append(theirs)
-        stream = stream_of(self.reactor, ours)
+        self.ends.append(theirs)
+        self.counters.add(OPEN)
+        upstream = Upstream(self.kept, "one", self.counters, stream_of(self.reactor, ours))
         settle(self.reactor)
-        return stream
+        return upstream
 
-    def keep(self) -> Stream:
-        stream = self.connect()
-        self.connections.keep(stream)
-        return stream
+    def keep(self) -> Upstream:
+        upstream = self.connect()
+        upstream.reusable = True
+        upstream.end()
+        return upstream
+
+    def send(self, data: bytes) -> None:
+        self.ends[-1].sendall(data)
+        settle(self.reactor)
+
+    def hang_up(self) -> None:
+        self.ends[-1].close()
+        settle(self.reactor)
 
 
 @pytest.fixture
-def kept(reactor: Reactor) -> Iterator[Kept]:
-    kept = Kept(reactor)
-    yield kept
-    kept.connections.close_all()
-    for server in kept.servers:
-        server.close()
+def server(reactor: Reactor) -> Iterator[Server]:
+    server = Server(reactor)
+    yield server
+    server.kept.close_all()
+    for end in server.ends:
+        end.close()
     settle(reactor)
+    server.slots.close()
 
 
-def test_the_last_kept_is_the_first_taken(kept: Kept) -> None:
-    first, second = kept.keep(), kept.keep()
-    assert kept.connections.take() is second
-    assert kept.connections.take() is first
-    assert kept.connections.take() is None
-    for stream in (first, second):
-        stream.close()
+def test_the_last_kept_is_the_first_taken(server: Server) -> None:
+    first, second = server.keep(), server.keep()
+    assert server.kept.take() is second
+    assert server.kept.take() is first
+    assert server.kept.take() is None
+    first.end()
+    second.end()
 
 
-def test_a_connection_that_the_server_closes_is_dropped_at_once(kept: Kept) -> None:
-    stream = kept.keep()
-    kept.servers[0].close()
-    settle(kept.reactor)
-    assert stream.closed
-    assert len(kept.connections) == 0
+def test_a_connection_counts_as_open_while_it_is_in_use(server: Server) -> None:
+    upstream = server.connect()
+    assert server.counters.get(OPEN) == 1
+    upstream.reusable = True
+    upstream.end()
+    assert server.counters.get(OPEN) == 0
+    assert server.kept.take() is upstream
+    assert server.counters.get(OPEN) == 1
+    upstream.end()
+    assert server.counters.get(OPEN) == 0
 
 
-def test_a_connection_with_bytes_that_nobody_asked_for_is_dropped_at_once(kept: Kept) -> None:
-    stream = kept.keep()
-    kept.servers[0].sendall(b"HTTP/1.1 408 Request Timeout\r\n\r\n")
-    settle(kept.reactor)
-    assert stream.closed
-    assert kept.connections.take() is None
+def test_reuse_has_to_be_earned_each_time(server: Server) -> None:
+    upstream = server.keep()
+    assert upstream.was_kept
+    assert server.kept.take() is upstream
+    assert not upstream.reusable
+    upstream.end()
+    assert upstream.stream.closed
+    assert len(server.kept) == 0
 
 
-def test_a_connection_with_surplus_bytes_is_not_kept(kept: Kept) -> None:
-    stream = kept.connect()
-    kept.servers[0].sendall(b"surplus")
-    settle(kept.reactor)
-    kept.connections.keep(stream)
-    assert stream.closed
-    assert len(kept.connections) == 0
+def test_a_connection_that_the_server_closes_is_dropped_at_once(server: Server) -> None:
+    upstream = server.keep()
+    server.hang_up()
+    assert upstream.stream.closed
+    assert len(server.kept) == 0
 
 
-def test_a_connection_that_has_ended_is_not_kept(kept: Kept) -> None:
-    stream = kept.connect()
-    kept.servers[0].close()
-    settle(kept.reactor)
-    kept.connections.keep(stream)
-    assert stream.closed
+def test_a_connection_with_bytes_that_nobody_asked_for_is_dropped_at_once(server: Server) -> None:
+    upstream = server.keep()
+    server.send(b"HTTP/1.1 408 Request Timeout\r\n\r\n")
+    assert upstream.stream.closed
+    assert server.kept.take() is None
 
 
-def test_whether_anything_follows_a_last_read_that_was_full_is_asked(kept: Kept) -> None:
-    stream = kept.connect()
-    kept.servers[0].sendall(b"12345")
-    settle(kept.reactor)
-    assert stream.try_receive(5) == b"12345"
-    kept.connections.keep(stream)
-    assert kept.connections.take() is stream
-    stream.close()
+def test_a_connection_in_use_is_not_dropped(server: Server) -> None:
+    upstream = server.connect()
+    server.send(b"x")
+    assert not upstream.stream.closed
+    upstream.end()
 
 
-def test_a_connection_is_closed_when_its_time_is_up(kept: Kept, clock: FakeClock) -> None:
-    stream = kept.keep()
+def test_a_connection_with_surplus_bytes_is_not_kept(server: Server) -> None:
+    upstream = server.connect()
+    server.send(b"surplus")
+    upstream.reusable = True
+    upstream.end()
+    assert upstream.stream.closed
+    assert len(server.kept) == 0
+
+
+def test_a_connection_that_has_ended_is_not_kept(server: Server) -> None:
+    upstream = server.connect()
+    server.hang_up()
+    upstream.reusable = True
+    upstream.end()
+    assert upstream.stream.closed
+
+
+def test_whether_anything_follows_a_last_read_that_was_full_is_asked(server: Server) -> None:
+    upstream = server.connect()
+    server.send(b"12345")
+    assert upstream.stream.try_receive(5) == b"12345"
+    upstream.reusable = True
+    upstream.end()
+    assert len(server.kept) == 1
+
+
+def test_a_connection_is_closed_when_its_time_is_up(server: Server, clock: FakeClock) -> None:
+    upstream = server.keep()
     clock.now += 29.0
-    settle(kept.reactor)
-    assert not stream.closed
+    settle(server.reactor)
+    assert not upstream.stream.closed
     clock.now += 1.1
-    settle(kept.reactor)
-    assert stream.closed
-    assert len(kept.connections) == 0
+    settle(server.reactor)
+    assert upstream.stream.closed
+    assert len(server.kept) == 0
 
 
-def test_a_connection_in_use_has_no_such_time(kept: Kept, clock: FakeClock) -> None:
-    stream = kept.keep()
-    assert kept.connections.take() is stream
-    clock.now += 100.0
-    settle(kept.reactor)
-    assert not stream.closed
-    stream.close()
-
-
-def test_close_all(kept: Kept) -> None:
-    streams = [kept.keep(), kept.keep()]
-    kept.connections.close_all()
-    assert [stream.closed for stream in streams] == [True, True]
-    assert len(kept.connections) == 0
+def test_close_all(server: Server) -> None:
+    kept = [server.keep(), server.keep()]
+    server.kept.close_all()
+    assert [upstream.stream.closed for upstream in kept] == [True, True]
+    assert len(server.kept) == 0
