@@ -14,6 +14,7 @@ from balancer.http1.grammar import ABSOLUTE_FORM, DIGITS, HOST, REQUEST_HEAD
 from balancer.http1.rejection import reject_request
 
 _MAY_END_HERE = frozenset((b"TRACE", b"OPTIONS"))
+_SLASH = ord("/")
 _HOST = frozenset((b"host",))
 _MOST_REMEMBERED_BYTES = 1_024
 
@@ -24,12 +25,12 @@ class RequestHead(NamedTuple):
     method: bytes
     target: bytes
     """In origin-form, or `*`."""
-    minor: int
-    """The x of HTTP/1.x."""
     fields: bytes
     """The field lines, beginning with the LF that ends the request line and ending with CR LF."""
     size: int
     """How many bytes the head was."""
+    minor: int
+    """0 for HTTP/1.0, 1 for HTTP/1.1 and what may come after it."""
     host: bytes
     """With a port if there was one; empty when an HTTP/1.0 client sent none."""
     body: int
@@ -58,39 +59,39 @@ _new = tuple.__new__  # half the time of RequestHead(...), which first sorts its
 def parse_request(buffer: bytes, limits: HttpLimits) -> RequestHead | None:
     """The head that `buffer` begins with, or None while it is incomplete. Raises BadMessage."""
     match = REQUEST_HEAD.match(buffer)
-    if match is None or match.end() > limits.head_bytes:
+    if match is None or (size := match.end()) > limits.head_bytes:
         reject_request(buffer, limits.head_bytes)
         return None
     method, target, digit = match.groups()
-    size = match.end()
     fields = buffer[match.end(3) + 1 : size - 2]
     if len(target) > limits.target_bytes:
         raise BadMessage(Reason.TARGET_TOO_LONG)
     if fields.count(b"\n") > limits.header_count + 1:
         raise BadMessage(Reason.TOO_MANY_FIELDS)
-    minor = 0 if digit == b"0" else 1
     found = tuple(FIND_IN_REQUEST.findall(fields))
-    meaning = _remembered_meaning if len(fields) <= _MOST_REMEMBERED_BYTES else _meaning
-    meant = meaning(minor, found, method if method in _MAY_END_HERE else b"")
-    head = _new(RequestHead, (method, target, minor, fields, size, *meant))
-    return head if target.startswith(b"/") and method != b"CONNECT" else _resolve(head)
+    meaning = _remembered_meaning if size <= _MOST_REMEMBERED_BYTES else _meaning
+    head = _new(RequestHead, (method, target, fields, size, *meaning(method, digit, found)))
+    return head if target[0] == _SLASH else _resolve(head)
 
 
 _Meaning = tuple[
-    bytes, int, bool, tuple[bytes, ...], frozenset[bytes], bool, bool, bytes, bool, bool, int | None
-]  # the fields of RequestHead from `host` on
+    int, bytes, int, bool, tuple[bytes, ...], frozenset[bytes], bool, bool, bytes, bool, bool, int | None
+]  # the fields of RequestHead from `minor` on
 
 
-def _meaning(minor: int, found: Found, method: bytes) -> _Meaning:
-    """What the fields say that concern us. `method` is TRACE, OPTIONS or empty. Raises BadMessage."""
+def _meaning(method: bytes, digit: bytes, found: Found) -> _Meaning:
+    """What the fields say that concern us, in a request of HTTP/1.`digit`. Raises BadMessage."""
     values = by_name(found)
+    minor = 0 if digit == b"0" else 1
     host = _host(values.get(b"host", []), minor)
     lengths = values.get(b"content-length", [])
     body = request_body(minor, lengths, values.get(b"transfer-encoding", []))
+    if method == b"CONNECT":
+        raise BadMessage(Reason.CONNECT)
     if method == b"TRACE" and body:
         raise BadMessage(Reason.TRACE_WITH_BODY)
     options = connection_options(values.get(b"connection", []))
-    max_forwards = _max_forwards(values.get(b"max-forwards", [])) if method else None
+    max_forwards = _max_forwards(values.get(b"max-forwards", [])) if method in _MAY_END_HERE else None
     kept = _HOST
     says_length = bool(lengths) and lengths != [b"%d" % body]
     if not says_length:
@@ -98,6 +99,7 @@ def _meaning(minor: int, found: Found, method: bytes) -> _Meaning:
     if max_forwards is None:
         kept |= {b"max-forwards"}
     return (
+        minor,
         host,
         body,
         b"close" not in options if minor else b"keep-alive" in options,
@@ -130,8 +132,6 @@ def _host(hosts: list[bytes], minor: int) -> bytes:
 
 def _resolve(head: RequestHead) -> RequestHead:
     """A target that is not in origin-form. Raises BadMessage."""
-    if head.method == b"CONNECT":
-        raise BadMessage(Reason.CONNECT)
     if head.target == b"*" and head.method == b"OPTIONS":
         return head
     match = ABSOLUTE_FORM.fullmatch(head.target)

@@ -17,13 +17,13 @@ _MOST_REMEMBERED_BYTES = 1_024
 class ResponseHead(NamedTuple):
     """A valid response head. Every piece of bytes is as the server sent it."""
 
-    status: int
     line: bytes
     """Status code and reason phrase."""
     fields: bytes
     """The field lines, beginning with the LF that ends the status line and ending with CR LF."""
     size: int
     """How many bytes the head was."""
+    status: int
     body: int
     """A number of bytes, CHUNKED or UNTIL_CLOSE."""
     keep_alive: bool
@@ -50,20 +50,19 @@ def parse_response(buffer: bytes, method: bytes) -> ResponseHead | None:
     digit, line, code = match.groups()
     size = match.end()
     fields = buffer[match.end(2) + 1 : size - 2]
-    status = int(code)
     found = tuple(FIND_IN_RESPONSE.findall(fields))
-    meaning = _remembered_meaning if len(fields) <= _MOST_REMEMBERED_BYTES else _meaning
-    meant = meaning(0 if digit == b"0" else 1, status, found, method == b"HEAD")
-    return _new(ResponseHead, (status, line, fields, size, *meant))
+    meaning = _remembered_meaning if size <= _MOST_REMEMBERED_BYTES else _meaning
+    return _new(ResponseHead, (line, fields, size, *meaning(digit, code, found, method == b"HEAD")))
 
 
 _Meaning = tuple[
-    int, bool, tuple[bytes, ...], frozenset[bytes], int | None, bytes
-]  # the fields of ResponseHead from `body` on
+    int, int, bool, tuple[bytes, ...], frozenset[bytes], int | None, bytes
+]  # the fields of ResponseHead from `status` on
 
 
-def _meaning(minor: int, status: int, found: Found, to_head: bool) -> _Meaning:
-    """What the fields say that concern us, in a response to HEAD or another method. Raises BadMessage."""
+def _meaning(digit: bytes, code: bytes, found: Found, to_head: bool) -> _Meaning:
+    """What status and fields say that concern us, in a response of HTTP/1.`digit` to HEAD or not. Raises BadMessage."""
+    minor, status = 0 if digit == b"0" else 1, int(code)
     values = by_name(found)
     lengths = values.get(b"content-length", [])
     options = connection_options(values.get(b"connection", []))
@@ -76,6 +75,7 @@ def _meaning(minor: int, status: int, found: Found, to_head: bool) -> _Meaning:
             kept, length = frozenset((b"content-length",)), None
     persistent = b"close" not in options if minor else b"keep-alive" in options
     return (
+        status,
         body,
         persistent and body != UNTIL_CLOSE,
         lines_of(found, kept),

@@ -26,22 +26,23 @@ from balancer.upstream import Upstream
 
 async def exchange(client: Client, head: RequestHead, pool: PoolService) -> bool:
     """Carry one request out. True when the client may send another. Raises Refusal and BadMessage to be answered."""
-    downstream = client.stream
+    downstream, response_s = client.stream, pool.config.timeouts.response_s
+    reactor = downstream.reactor
     outgoing = Outgoing(client, head)
     server = pool.state.choose()
     upstream = None if server is None else pool.kept[server].take()
     while True:
         if upstream is None:
-            upstream = await connect(downstream.reactor, pool, server)
+            upstream = await connect(reactor, pool, server)
         stream = upstream.stream
         upload = None
         try:
             if not outgoing.send_at_once(stream):
                 await outgoing.send_on(stream)
             if outgoing.complete:
-                stream.deadline = stream.reactor.now + pool.config.timeouts.response_s
+                stream.deadline = reactor.now + response_s
             else:
-                upload = outgoing.pump_rest(upstream, pool.config.timeouts.response_s)
+                upload = outgoing.pump_rest(upstream, response_s)
             received = await stream.receive()
             response = parse(received, head.method, upstream.counters)
             if response is None or response.status < 200:
