@@ -77,7 +77,7 @@ class Reactor:
         """The task that is running. For coroutines of this reactor only."""
         self._clock = clock
         self._turn_ends_at = inf
-        self._in_turn = False
+        self.in_turn = False
         self._watched: dict[int, Watched] = {}
         self._closing: list[socket.SocketType] = []
         self._paused: list[Task[Any]] = []
@@ -156,7 +156,7 @@ class Reactor:
 
     def notify(self) -> None:
         """See that a turn follows soon. Only from the reactor's own thread; `ring` from others."""
-        if not self._in_turn:
+        if not self.in_turn:
             self.ring()
 
     def ring(self) -> None:
@@ -169,7 +169,7 @@ class Reactor:
         events = self._epoll.poll(None if wait_s == inf else wait_s, BATCH)
         self.now = self._clock()
         self._turn_ends_at = self.now + BUDGET_S
-        self._in_turn = True
+        self.in_turn = True
         try:
             self.ready.extend(self._paused)
             self._paused.clear()
@@ -181,7 +181,7 @@ class Reactor:
             worked = bool(events or self.ready)
             self._run_ready()
         finally:
-            self._in_turn = False
+            self.in_turn = False
             self._close_closing()
         return worked
 

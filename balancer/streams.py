@@ -286,14 +286,14 @@ class Stream:
             self._end_announced = bool(mask & EPOLLRDHUP) and not (self._failed or self._urgent)
         if mask & _INPUT:
             self.readable = True
-            if (reader := self._reader) is not None:
-                reader.wake()
+            if self._reader is not None:
+                self._reader.wake()
+            elif self.watcher is not None and self._writer is None:
+                self.watcher(self, mask)
         if mask & _OUTPUT:
             self._writable = True
-            if (writer := self._writer) is not None:
-                writer.wake()
-        if self.watcher is not None and mask & _INPUT and self._reader is None and self._writer is None:
-            self.watcher(self, mask)
+            if self._writer is not None:
+                self._writer.wake()
 
     def expire(self) -> None:
         """The deadline has passed (called by the timer wheel)."""

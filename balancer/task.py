@@ -53,8 +53,10 @@ class Task(Generic[T]):
         """Resume soon."""
         if not self.scheduled and not self.done:
             self.scheduled = True
-            self.reactor.ready.append(self)
-            self.reactor.notify()
+            reactor = self.reactor
+            reactor.ready.append(self)
+            if not reactor.in_turn:
+                reactor.ring()
 
     def interrupt(self, error: BaseException) -> None:
         """Throw `error` into the coroutine where it is parked. Cancellation is not displaced by anything later."""
@@ -75,11 +77,11 @@ class Task(Generic[T]):
 
     def step(self) -> None:
         """Run until it parks or ends. The reactor's to call."""
-        error, self.error = self.error, None
         try:
-            if error is None:
+            if self.error is None:
                 self._coroutine.send(None)
             else:
+                error, self.error = self.error, None
                 self._coroutine.throw(error)
         except StopIteration as stop:
             self._result = stop.value

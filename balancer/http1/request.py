@@ -58,20 +58,34 @@ _new = tuple.__new__  # half the time of RequestHead(...), which first sorts its
 
 def parse_request(buffer: bytes, limits: HttpLimits) -> RequestHead | None:
     """The head that `buffer` begins with, or None while it is incomplete. Raises BadMessage."""
-    match = REQUEST_HEAD.match(buffer)
-    if match is None or (size := match.end()) > limits.head_bytes:
-        reject_request(buffer, limits.head_bytes)
+    size = buffer.find(b"\r\n\r\n", 2) + 4
+    if 4 <= size <= limits.head_bytes:
+        head = (_remembered_head if size <= _MOST_REMEMBERED_BYTES else _head)(buffer[:size])
+        if head is not None:
+            if len(head.target) > limits.target_bytes:
+                raise BadMessage(Reason.TARGET_TOO_LONG)
+            if head.fields.count(b"\n") > limits.header_count + 1:
+                raise BadMessage(Reason.TOO_MANY_FIELDS)
+            return head
+    reject_request(buffer, limits.head_bytes)
+    return None
+
+
+def _head(data: bytes) -> RequestHead | None:
+    """A whole head; None where it is not well-formed. Raises BadMessage where it makes no sense."""
+    match = REQUEST_HEAD.fullmatch(data)
+    if match is None:
         return None
     method, target, digit = match.groups()
-    fields = buffer[match.end(3) + 1 : size - 2]
-    if len(target) > limits.target_bytes:
-        raise BadMessage(Reason.TARGET_TOO_LONG)
-    if fields.count(b"\n") > limits.header_count + 1:
-        raise BadMessage(Reason.TOO_MANY_FIELDS)
+    fields = data[match.end(3) + 1 : -2]
     found = tuple(FIND_IN_REQUEST.findall(fields))
-    meaning = _remembered_meaning if size <= _MOST_REMEMBERED_BYTES else _meaning
-    head = _new(RequestHead, (method, target, fields, size, *meaning(method, digit, found)))
+    meaning = _remembered_meaning if len(data) <= _MOST_REMEMBERED_BYTES else _meaning
+    head: RequestHead = _new(RequestHead, (method, target, fields, len(data), *meaning(method, digit, found)))
     return head if target[0] == _SLASH else _resolve(head)
+
+
+# Many clients send the very same head again and again (they poll, they check, they have one thing to ask).
+_remembered_head = lru_cache(maxsize=512)(_head)
 
 
 _Meaning = tuple[
@@ -114,7 +128,7 @@ def _meaning(method: bytes, digit: bytes, found: Found) -> _Meaning:
     )
 
 
-# Clients say the same of themselves with every request, so this is worked out once for many of them.
+# And whatever it is that they ask for, what they say of the connection is the same.
 _remembered_meaning = lru_cache(maxsize=1024)(_meaning)
 
 

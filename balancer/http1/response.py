@@ -43,16 +43,30 @@ _new = tuple.__new__  # half the time of ResponseHead(...), which first sorts it
 
 def parse_response(buffer: bytes, method: bytes) -> ResponseHead | None:
     """The head that `buffer` begins with, in answer to `method`; None while it is incomplete. Raises BadMessage."""
-    match = RESPONSE_HEAD.match(buffer)
-    if match is None or match.end() > LARGEST_HEAD:
-        reject_response(buffer, LARGEST_HEAD)
+    size = buffer.find(b"\r\n\r\n") + 4
+    if 4 <= size <= LARGEST_HEAD:
+        head = (_remembered_head if size <= _MOST_REMEMBERED_BYTES else _head)(buffer[:size], method == b"HEAD")
+        if head is not None:
+            return head
+    reject_response(buffer, LARGEST_HEAD)
+    return None
+
+
+def _head(data: bytes, to_head: bool) -> ResponseHead | None:
+    """A whole head; None where it is not well-formed. Raises BadMessage where it makes no sense."""
+    match = RESPONSE_HEAD.fullmatch(data)
+    if match is None:
         return None
     digit, line, code = match.groups()
-    size = match.end()
-    fields = buffer[match.end(2) + 1 : size - 2]
+    fields = data[match.end(2) + 1 : -2]
     found = tuple(FIND_IN_RESPONSE.findall(fields))
-    meaning = _remembered_meaning if size <= _MOST_REMEMBERED_BYTES else _meaning
-    return _new(ResponseHead, (line, fields, size, *meaning(digit, code, found, method == b"HEAD")))
+    meaning = _remembered_meaning if len(data) <= _MOST_REMEMBERED_BYTES else _meaning
+    head: ResponseHead = _new(ResponseHead, (line, fields, len(data), *meaning(digit, code, found, to_head)))
+    return head
+
+
+# What is asked for often is answered with the very same head for as long as its Date does not change: a second.
+_remembered_head = lru_cache(maxsize=512)(_head)
 
 
 _Meaning = tuple[
@@ -85,5 +99,5 @@ def _meaning(digit: bytes, code: bytes, found: Found, to_head: bool) -> _Meaning
     )
 
 
-# A server says much the same with every response, so this is worked out once for many of them.
+# And whatever the response, what a server says of the connection is much the same.
 _remembered_meaning = lru_cache(maxsize=1024)(_meaning)
