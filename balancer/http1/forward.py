@@ -2,7 +2,6 @@
 
 import ipaddress
 
-from balancer.http1.fields import without
 from balancer.http1.framing import CHUNKED
 from balancer.http1.request import RequestHead
 from balancer.http1.response import ResponseHead
@@ -37,13 +36,7 @@ class RequestForwarder:
     def forward(self, head: RequestHead) -> bytes:
         """The head to send to a server."""
         client = self._client_1_1 if head.minor else self._client_1_0
-        fields = head.fields
-        if head.removed or head.nominated:
-            fields = without(fields, head.removed, head.nominated)
-            if added := self._added(head):
-                fields += added
-        elif head.says_host:
-            fields += self._added(head)
+        fields = head.passing + self._added(head) if head.adds else head.passing
         return b"%b %b HTTP/1.1\r%b%b" % (head.method, head.target, fields, client)
 
     def _added(self, head: RequestHead) -> bytes:
@@ -72,13 +65,9 @@ class RequestForwarder:
 
 def forward_response(head: ResponseHead, *, minor: int, chunked: bool, keep_alive: bool) -> bytes:
     """The head to send to a client that speaks HTTP/1.`minor`; `chunked` is how the body will be framed."""
-    fields = head.fields
-    if head.removed or head.nominated:
-        fields = without(fields, head.removed, head.nominated)
-    if not keep_alive or not minor or chunked or head.upgrade or head.length is not None:
-        fields += _added(head, minor=minor, chunked=chunked, keep_alive=keep_alive)
-    line = head.line if len(head.line) > 3 else head.line + b" "  # a space belongs there even with no reason phrase
-    return b"HTTP/1.1 %b\r%b\r\n" % (line, fields)
+    if keep_alive and minor and not chunked and not head.adds:
+        return head.passing
+    return head.passing[:-2] + _added(head, minor=minor, chunked=chunked, keep_alive=keep_alive) + b"\r\n"
 
 
 def _added(head: ResponseHead, *, minor: int, chunked: bool, keep_alive: bool) -> bytes:
@@ -87,7 +76,7 @@ def _added(head: ResponseHead, *, minor: int, chunked: bool, keep_alive: bool) -
         lines.append(b"Content-Length: %d" % head.length)
     if chunked:
         lines.append(b"Transfer-Encoding: chunked")
-    if head.upgrade and head.status in (101, 426):
+    if head.upgrade:
         lines.append(b"Upgrade: %b\r\nConnection: Upgrade" % head.upgrade)
     elif head.status >= 200 and not keep_alive:
         lines.append(b"Connection: close")

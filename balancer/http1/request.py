@@ -4,17 +4,28 @@
 """
 
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from balancer.config import HttpLimits
 from balancer.http1.errors import BadMessage, Reason
-from balancer.http1.fields import FIND_IN_REQUEST, Found, by_name, connection_options, lines_of, nominated, tokens
-from balancer.http1.framing import request_body
+from balancer.http1.fields import (
+    FIND_IN_REQUEST,
+    Found,
+    by_name,
+    connection_options,
+    lines_of,
+    nominated,
+    tokens,
+    without,
+)
+from balancer.http1.framing import CHUNKED, request_body
 from balancer.http1.grammar import ABSOLUTE_FORM, DIGITS, HOST, REQUEST_HEAD
 from balancer.http1.rejection import reject_request
 
 _MAY_END_HERE = frozenset((b"TRACE", b"OPTIONS"))
 _SLASH = ord("/")
+_REMOVED: Final = 4
+_NOMINATED: Final = 5
 _HOST = frozenset((b"host",))
 _MOST_REMEMBERED_BYTES = 1_024
 
@@ -29,6 +40,8 @@ class RequestHead(NamedTuple):
     """The field lines, beginning with the LF that ends the request line and ending with CR LF."""
     size: int
     """How many bytes the head was."""
+    passing: bytes
+    """Those of the field lines that go on, in the same form."""
     minor: int
     """0 for HTTP/1.0, 1 for HTTP/1.1 and what may come after it."""
     host: bytes
@@ -49,6 +62,8 @@ class RequestHead(NamedTuple):
     trailers: bool = False
     """The client wants trailer fields."""
     expect_continue: bool = False
+    adds: bool = False
+    """A line has to be added: what was removed in the client's words, or is for this hop alone, goes on in ours."""
     max_forwards: int | None = None
     """Of TRACE and OPTIONS, the methods that can be answered on the way."""
 
@@ -79,8 +94,9 @@ def _head(data: bytes) -> RequestHead | None:
     method, target, digit = match.groups()
     fields = data[match.end(3) + 1 : -2]
     found = tuple(FIND_IN_REQUEST.findall(fields))
-    meaning = _remembered_meaning if len(data) <= _MOST_REMEMBERED_BYTES else _meaning
-    head: RequestHead = _new(RequestHead, (method, target, fields, len(data), *meaning(method, digit, found)))
+    meaning = (_remembered_meaning if len(data) <= _MOST_REMEMBERED_BYTES else _meaning)(method, digit, found)
+    passing = without(fields, meaning[_REMOVED], meaning[_NOMINATED])
+    head: RequestHead = _new(RequestHead, (method, target, fields, len(data), passing, *meaning))
     return head if target[0] == _SLASH else _resolve(head)
 
 
@@ -89,7 +105,7 @@ _remembered_head = lru_cache(maxsize=512)(_head)
 
 
 _Meaning = tuple[
-    int, bytes, int, bool, tuple[bytes, ...], frozenset[bytes], bool, bool, bytes, bool, bool, int | None
+    int, bytes, int, bool, tuple[bytes, ...], frozenset[bytes], bool, bool, bytes, bool, bool, bool, int | None
 ]  # the fields of RequestHead from `minor` on
 
 
@@ -112,6 +128,10 @@ def _meaning(method: bytes, digit: bytes, found: Found) -> _Meaning:
         kept |= {b"content-length"}
     if max_forwards is None:
         kept |= {b"max-forwards"}
+    upgrade = _upgrade(values, options) if minor and not body else b""
+    trailers = b"trailers" in tokens(values.get(b"te", []))
+    expect_continue = minor > 0 and _expects_continue(values)
+    says_again = says_length or not host or body == CHUNKED or bool(upgrade) or max_forwards is not None
     return (
         minor,
         host,
@@ -121,9 +141,10 @@ def _meaning(method: bytes, digit: bytes, found: Found) -> _Meaning:
         nominated(options),
         not host,
         says_length,
-        _upgrade(values, options) if minor and not body else b"",
-        b"trailers" in tokens(values.get(b"te", [])),
-        minor > 0 and _expects_continue(values),
+        upgrade,
+        trailers,
+        expect_continue,
+        says_again or trailers or expect_continue,
         max_forwards,
     )
 
@@ -157,7 +178,9 @@ def _resolve(head: RequestHead) -> RequestHead:
     # The target overrules Host (RFC 9112 section 3.2.2).
     lines = lines_of(tuple(FIND_IN_REQUEST.findall(head.fields)), frozenset())
     hosts = tuple(line for line in lines if line[:6].lower() == b"\nhost:")
-    return head._replace(target=path, host=match[1], removed=head.removed + hosts, says_host=True)
+    removed = head.removed + hosts
+    passing = without(head.fields, removed, head.nominated)
+    return head._replace(target=path, host=match[1], passing=passing, removed=removed, says_host=True, adds=True)
 
 
 def _upgrade(values: dict[bytes, list[bytes]], options: frozenset[bytes]) -> bytes:

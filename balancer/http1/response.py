@@ -1,9 +1,18 @@
 """Response heads (RFC 9112 sections 4 to 6). Pure. A response that is refused here is answered with 502."""
 
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-from balancer.http1.fields import FIND_IN_RESPONSE, Found, by_name, connection_options, lines_of, nominated, tokens
+from balancer.http1.fields import (
+    FIND_IN_RESPONSE,
+    Found,
+    by_name,
+    connection_options,
+    lines_of,
+    nominated,
+    tokens,
+    without,
+)
 from balancer.http1.framing import UNTIL_CLOSE, content_length, response_body
 from balancer.http1.grammar import RESPONSE_HEAD
 from balancer.http1.rejection import reject_response
@@ -11,6 +20,9 @@ from balancer.http1.rejection import reject_response
 LARGEST_HEAD = 65_536
 
 _NO_LENGTH_STATUS = 204
+_WITH_UPGRADE = frozenset((101, 426))
+_REMOVED: Final = 3
+_NOMINATED: Final = 4
 _MOST_REMEMBERED_BYTES = 1_024
 
 
@@ -18,11 +30,13 @@ class ResponseHead(NamedTuple):
     """A valid response head. Every piece of bytes is as the server sent it."""
 
     line: bytes
-    """Status code and reason phrase."""
+    """Status code, a space and the reason phrase."""
     fields: bytes
     """The field lines, beginning with the LF that ends the status line and ending with CR LF."""
     size: int
     """How many bytes the head was."""
+    passing: bytes
+    """The head that goes on, whole but for lines that may have to be added before its last CR LF."""
     status: int
     body: int
     """A number of bytes, CHUNKED or UNTIL_CLOSE."""
@@ -32,10 +46,12 @@ class ResponseHead(NamedTuple):
     """The field lines that end here."""
     nominated: frozenset[bytes] = frozenset()
     """Names of further fields that end here, because Connection says so."""
+    adds: bool = False
+    """`length` or `upgrade` has to be added."""
     length: int | None = None
     """The Content-Length, where it has to be said anew."""
     upgrade: bytes = b""
-    """The protocols named, a comma-separated list in lower case."""
+    """The protocols named with a status that names some, a comma-separated list in lower case."""
 
 
 _new = tuple.__new__  # half the time of ResponseHead(...), which first sorts its arguments into parameters
@@ -60,8 +76,11 @@ def _head(data: bytes, to_head: bool) -> ResponseHead | None:
     digit, line, code = match.groups()
     fields = data[match.end(2) + 1 : -2]
     found = tuple(FIND_IN_RESPONSE.findall(fields))
-    meaning = _remembered_meaning if len(data) <= _MOST_REMEMBERED_BYTES else _meaning
-    head: ResponseHead = _new(ResponseHead, (line, fields, len(data), *meaning(digit, code, found, to_head)))
+    if len(line) == len(code):
+        line += b" "  # it belongs there even with no reason phrase
+    meaning = (_remembered_meaning if len(data) <= _MOST_REMEMBERED_BYTES else _meaning)(digit, code, found, to_head)
+    passing = b"HTTP/1.1 %b\r%b\r\n" % (line, without(fields, meaning[_REMOVED], meaning[_NOMINATED]))
+    head: ResponseHead = _new(ResponseHead, (line, fields, len(data), passing, *meaning))
     return head
 
 
@@ -70,7 +89,7 @@ _remembered_head = lru_cache(maxsize=512)(_head)
 
 
 _Meaning = tuple[
-    int, int, bool, tuple[bytes, ...], frozenset[bytes], int | None, bytes
+    int, int, bool, tuple[bytes, ...], frozenset[bytes], bool, int | None, bytes
 ]  # the fields of ResponseHead from `status` on
 
 
@@ -87,6 +106,7 @@ def _meaning(digit: bytes, code: bytes, found: Found, to_head: bool) -> _Meaning
         length = content_length(lengths)
         if lengths == [b"%d" % length]:
             kept, length = frozenset((b"content-length",)), None
+    upgrade = b", ".join(tokens(values.get(b"upgrade", []))) if status in _WITH_UPGRADE else b""
     persistent = b"close" not in options if minor else b"keep-alive" in options
     return (
         status,
@@ -94,8 +114,9 @@ def _meaning(digit: bytes, code: bytes, found: Found, to_head: bool) -> _Meaning
         persistent and body != UNTIL_CLOSE,
         lines_of(found, kept),
         nominated(options),
+        length is not None or bool(upgrade),
         length,
-        b", ".join(tokens(values.get(b"upgrade", []))),
+        upgrade,
     )
 
 

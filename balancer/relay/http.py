@@ -27,20 +27,21 @@ async def serve(service: FrontendService, downstream: Stream) -> None:
     """Serve one client connection to its end."""
     client = Client(service, downstream)
     downstream.interrupt_if_lost(service.reactor.current)
-    reactor, config, head = service.reactor, service.config, None
+    reactor, head = service.reactor, None
+    keep_alive_s, limits = service.config.timeouts.keep_alive_s, service.config.http
     try:
         while True:
             buffer = client.received
             if not buffer:
                 if service.draining:
                     return
-                downstream.deadline = reactor.now + config.timeouts.keep_alive_s
+                downstream.deadline = reactor.now + keep_alive_s
                 downstream.idle = True
                 buffer = await downstream.receive()
                 downstream.idle = False
                 if not buffer:
                     return
-            head = parse_request(buffer, config.http)
+            head = parse_request(buffer, limits)
             if head is None:
                 head, buffer = await _later_head(client, buffer)
                 if head is None:

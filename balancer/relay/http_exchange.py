@@ -37,7 +37,8 @@ async def exchange(client: Client, head: RequestHead, pool: PoolService) -> bool
         stream = upstream.stream
         upload = None
         try:
-            if not outgoing.send_at_once(stream):
+            outgoing.sent = stream.try_send(outgoing.first)
+            if outgoing.sent < len(outgoing.first):
                 await outgoing.send_on(stream)
             if outgoing.complete:
                 stream.deadline = reactor.now + response_s

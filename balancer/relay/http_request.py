@@ -23,25 +23,32 @@ _GRACE_S = 1.0
 class Outgoing:
     """One request, ready to be sent. `first` is sent in one call: the head and what is there of the body."""
 
-    __slots__ = ("_in_hand", "_rest", "_sent", "client", "complete", "first", "head")
+    __slots__ = ("_in_hand", "_rest", "client", "complete", "first", "head", "sent")
 
     def __init__(self, client: Client, head: RequestHead) -> None:
         """Takes what belongs to this request from the client's received bytes. Raises BadMessage."""
         self.client = client
         self.head = head
-        self.complete: bool
-        """All of the request has been sent, once `first` has."""
         self.first = client.forwarder.forward(head)
+        self.sent = 0
+        """Bytes of `first` that have been sent for all that is known."""
+        self.complete = True
+        """All of the request has been sent, once `first` has."""
         self._rest: int | ChunkedDecoder = 0
-        self._sent = 0
-        if head.body == CHUNKED:
+        if head.body:
+            self._take_body()
+        self._in_hand = self.complete
+
+    def _take_body(self) -> None:
+        client, length = self.client, self.head.body
+        if length == CHUNKED:
             self._take_chunks()
-        elif head.body:
-            body = client.received[: head.body]
-            client.received = client.received[head.body :]
+        else:
+            body = client.received[:length]
+            client.received = client.received[length:]
             self.first += body
-            self._rest = head.body - len(body)
-        self._in_hand = self.complete = self._rest == 0
+            self._rest = length - len(body)
+        self.complete = self._rest == 0
 
     def _take_chunks(self) -> None:
         decoder = ChunkedDecoder()
@@ -54,18 +61,13 @@ class Outgoing:
     @property
     def repeatable(self) -> bool:
         """May be sent again: no server has seen it, or one that has is none the worse."""
-        return self._sent == 0 or (self._in_hand and self.head.method in IDEMPOTENT)
-
-    def send_at_once(self, upstream: Stream) -> bool:
-        """Send `first` in one call. False where `send_on` has to go on. Raises Disconnected."""
-        self._sent = upstream.try_send(self.first)
-        return self._sent == len(self.first)
+        return self.sent == 0 or (self._in_hand and self.head.method in IDEMPOTENT)
 
     async def send_on(self, upstream: Stream) -> None:
-        """Send the rest of `first`. Raises Disconnected, DeadlineExpired."""
+        """Send what has not been sent of `first`. Raises Disconnected, DeadlineExpired."""
         upstream.deadline = upstream.reactor.now + self.client.service.config.timeouts.idle_s
-        rest = memoryview(self.first)[self._sent :]
-        self._sent = len(self.first)  # some of it, for all we know if this fails
+        rest = memoryview(self.first)[self.sent :]
+        self.sent = len(self.first)  # some of it, for all we know if this fails
         await upstream.send_all(rest)
 
     def pump_rest(self, upstream: Upstream, response_s: float) -> Fork[None]:

@@ -103,7 +103,7 @@ UNDERSTOOD = {
         {"keep_alive": True},
     ),
     "no-reason": (b"HTTP/1.1 200 \r\nContent-Length: 0\r\n\r\n", b"GET", {"line": b"200 "}),
-    "no-reason-no-space": (b"HTTP/1.1 200\r\nContent-Length: 0\r\n\r\n", b"GET", {"line": b"200"}),
+    "no-reason-no-space": (b"HTTP/1.1 200\r\nContent-Length: 0\r\n\r\n", b"GET", {"line": b"200 "}),
     "8-bit-value": (ok(b"X: \xe4", b"Content-Length: 0"), b"GET", {"body": 0}),
     "nominated": (
         ok(b"Content-Length: 0", b"Connection: X-Secret"),

@@ -67,7 +67,7 @@ class Failed:
         assert head is not None
         self.outgoing = Outgoing(Client(rig.service, self.stream), head)
         if sent:
-            assert self.outgoing.send_at_once(self.upstream.stream)
+            self.outgoing.sent = self.upstream.stream.try_send(self.outgoing.first)
         self.lost = Disconnected(self.upstream.stream, 104)
 
     def check(self, failure: StreamFailure) -> None:
