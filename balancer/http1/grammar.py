@@ -17,6 +17,8 @@ REQUEST_HEAD = re.compile(rb"(?:\r\n)?+" + REQUEST_LINE + rb"(?:" + FIELD_LINE +
 RESPONSE_HEAD = re.compile(STATUS_LINE + rb"(?:" + FIELD_LINE + rb")*+\r\n")
 
 # For what is not a whole valid head: to tell a malformed one from one that is still arriving, and to say why.
+REQUEST_LINES = re.compile(REQUEST_LINE + rb"(?:" + FIELD_LINE + rb")*+")
+RESPONSE_LINES = re.compile(STATUS_LINE + rb"(?:" + FIELD_LINE + rb")*+")
 TOKENS = re.compile(TOKEN)
 ANY_REQUEST_LINE = re.compile(TOKEN + rb" ([!-~]++) HTTP/([0-9])\.([0-9])\r\n")
 ONE_STATUS_LINE = re.compile(STATUS_LINE)

@@ -63,10 +63,12 @@ async def exchange(client: Client, head: RequestHead, pool: PoolService) -> bool
         except StreamFailure as caught:
             failure = caught
         finally:
-            if upload is not None and not upload.done:
-                upload.cancel()
-                await upload.wait()
-            upstream.end()
+            try:
+                if upload is not None and not upload.done:
+                    upload.cancel()
+                    await upload.wait()
+            finally:
+                upstream.end()
         check_repeatable(outgoing, upstream, failure)
         server, upstream = upstream.server, None
 

@@ -1,5 +1,7 @@
 """Heads that are not whole: to wait, or to refuse."""
 
+import time
+
 import pytest
 
 from balancer.http1.errors import BadMessage, Reason
@@ -61,3 +63,12 @@ def test_the_first_bad_line_is_the_reason() -> None:
     with pytest.raises(BadMessage) as refused:
         reject_request(b"GET / HTTP/1.1\r\nX y\r\nZ: \x00\r\n\r\n", 100)
     assert refused.value.reason == Reason.FIELD_NAME
+
+
+def test_a_large_head_byte_by_byte_costs_little_for_each_byte() -> None:
+    head = b"GET / HTTP/1.1\r\n" + b"a:\r\n" * 4_000
+    assert len(head) <= 16_384
+    started_at = time.process_time()
+    for _ in range(50):
+        reject_request(head, 16_384)
+    assert time.process_time() - started_at < 1.0
