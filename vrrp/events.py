@@ -1,10 +1,10 @@
 """What goes into a virtual router (events) and what comes out of it (effects, in the order to carry them out). Pure."""
 
 from dataclasses import dataclass
-from ipaddress import IPv4Address
 from typing import Literal
 
 from vrrp.advertisement import Advertisement
+from vrrp.config import Address
 
 StateName = Literal["Initialize", "Backup", "Active"]
 
@@ -13,7 +13,7 @@ StateName = Literal["Initialize", "Backup", "Active"]
 class InterfaceReady:
     """The interface can send and receive, with `address` as its primary address: Startup. Later: a new address."""
 
-    address: IPv4Address
+    address: Address
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,17 +25,18 @@ class InterfaceLost:
 
 @dataclass(frozen=True, slots=True)
 class Shutdown:
-    """Leave in good order."""
+    """Leave in good order. `stay`: once back, do not preempt (see StayBackup)."""
 
     reason: str
+    stay: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class AdvertReceived:
-    """A valid advertisement of this virtual router, from another router."""
+    """A valid advertisement of this virtual router, from another router; it may have come by the liveness link."""
 
     advertisement: Advertisement
-    source: IPv4Address
+    source: Address
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,77 @@ class PriorityChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class StayBackup:
+    """Do not take over from a living Active Router of lower priority, until Active again; False: preempt as configured.
+
+    After a handover, a maintenance, a resignation: the VIPs do not move back on their own.
+    """
+
+    stay: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LanHeard:
+    """The interface has received something, whatever it was: the LAN carries our packets, or those of others."""
+
+
+@dataclass(frozen=True, slots=True)
+class PeerMet:
+    """The liveness link to the peer is up. `address`: where the peer's advertisements of this router come from."""
+
+    address: Address
+
+
+@dataclass(frozen=True, slots=True)
+class PeerHeard:
+    """The peer gave a sign of life on the liveness link."""
+
+
+@dataclass(frozen=True, slots=True)
+class PeerLost:
+    """The liveness link ended as it does when the process at the other end dies: end-of-file or reset, never silence."""
+
+
+@dataclass(frozen=True, slots=True)
+class WitnessAnswered:
+    """A witness has answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class HandOver:
+    """The peer is about to take over: let it, until `until`, and go on until HandedOver."""
+
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class HandedOver:
+    """The peer holds the VIPs and has announced them."""
+
+    peer: str
+
+
+@dataclass(frozen=True, slots=True)
+class TakeOver:
+    """The Active peer asks us to become Active; until `until` its own, higher priority does not count."""
+
+    until: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class GroupReady:
+    """Every member of the group wants to be Active, or is."""
+
+
+@dataclass(frozen=True, slots=True)
+class GroupLeft:
+    """Another member of the group is no longer Active."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class VipsClaimed:
     """The kernel holds the VIPs, or holds them for another lease."""
 
@@ -72,6 +144,11 @@ class VipsRemoved:
     """VIPs that were claimed are gone from the interface, and we did not remove them."""
 
 
+@dataclass(frozen=True, slots=True)
+class AnnounceAgain:
+    """Somebody asks for the announcements of a fresh claim."""
+
+
 Event = (
     InterfaceReady
     | InterfaceLost
@@ -80,15 +157,27 @@ Event = (
     | DeadlineReached
     | LoopLate
     | PriorityChanged
+    | StayBackup
+    | LanHeard
+    | PeerMet
+    | PeerHeard
+    | PeerLost
+    | WitnessAnswered
+    | HandOver
+    | HandedOver
+    | TakeOver
+    | GroupReady
+    | GroupLeft
     | VipsClaimed
     | ClaimFailed
     | VipsRemoved
+    | AnnounceAgain
 )
 
 
 @dataclass(frozen=True, slots=True)
 class SendAdvertisement:
-    """Multicast an advertisement with this priority."""
+    """Send an advertisement with this priority."""
 
     priority: int
 
@@ -107,7 +196,17 @@ class ReleaseVips:
 
 @dataclass(frozen=True, slots=True)
 class AnnounceVips:
-    """Send one gratuitous ARP for each VIP."""
+    """Send one gratuitous ARP, or unsolicited neighbour advertisement, for each VIP."""
+
+
+@dataclass(frozen=True, slots=True)
+class AskWitness:
+    """Ask every witness; each answer comes back as WitnessAnswered."""
+
+
+@dataclass(frozen=True, slots=True)
+class WantsActive:
+    """A member of a group would become Active now: GroupReady lets it, once the others would too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,4 +217,4 @@ class StateChanged:
     reason: str
 
 
-Effect = SendAdvertisement | ClaimVips | ReleaseVips | AnnounceVips | StateChanged
+Effect = SendAdvertisement | ClaimVips | ReleaseVips | AnnounceVips | AskWitness | WantsActive | StateChanged

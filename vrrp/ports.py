@@ -1,10 +1,10 @@
 """What the runner needs of the world. `vrrp.linux.open_ports` gives the real ones, `vrrp.testing` fakes."""
 
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Interface
-from typing import Protocol
+from typing import Literal, Protocol
 
 from vrrp.advertisement import Datagram
+from vrrp.config import Address, Vip
 from vrrp.interfaces import Interface
 
 
@@ -19,10 +19,10 @@ class Clock(Protocol):
 
 
 class AdvertSocket(Protocol):
-    """Sends and receives VRRP packets on one interface. Joined to the group from the start."""
+    """Sends and receives VRRP packets of one family on one interface. Joined to the group from the start."""
 
-    def send(self, payload: bytes, *, source: IPv4Address) -> None:
-        """Multicast a payload. Never blocks. Raises OSError."""
+    def send(self, payload: bytes, *, source: Address, destination: Address) -> None:
+        """Send a payload to the group or to a peer. Never blocks. Raises OSError."""
 
     def receive(self) -> Datagram | None:
         """The next packet in the queue; None where it is empty. Never blocks. Raises OSError."""
@@ -37,7 +37,7 @@ class AdvertSocket(Protocol):
 class AdvertSockets(Protocol):
     """Opens advert sockets."""
 
-    def open(self, interface: Interface) -> AdvertSocket:
+    def open(self, interface: Interface, family: Literal[4, 6]) -> AdvertSocket:
         """Raises OSError where the interface cannot do it, or is gone by now."""
 
 
@@ -63,10 +63,14 @@ class AddressOrder:
     serial: int
     interface: str
     index: int
-    addresses: tuple[IPv4Interface, ...]
+    addresses: tuple[Vip, ...]
     """To hold or to renew; empty: release."""
     lease_s: int | None
     """None: for good."""
+    virtual_mac: bytes | None
+    """Put them on a virtual interface with this MAC address on top of the interface."""
+    accept: bool
+    """False: packets to the VIPs are dropped, but for neighbour discovery (RFC 9568 section 6.1, Accept_Mode)."""
     not_after: float
     """CLOCK_BOOTTIME after which a claim must not be carried out any more: the process may have been paused."""
 
@@ -77,7 +81,7 @@ class AddressReport:
 
     router: str
     serial: int
-    held: tuple[IPv4Interface, ...]
+    held: tuple[Vip, ...]
     error: str | None = None
     """In words, where not everything was done."""
 
@@ -92,6 +96,16 @@ class AddressBook(Protocol):
         """Reports of the orders that were carried out, in turn."""
 
 
+class Witnesses(Protocol):
+    """Machines on a LAN that answer whoever asks."""
+
+    def ask(self, interface: Interface, source: Address) -> None:
+        """Ask every witness. Never blocks; a failure to send is no answer."""
+
+    async def next_answer(self) -> str:
+        """The name of an interface by which a witness has answered."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ports:
     """Everything that a runner touches."""
@@ -101,3 +115,4 @@ class Ports:
     frames: FrameSender
     interfaces: Interfaces
     addresses: AddressBook
+    witnesses: Witnesses | None = None

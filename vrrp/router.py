@@ -1,75 +1,61 @@
-"""Virtual router state machine (RFC 9568 section 6.4). Pure: no clock, no sockets, no trio.
+"""Virtual router state machine (RFC 9568 section 6.4; RFC 3768 for version 2). Pure: no clock, no sockets, no trio.
 
     Initialize --InterfaceReady--> Backup --deadline: no advertisement--> Active
         ^  ^                         |  ^                                  |  |
         |  +------------------------ +  +--- higher advertisement, late ---+  |
         +------------------- InterfaceLost, Shutdown -------------------------+
 
-The router whose priority is 255 goes from Initialize to Active at once. Each state carries its own deadlines: a stale
-timer cannot exist. `handle` returns effects; their order is part of the contract.
+The router whose priority is 255 goes from Initialize to Active at once. `handle` returns effects; their order is part of
+the contract. What goes beyond the RFC is marked so where it is decided: the pair that knows itself to be two, witnesses,
+handover, groups, hold-down.
 """
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from ipaddress import IPv4Address
+from dataclasses import replace
+from ipaddress import IPv4Address, IPv6Address
 
 from vrrp.advertisement import RESIGN_PRIORITY, Advertisement
 from vrrp.announcements import after_claim, after_rival
-from vrrp.config import OWNER_PRIORITY, VirtualRouterConfig
+from vrrp.config import OWNER_PRIORITY, Address, VirtualRouterConfig
 from vrrp.events import (
     AdvertReceived,
+    AnnounceAgain,
     AnnounceVips,
+    AskWitness,
     ClaimFailed,
     ClaimVips,
     DeadlineReached,
     Effect,
     Event,
+    GroupLeft,
+    GroupReady,
+    HandedOver,
+    HandOver,
     InterfaceLost,
     InterfaceReady,
+    LanHeard,
     LoopLate,
+    PeerHeard,
+    PeerLost,
+    PeerMet,
     PriorityChanged,
     ReleaseVips,
     SendAdvertisement,
     Shutdown,
     StateChanged,
     StateName,
+    StayBackup,
+    TakeOver,
     VipsClaimed,
     VipsRemoved,
+    WantsActive,
+    WitnessAnswered,
 )
+from vrrp.states import Active, Backup, Initialize, State
 from vrrp.timers import active_down_interval, advertisement_interval, lease_length, lease_renewal, skew_time
 
 Effects = tuple[Effect, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Initialize:
-    """Waits for its interface."""
-
-
-@dataclass(frozen=True, slots=True)
-class Backup:
-    """Watches the Active Router."""
-
-    active_down_at: float
-    active_adver_interval_cs: int
-    """Learned from the Active Router; our own until it was heard."""
-    cause: str
-    """What it will mean, in words, when the deadline is reached."""
-
-
-@dataclass(frozen=True, slots=True)
-class Active:
-    """Holds the VIPs."""
-
-    adver_at: float
-    renew_at: float
-    claimed: bool = False
-    """The kernel has confirmed the VIPs: until then nothing is announced (RFC 9568 section 8.1.2)."""
-    announce_at: tuple[float, ...] = ()
-
-
-State = Initialize | Backup | Active
 
 
 class VirtualRouter:
@@ -80,38 +66,39 @@ class VirtualRouter:
         self.state: State = Initialize()
         self.priority = config.priority
         """The effective priority."""
-        self.address = IPv4Address(0)
-        """The interface's primary address, which breaks ties."""
+        self.address: Address = IPv4Address(0) if config.family == 4 else IPv6Address(0)
+        """The interface's primary address (IPv6: its link-local one), which breaks ties."""
+        self.stays_backup = False
+        """See StayBackup."""
+        self._peer: Address | None = None
+        self._met_a_third = False
         interval_cs = config.advertisement_interval_cs
         self._interval = advertisement_interval(interval_cs)
-        self.lease_s = None if config.owner else lease_length(config.priority, interval_cs)
-        self._renewal = lease_renewal(lease_length(config.priority, interval_cs))
+        self.lease_s = None if config.owner else lease_length(config.priority, interval_cs, config.version)
+        self._renewal = lease_renewal(lease_length(config.priority, interval_cs, config.version))
 
     @property
     def deadline(self) -> float:
         """The instant at which DeadlineReached is due; infinite where nothing is awaited."""
-        match self.state:
-            case Backup(active_down_at=deadline):
-                return deadline
-            case Active() as active:
-                return min(active.adver_at, active.renew_at, *active.announce_at[:1])
-        return math.inf
+        return self.state.deadline
 
     @property
     def state_name(self) -> StateName:
         """The state's name in RFC 9568."""
-        match self.state:
-            case Backup():
-                return "Backup"
-            case Active():
-                return "Active"
-        return "Initialize"
+        return self.state.name
 
     def handle(self, event: Event, now: float) -> Effects:
         """Take one event at the instant `now`; return what is to be done, in order."""
         match event:
             case PriorityChanged(priority=priority):
                 return self._priority_changed(priority)
+            case StayBackup(stay=stay):
+                self.stays_backup = stay and not isinstance(self.state, Active)
+                return ()
+            case PeerMet(address=address):
+                self._peer = address
+            case AdvertReceived(source=source) if self._peer is not None and source != self._peer:
+                self._met_a_third = True
             case InterfaceReady(address=address):
                 self.address = address
         match self.state:
@@ -139,52 +126,124 @@ class VirtualRouter:
 
     def _in_initialize(self, event: Event, now: float) -> Effects:
         match event:
-            case InterfaceReady() if self.priority == OWNER_PRIORITY:
+            case Shutdown(stay=True):
+                self.stays_backup = True
+            case InterfaceReady() if self.priority == OWNER_PRIORITY and self.config.group is None:
                 return self._become_active(now, "the addresses are its own (priority 255)")
             case InterfaceReady(address=address):
-                interval_cs = self.config.advertisement_interval_cs
-                self._watch(now, interval_cs, "no other router was heard")
+                self._watch(now, self.config.advertisement_interval_cs, "no other router was heard")
+                assert isinstance(self.state, Backup)
+                self.state = replace(
+                    self.state,
+                    startup_until=now + self.config.startup_delay_s,
+                    unheard_until=now + self.config.hold_down_s,
+                )
                 return (StateChanged("Backup", f"{self.config.interface} is ready with {address}"),)
         return ()
 
     def _in_backup(self, backup: Backup, event: Event, now: float) -> Effects:
         match event:
-            case Shutdown(reason=reason) | InterfaceLost(reason=reason):
+            case Shutdown(reason=reason, stay=stay):
+                self.stays_backup = self.stays_backup or stay
                 return self._initialize(reason)
-            case DeadlineReached() if now >= backup.active_down_at:
+            case InterfaceLost(reason=reason):
+                return self._initialize(reason)
+            case DeadlineReached() if now >= backup.deadline:
+                return self._down_in_backup(backup, now)
+            case GroupReady() if backup.wants:
                 return self._become_active(now, backup.cause)
+            case TakeOver(until=until, reason=reason):
+                effects = self._become_active(now, reason)
+                assert isinstance(self.state, Active)
+                self.state = replace(self.state, favoured_until=until)
+                return effects
             case AdvertReceived(advertisement=advert, source=source):
-                self._heard_in_backup(backup, advert, source, now)
+                self._heard_in_backup(replace(backup, unheard_until=-math.inf), advert, source, now)
+            case PeerLost() if backup.active_router is not None and backup.active_router == self._peer:
+                self._resigned(backup, f"{backup.active_router} died: its liveness link closed", now)
+            case LanHeard() | PeerMet() | PeerHeard():
+                self.state = replace(backup, unheard_until=-math.inf)
+            case WitnessAnswered():
+                return self._witnessed_in_backup(replace(backup, unheard_until=-math.inf), now)
             case LoopLate(by_s=by_s) if by_s > self._active_down(backup.active_adver_interval_cs):
                 # It could not have heard anyone: silence proves nothing until it has listened again.
                 self._watch(now, backup.active_adver_interval_cs, f"silence, after a pause of {by_s:.2f} s of our own")
         return ()
 
-    def _heard_in_backup(self, backup: Backup, advert: Advertisement, source: IPv4Address, now: float) -> None:
+    def _down_in_backup(self, backup: Backup, now: float) -> Effects:
+        """Nobody is Active any more, as far as can be known. Alone against the silence a witness must be asked."""
+        again = replace(backup, active_down_at=now + self._interval, wants=True)
+        if self.config.witnessed and not backup.told:
+            self.state = again
+            return (AskWitness(),)
+        if self.config.group is not None:
+            self.state = again
+            return (WantsActive(),)
+        return self._become_active(now, backup.cause)
+
+    def _witnessed_in_backup(self, backup: Backup, now: float) -> Effects:
+        self.state = backup
+        if not backup.wants or not self.config.witnessed or now < max(backup.startup_until, backup.unheard_until):
+            return ()
+        if self.config.group is not None:
+            return (WantsActive(),)
+        return self._become_active(now, f"{backup.cause}, and a witness answers")
+
+    def _heard_in_backup(self, backup: Backup, advert: Advertisement, source: Address, now: float) -> None:
         if advert.priority == RESIGN_PRIORITY:
-            down_at = now + skew_time(self.priority, backup.active_adver_interval_cs)
-            self.state = replace(backup, active_down_at=down_at, cause=f"{source} resigned")
-        elif not self._preempts or advert.priority >= self.priority:
+            self._resigned(backup, f"{source} resigned", now)
+        elif self._is_to_be_let_be(backup, advert, now):
+            lower_since = None
+            if advert.priority < self.priority:
+                lower_since = now if backup.lower_since is None else backup.lower_since
             self._watch(now, advert.max_advert_interval_cs, f"{source} fell silent")
+            assert isinstance(self.state, Backup)
+            self.state = replace(
+                self.state, active_router=source, lower_since=lower_since, startup_until=backup.startup_until
+            )
         else:
-            self.state = replace(backup, cause=f"{source} has the lower priority {advert.priority}")
+            cause = f"{source} has the lower priority {advert.priority}"
+            self.state = replace(backup, cause=cause, active_router=source, lower_since=backup.lower_since or now)
+
+    def _is_to_be_let_be(self, backup: Backup, advert: Advertisement, now: float) -> bool:
+        if advert.priority >= self.priority or not self._preempts:
+            return True
+        lower_since = now if backup.lower_since is None else backup.lower_since
+        return now < lower_since + self.config.preempt_delay_s
+
+    def _resigned(self, backup: Backup, cause: str, now: float) -> None:
+        """RFC 9568 section 6.4.2 waits for Skew_Time, lest several take over. Of two, only one can."""
+        alone = self.config.rivals == 1 and self._peer is not None and not self._met_a_third
+        skew = 0.0 if alone else skew_time(self.priority, backup.active_adver_interval_cs, self.config.version)
+        self.state = replace(backup, active_down_at=now + skew, cause=cause, told=True)
 
     def _in_active(self, active: Active, event: Event, now: float) -> Effects:
         match event:
-            case Shutdown(reason=reason):
+            case Shutdown(reason=reason, stay=stay):
+                self.stays_backup = stay
                 return (SendAdvertisement(RESIGN_PRIORITY), ReleaseVips(), *self._initialize(reason))
             case InterfaceLost(reason=reason):
                 return (ReleaseVips(), *self._initialize(reason))
             case DeadlineReached():
                 return self._due_in_active(active, now)
             case AdvertReceived(advertisement=advert, source=source):
-                return self._heard_in_active(active, advert, source, now)
+                return self._heard_in_active(replace(active, in_touch_at=now), advert, source, now)
+            case PeerMet() | PeerHeard() | WitnessAnswered():
+                self.state = replace(active, in_touch_at=now)
             case LoopLate(by_s=by_s) if by_s > self._tolerated_lateness:
                 return self._yield(now, self.config.advertisement_interval_cs, f"it had been paused for {by_s:.2f} s")
+            case HandOver(until=until):
+                self.state = replace(active, handing_over_until=until)
+            case HandedOver(peer=peer):
+                self.stays_backup = True
+                return self._yield(now, self.config.advertisement_interval_cs, f"handed over to {peer}", self._peer)
+            case GroupLeft(reason=reason):
+                own_interval_cs = self.config.advertisement_interval_cs
+                return (SendAdvertisement(RESIGN_PRIORITY), *self._yield(now, own_interval_cs, reason))
             case VipsClaimed() if not active.claimed:
-                first, *later = after_claim(now)
-                self.state = replace(active, claimed=True, announce_at=tuple(later))
-                return (AnnounceVips(),) if first <= now else ()
+                return self._announce_from(replace(active, claimed=True), now)
+            case AnnounceAgain() if active.claimed:
+                return self._announce_from(active, now)
             case ClaimFailed():
                 self.state = replace(active, claimed=False, renew_at=min(active.renew_at, now + self._renewal))
             case VipsRemoved() if active.claimed:
@@ -192,47 +251,81 @@ class VirtualRouter:
                 return (ClaimVips(self.lease_s),)
         return ()
 
+    def _announce_from(self, active: Active, now: float) -> Effects:
+        first, *later = self._and_again(after_claim(now))
+        self.state = replace(active, announce_at=tuple(later))
+        return (AnnounceVips(),) if first <= now else ()
+
     def _due_in_active(self, active: Active, now: float) -> Effects:
         effects: list[Effect] = []
         if now >= active.adver_at:
+            if self._is_isolated(active, now):
+                reason = "it hears neither the peer nor a witness"
+                lost = self._yield(now, self.config.advertisement_interval_cs, reason)
+                return (SendAdvertisement(RESIGN_PRIORITY), *lost)
             effects.append(SendAdvertisement(self.priority))
+            if self.config.witnessed and now - active.in_touch_at >= self._interval / 2:
+                effects.append(AskWitness())
             active = replace(active, adver_at=_next_after(active.adver_at, self._interval, now))
         if now >= active.renew_at:
             effects.append(ClaimVips(self.lease_s))
             active = replace(active, renew_at=self._renew_after(now))
         if active.announce_at and now >= active.announce_at[0]:
             effects.append(AnnounceVips())
-            active = replace(active, announce_at=tuple(at for at in active.announce_at if at > now))
+            rest = tuple(at for at in active.announce_at if at > now)
+            active = replace(active, announce_at=rest or self._and_again((now,))[1:])
         self.state = active
         return tuple(effects)
 
-    def _heard_in_active(self, active: Active, advert: Advertisement, source: IPv4Address, now: float) -> Effects:
+    def _is_isolated(self, active: Active, now: float) -> bool:
+        limit = self._active_down(self.config.advertisement_interval_cs)
+        return self.config.witnessed and not self.config.owner and now - active.in_touch_at > limit
+
+    def _heard_in_active(self, active: Active, advert: Advertisement, source: Address, now: float) -> Effects:
         if advert.priority == RESIGN_PRIORITY:
-            return self._outlast(replace(active, adver_at=now + self._interval), now)
-        if advert.priority > self.priority or (advert.priority == self.priority and source > self.address):
-            than = "higher priority" if advert.priority > self.priority else "same priority and higher address"
+            return self._outlast(replace(active, adver_at=now + self._interval), now, resigned=True)
+        higher = advert.priority > self.priority
+        if higher or (advert.priority == self.priority and int(source) > int(self.address)):
+            if now < active.favoured_until and source == self._peer:
+                self.state = active
+                return ()
+            than = "higher priority" if higher else "same priority and higher address"
             effects = self._yield(now, advert.max_advert_interval_cs, f"{source} is Active with {than}", source)
             # The RFC would have us leave in silence. Then the winner might never know that both were Active.
             return (SendAdvertisement(self.priority), *effects)
+        if now < active.handing_over_until and source == self._peer:
+            self.state = active
+            return ()
         return self._outlast(active, now)
 
-    def _outlast(self, active: Active, now: float) -> Effects:
+    def _outlast(self, active: Active, now: float, *, resigned: bool = False) -> Effects:
         """Another router is or was Active too: neighbours may have learned its MAC address and must unlearn it."""
         self.state = active
+        # VRRPv2 discards a lower advertisement in silence (RFC 3768 section 6.4.3), but for a resignation.
+        silent = self.config.version == 2 and not resigned
+        effects: Effects = () if silent else (SendAdvertisement(self.priority),)
         if not active.claimed:
-            return (SendAdvertisement(self.priority),)
+            return effects
         first, *later = after_rival(now, active.announce_at)
         at_once = first <= now
-        self.state = replace(active, announce_at=tuple(later) if at_once else (first, *later))
-        return (SendAdvertisement(self.priority), AnnounceVips()) if at_once else (SendAdvertisement(self.priority),)
+        rest = self._and_again(tuple(later) if at_once else (first, *later))
+        self.state = replace(active, announce_at=rest)
+        return (*effects, AnnounceVips()) if at_once else effects
+
+    def _and_again(self, announce_at: tuple[float, ...]) -> tuple[float, ...]:
+        every_s = self.config.announce_every_s
+        return announce_at if every_s is None else (*announce_at, announce_at[-1] + every_s)
 
     def _become_active(self, now: float, reason: str) -> Effects:
-        self.state = Active(adver_at=now + self._interval, renew_at=self._renew_after(now))
+        self.stays_backup = False
+        self.state = Active(adver_at=now + self._interval, renew_at=self._renew_after(now), in_touch_at=now)
         return SendAdvertisement(self.priority), ClaimVips(self.lease_s), StateChanged("Active", reason)
 
-    def _yield(self, now: float, interval_cs: int, reason: str, source: IPv4Address | None = None) -> Effects:
+    def _yield(self, now: float, interval_cs: int, reason: str, source: Address | None = None) -> Effects:
         cause = f"{source} fell silent" if source else f"silence, after {reason}"
         self._watch(now, interval_cs, cause)
+        assert isinstance(self.state, Backup)
+        self.state = replace(self.state, active_router=source)
         return ReleaseVips(), StateChanged("Backup", reason)
 
     def _initialize(self, reason: str) -> Effects:
@@ -243,14 +336,16 @@ class VirtualRouter:
         self.state = Backup(now + self._active_down(interval_cs), interval_cs, cause)
 
     def _active_down(self, interval_cs: int) -> float:
-        return active_down_interval(self.priority, interval_cs)
+        return active_down_interval(self.priority, interval_cs, self.config.version)
 
     def _renew_after(self, now: float) -> float:
         return math.inf if self.lease_s is None else now + self._renewal
 
     @property
     def _preempts(self) -> bool:
-        return self.config.preempt or self.priority == OWNER_PRIORITY  # an owner always does (section 6.1)
+        if self.priority == OWNER_PRIORITY:
+            return True  # an owner always does (section 6.1)
+        return self.config.preempt and not self.stays_backup
 
     @property
     def _tolerated_lateness(self) -> float:

@@ -6,22 +6,25 @@ def advertisement_interval(interval_cs: int) -> float:
     return interval_cs / 100
 
 
-def skew_time(priority: int, interval_cs: int) -> float:
-    """Skew_Time in seconds (RFC 9568 section 6.1): the higher the priority, the sooner."""
-    return (256 - priority) * interval_cs / 25_600
+def skew_time(priority: int, interval_cs: int, version: int = 3) -> float:
+    """Skew_Time in seconds: the higher the priority, the sooner.
+
+    RFC 9568 section 6.1; in VRRPv2 a part of one second, whatever the interval is (RFC 3768 section 6.1).
+    """
+    return _skew_units(priority, interval_cs, version) / 25_600
 
 
-def active_down_interval(priority: int, interval_cs: int) -> float:
+def active_down_interval(priority: int, interval_cs: int, version: int = 3) -> float:
     """Active_Down_Interval in seconds (RFC 9568 section 6.1): three advertisements missed, and the skew."""
-    return _active_down_units(priority, interval_cs) / 25_600
+    return _active_down_units(priority, interval_cs, version) / 25_600
 
 
-def lease_length(priority: int, interval_cs: int) -> int:
+def lease_length(priority: int, interval_cs: int, version: int = 3) -> int:
     """How long the kernel keeps a VIP that is not renewed: Active_Down_Interval in whole seconds, rounded up.
 
     Whole seconds, because `valid_lft` has no finer unit.
     """
-    return -(-_active_down_units(priority, interval_cs) // 25_600)
+    return -(-_active_down_units(priority, interval_cs, version) // 25_600)
 
 
 def lease_renewal(lease_s: int) -> float:
@@ -29,5 +32,10 @@ def lease_renewal(lease_s: int) -> float:
     return lease_s / 4
 
 
-def _active_down_units(priority: int, interval_cs: int) -> int:
-    return (3 * 256 + 256 - priority) * interval_cs
+def _active_down_units(priority: int, interval_cs: int, version: int) -> int:
+    return 3 * 256 * interval_cs + _skew_units(priority, interval_cs, version)
+
+
+def _skew_units(priority: int, interval_cs: int, version: int) -> int:
+    """In 1/25600 s, so that the sums are exact."""
+    return (256 - priority) * (100 if version == 2 else interval_cs)
