@@ -25,7 +25,7 @@ class InterfaceLost:
 
 @dataclass(frozen=True, slots=True)
 class Shutdown:
-    """Leave in good order. `stay`: once back, do not preempt (see StayBackup)."""
+    """Leave in good order. `stay`: where it was Active, do not preempt once back (see StayBackup)."""
 
     reason: str
     stay: bool = False
@@ -87,7 +87,7 @@ class PeerHeard:
 
 @dataclass(frozen=True, slots=True)
 class PeerLost:
-    """The liveness link ended as it does when the process at the other end dies: end-of-file or reset, never silence."""
+    """The liveness link ended as it does when the process at its other end dies: end-of-file or reset, not silence."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Virtual routers that must move together: IPv4 and IPv6, or the LAN's and the WAN's side of one machine. Pure.
 
-A member that would become Active waits until every other one would too: then the peer is gone on all sides, and not just
-behind one broken cable. A member that leaves takes the others along.
+A member that would become Active waits until every other one would too: then the peer is gone on all sides, and not
+just behind one broken cable. A member that leaves takes the others along.
 """
 
 from collections.abc import Sequence

@@ -54,6 +54,9 @@ class Interfaces(Protocol):
     async def next_change(self) -> Interface:
         """At first each interface once, then one whenever something about it may have changed."""
 
+    def received_packets(self, name: str) -> int:
+        """How many packets have come in by an interface, whatever they were; 0 where it does not exist."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddressOrder:

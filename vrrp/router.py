@@ -5,9 +5,8 @@
         |  +------------------------ +  +--- higher advertisement, late ---+  |
         +------------------- InterfaceLost, Shutdown -------------------------+
 
-The router whose priority is 255 goes from Initialize to Active at once. `handle` returns effects; their order is part of
-the contract. What goes beyond the RFC is marked so where it is decided: the pair that knows itself to be two, witnesses,
-handover, groups, hold-down.
+The router whose priority is 255 goes from Initialize to Active at once. `handle` returns effects; their order is part
+of the contract. What goes beyond the RFC: a pair that knows itself to be two, witnesses, handover, groups, hold-down.
 """
 
 import math
@@ -126,8 +125,6 @@ class VirtualRouter:
 
     def _in_initialize(self, event: Event, now: float) -> Effects:
         match event:
-            case Shutdown(stay=True):
-                self.stays_backup = True
             case InterfaceReady() if self.priority == OWNER_PRIORITY and self.config.group is None:
                 return self._become_active(now, "the addresses are its own (priority 255)")
             case InterfaceReady(address=address):
@@ -135,18 +132,15 @@ class VirtualRouter:
                 assert isinstance(self.state, Backup)
                 self.state = replace(
                     self.state,
-                    startup_until=now + self.config.startup_delay_s,
-                    unheard_until=now + self.config.hold_down_s,
+                    startup_until=_after(now, self.config.startup_delay_s),
+                    unheard_until=_after(now, self.config.hold_down_s),
                 )
                 return (StateChanged("Backup", f"{self.config.interface} is ready with {address}"),)
         return ()
 
     def _in_backup(self, backup: Backup, event: Event, now: float) -> Effects:
         match event:
-            case Shutdown(reason=reason, stay=stay):
-                self.stays_backup = self.stays_backup or stay
-                return self._initialize(reason)
-            case InterfaceLost(reason=reason):
+            case Shutdown(reason=reason) | InterfaceLost(reason=reason):
                 return self._initialize(reason)
             case DeadlineReached() if now >= backup.deadline:
                 return self._down_in_backup(backup, now)
@@ -368,3 +362,7 @@ def differences(config: VirtualRouterConfig, advertisement: Advertisement) -> Se
 def _next_after(previous: float, interval: float, now: float) -> float:
     """The next instant of a beat, without the drift of late wake-ups; a beat that was missed is not caught up."""
     return previous + interval if previous + interval > now else now + interval
+
+
+def _after(now: float, span_s: float) -> float:
+    return now + span_s if span_s else -math.inf

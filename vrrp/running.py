@@ -2,15 +2,17 @@
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Collection
-from ipaddress import IPv4Address, IPv4Interface
+from collections.abc import Callable, Collection, Sequence
+from typing import Protocol
 
-from vrrp.advertisement import Advertisement, AdvertRejected, Datagram, RejectReason, decode, encode
-from vrrp.announcements import gratuitous_arp
-from vrrp.config import Checksum, VirtualRouterConfig
+from vrrp.advertisement import Advertisement, AdvertRejected, Datagram, RejectReason, decode, encode, group_of, refusal
+from vrrp.announcements import advert_frame, announcement
+from vrrp.authentication import Verifier
+from vrrp.config import Address, Checksum, VirtualRouterConfig, Vip
 from vrrp.events import (
     AdvertReceived,
     AnnounceVips,
+    AskWitness,
     ClaimFailed,
     ClaimVips,
     Effect,
@@ -20,6 +22,7 @@ from vrrp.events import (
     StateChanged,
     VipsClaimed,
     VipsRemoved,
+    WantsActive,
 )
 from vrrp.interfaces import Interface, not_permanent, to_put_on
 from vrrp.limitedlog import LimitedLog
@@ -30,30 +33,67 @@ from vrrp.snapshot import RouterSnapshot
 log = logging.getLogger(__name__)
 
 Observer = Callable[[RouterSnapshot], None]
+Recorder = Callable[[str, float, Event, Sequence[Effect]], None]
+"""Called with a router's name, the instant, an event and the effects that came of it. Must not block."""
+
+
+class Sign(Protocol):
+    """Signs advertisements: `vrrp.authentication.Signer`."""
+
+    def sign(self, payload: bytes, source: Address) -> bytes:
+        """The payload with its signature behind it."""
+
+
+class Company(Protocol):
+    """Whom a router's steps concern: the peer at the other end of the liveness link, and the rest of its group."""
+
+    def advertised(self, router: "RunningRouter", payload: bytes) -> None:
+        """An unsigned advertisement to the group address was made."""
+
+    def wants_active(self, router: "RunningRouter") -> None:
+        """See `vrrp.events.WantsActive`."""
+
+    def state_changed(self, router: "RunningRouter", reason: str) -> None:
+        """It has another state now."""
 
 
 class RunningRouter:
     """The state of one virtual router that is not the machine's: its socket, its VIPs as held, its counters."""
 
     def __init__(
-        self, config: VirtualRouterConfig, *, ports: Ports, all_vips: Collection[IPv4Address], observe: Observer
+        self,
+        config: VirtualRouterConfig,
+        *,
+        ports: Ports,
+        all_vips: Collection[Address],
+        observe: Observer,
+        company: Company,
+        signer: Sign | None = None,
+        verifier: Verifier | None = None,
+        record: Recorder | None = None,
     ) -> None:
         self.machine = VirtualRouter(config)
         self.config = config
-        self.held: tuple[IPv4Interface, ...] = ()
+        self.held: tuple[Vip, ...] = ()
         self.waiting_for: str | None = f"interface {config.interface} to exist"
+        self.gates: dict[str, str] = {}
+        """Closed ones, by name, and why."""
         self.lateness_max_s = 0.0
         self.socket: AdvertSocket | None = None
         self.interface = Interface(name=config.interface)
         self._ports = ports
         self._all_vips = all_vips
         self._observe = observe
+        self._company = company
+        self._signer = signer
+        self._verifier = verifier
+        self._record = record
         self._limited = LimitedLog(log)
         self._serial = 0
         self._settled = 0
         self._since = ports.clock.monotonic()
         self._renewed_at: float | None = None
-        self._active_router: IPv4Address | None = None
+        self._active_router: Address | None = None
         self._rejected: Counter[str] = Counter()
         self._count: Counter[str] = Counter()
         self._reason = "started"
@@ -65,28 +105,50 @@ class RunningRouter:
 
     def feed(self, event: Event) -> None:
         """Hand over one event and carry out what it leads to."""
-        for effect in self.machine.handle(event, self._ports.clock.monotonic()):
+        now = self._ports.clock.monotonic()
+        effects = self.machine.handle(event, now)
+        if self._record is not None:
+            self._record(self.config.name, now, event, effects)
+        for effect in effects:
             self._carry_out(effect)
 
     def wait_for(self, what: str | None) -> None:
         """Note what this router waits for, or will wait for when it is in Initialize."""
+        if self.gates:
+            what = f"resume, after: {'; '.join(self.gates.values())}"
         changed, self.waiting_for = what != self.waiting_for, what
         if changed and what is not None and self.machine.state_name == "Initialize":
             self._observe(self.snapshot())
 
     def receive(self, datagram: Datagram) -> None:
         """Take one packet that names this VRID, or none."""
+        config = self.config
         try:
             if datagram.source == self.machine.address:
                 raise AdvertRejected(RejectReason.OWN_ADDRESS, "another machine sends with our address")
-            advertisement, checksum = decode(datagram)
+            payload = datagram.payload if self._verifier is None else self._verified(datagram)
+            bare = datagram if payload is datagram.payload else _with_payload(datagram, payload)
+            decoded = decode(bare, version=config.version, password=config.password, peers=config.peers)
+            if (refused := refusal(config, decoded[0])) is not None:
+                raise refused
         except AdvertRejected as rejected:
             self.reject(rejected, datagram.source)
             return
-        self._accepted(advertisement, checksum, datagram.source)
-        self.feed(AdvertReceived(advertisement, datagram.source))
+        self._accepted(*decoded, datagram.source)
 
-    def reject(self, rejected: AdvertRejected, source: IPv4Address) -> None:
+    def receive_by_link(self, source: Address, payload: bytes) -> None:
+        """Take an advertisement that came by the liveness link, which has vouched for it."""
+        destination = group_of(self.config.family)
+        try:
+            decoded = decode(
+                Datagram(payload, source, destination, 255), version=self.config.version, password=self.config.password
+            )
+        except AdvertRejected as rejected:
+            self.reject(rejected, source)
+            return
+        self._accepted(*decoded, source)
+
+    def reject(self, rejected: AdvertRejected, source: Address) -> None:
         """Count a packet that was dropped, and say so now and then."""
         self._rejected[rejected.reason.value] += 1
         if rejected.reason is RejectReason.VRID:
@@ -108,7 +170,7 @@ class RunningRouter:
         if changed:
             self._observe(self.snapshot())
 
-    def addresses_removed(self, gone: Collection[IPv4Address]) -> None:
+    def addresses_removed(self, gone: Collection[Address]) -> None:
         """Take the news that addresses went away from the interface."""
         lost = tuple(held for held in self.held if held.ip in gone)
         if not lost or self.machine.state_name != "Active":
@@ -125,12 +187,15 @@ class RunningRouter:
             name=config.name,
             vrid=config.vrid,
             interface=config.interface,
+            version=config.version,
+            group=config.group,
             state=machine.state_name,
             priority=machine.priority,
             configured_priority=config.priority,
+            stays_backup=machine.stays_backup,
             since_monotonic=self._since,
             waiting_for=self.waiting_for if machine.state_name == "Initialize" else None,
-            vips=tuple(map(str, config.vips)),
+            vips=tuple(map(str, config.all_vips)),
             vips_held=tuple(map(str, self.held)),
             lease_s=machine.lease_s,
             lease_renewed_at=self._renewed_at,
@@ -139,6 +204,7 @@ class RunningRouter:
             adverts_sent=self._count["sent"],
             adverts_received=self._count["received"],
             adverts_rejected=dict(self._rejected),
+            adverts_unsigned=self._count["unsigned"],
             unusual_checksums=self._count["unusual_checksums"],
             send_errors=self._count["send_errors"],
             vips_restored=self._count["vips_restored"],
@@ -146,13 +212,20 @@ class RunningRouter:
             last_reason=self._reason,
         )
 
-    def _accepted(self, advertisement: Advertisement, checksum: Checksum, source: IPv4Address) -> None:
+    def _verified(self, datagram: Datagram) -> bytes:
+        assert self._verifier is not None
+        payload = self._verifier.verify(datagram.payload, datagram.source)
+        self._count["unsigned"] += len(payload) == len(datagram.payload)
+        return payload
+
+    def _accepted(self, advertisement: Advertisement, checksum: Checksum, source: Address) -> None:
         self._count["received"] += 1
-        self._count["unusual_checksums"] += checksum != self.config.checksum
+        self._count["unusual_checksums"] += self.config.family == 4 and checksum != self.config.checksum
         self._active_router = source
         for difference in differences(self.config, advertisement):
             fields = {"router": self.config.name, "source": str(source), "detail": difference}
             self._limited.warning("difference", "peer is configured otherwise", fields, now=self._now())
+        self.feed(AdvertReceived(advertisement, source))
 
     def _carry_out(self, effect: Effect) -> None:
         match effect:
@@ -164,39 +237,68 @@ class RunningRouter:
                 self._order((), None)
             case AnnounceVips():
                 self._announce()
+            case AskWitness():
+                if self._ports.witnesses is not None:
+                    self._ports.witnesses.ask(self.interface, self.machine.address)
+            case WantsActive():
+                self._company.wants_active(self)
             case StateChanged(state=state, reason=reason):
                 self._since, self._reason = self._now(), reason
                 self._count["transitions"] += 1
                 log.info("state changed", extra={"router": self.config.name, "state": state, "reason": reason})
                 self._observe(self.snapshot())
+                self._company.state_changed(self, reason)
 
     def _send(self, priority: int) -> None:
         if self.socket is None:
             return
-        source = self.machine.address
-        payload = encode(self.machine.advertisement(priority), source=source, checksum=self.config.checksum)
+        source, group = self.machine.address, group_of(self.config.family)
+        bare = self._encoded(priority, group)
         try:
-            self.socket.send(payload, source=source)
+            for destination in self.config.peers or (group,):
+                payload = bare if destination == group else self._encoded(priority, destination)
+                self._put_on_wire(payload if self._signer is None else self._signer.sign(payload, source), destination)
         except OSError as error:  # what fails for good is told by netlink too: that changes the state, this does not
             self._send_failed("advertisement not sent", error)
         else:
             self._count["sent"] += 1
+        self._company.advertised(self, bare)
+
+    def _encoded(self, priority: int, destination: Address) -> bytes:
+        return encode(
+            self.machine.advertisement(priority),
+            source=self.machine.address,
+            destination=destination,
+            checksum=self.config.checksum,
+            version=self.config.version,
+            password=self.config.password,
+        )
+
+    def _put_on_wire(self, payload: bytes, destination: Address) -> None:
+        source = self.machine.address
+        if self.config.virtual_mac and not self.config.peers:  # RFC 9568 section 7.3
+            frame = advert_frame(payload, source, destination, self.config.virtual_mac_address)
+            self._ports.frames.send(self.interface, frame)
+            return
+        assert self.socket is not None
+        self.socket.send(payload, source=source, destination=destination)
 
     def _announce(self) -> None:
-        if len(self.interface.mac) != 6:  # a tunnel has no neighbours to tell
+        mac = self.config.virtual_mac_address if self.config.virtual_mac else self.interface.mac
+        if len(mac) != 6:  # a tunnel has no neighbours to tell
             return
         try:
-            for vip in self.config.vips:
-                self._ports.frames.send(self.interface, gratuitous_arp(vip, self.interface.mac))
+            for vip in self.config.all_vips:
+                self._ports.frames.send(self.interface, announcement(vip, mac))
         except OSError as error:
-            self._send_failed("gratuitous ARP not sent", error)
+            self._send_failed("announcement not sent", error)
 
     def _send_failed(self, what: str, error: OSError) -> None:
         self._count["send_errors"] += 1
         self._limited.warning(what, what, {"router": self.config.name, "detail": str(error)}, now=self._now())
 
     def _claim(self, lease_s: int | None) -> None:
-        wanted = self.config.addresses
+        wanted = self.config.all_addresses
         if lease_s is None:
             wanted = not_permanent(wanted, self.interface)
         # A VIP that is held is renewed as it was put on: another prefix length would be a second address.
@@ -204,7 +306,7 @@ class RunningRouter:
         fresh = to_put_on(wanted, self.interface, all_vips=self._all_vips)
         self._order(tuple(held.get(address.ip, address) for address in fresh), lease_s)
 
-    def _order(self, addresses: tuple[IPv4Interface, ...], lease_s: int | None) -> None:
+    def _order(self, addresses: tuple[Vip, ...], lease_s: int | None) -> None:
         self._serial += 1
         self._ports.addresses.submit(
             AddressOrder(
@@ -214,9 +316,15 @@ class RunningRouter:
                 index=self.interface.index,
                 addresses=addresses,
                 lease_s=lease_s,
+                virtual_mac=self.config.virtual_mac_address if self.config.virtual_mac else None,
+                accept=self.config.accept,
                 not_after=self._ports.clock.boottime() + (lease_s or 1),
             )
         )
 
     def _now(self) -> float:
         return self._ports.clock.monotonic()
+
+
+def _with_payload(datagram: Datagram, payload: bytes) -> Datagram:
+    return Datagram(payload, datagram.source, datagram.destination, datagram.ttl)

@@ -1,4 +1,4 @@
-"""One interface and the virtual routers on it: one socket, one loop, one turn at a time.
+"""One interface and its virtual routers of one family: one socket, one loop, one turn at a time.
 
 A turn is synchronous and always in this order: how late are we (a pause makes everything else we believe stale); what
 has arrived (an advertisement in the queue proves that the peer lives); which deadlines have passed.
@@ -7,34 +7,37 @@ has arrived (an advertisement in the queue proves that the peer lives); which de
 import math
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from ipaddress import IPv4Address
 
 import trio
 
 from vrrp.advertisement import AdvertRejected, Datagram, RejectReason, vrid_of
-from vrrp.events import DeadlineReached, InterfaceLost, InterfaceReady, LoopLate, PriorityChanged, Shutdown
+from vrrp.config import Address
+from vrrp.events import DeadlineReached, Event, InterfaceLost, InterfaceReady, LanHeard, LoopLate, Shutdown
 from vrrp.interfaces import Interface, lacking, primary_address, removed
 from vrrp.ports import AdvertSocket, Ports
 from vrrp.running import RunningRouter
+from vrrp.states import Backup
 
 DRAIN_LIMIT = 512  # more than a socket's queue holds, so that a flood cannot keep a turn from ending
 REOPEN_AFTER_S = 1.0
+LISTEN_EVERY_S = 0.05
 _NOTICED_LATENESS_S = 0.001
 
 
 class Segment:
-    """Routers of one interface. A public method has carried out every effect when it returns."""
+    """Routers of one interface and family. A public method has carried out every effect when it returns."""
 
     def __init__(
-        self, name: str, routers: Sequence[RunningRouter], *, ports: Ports, all_vips: Collection[IPv4Address]
+        self, name: str, routers: Sequence[RunningRouter], *, ports: Ports, all_vips: Collection[Address]
     ) -> None:
         self.routers = routers
         self.interface = Interface(name=name)
+        self.family = routers[0].config.family
         self._by_vrid = {router.config.vrid: router for router in routers}
         self._ports = ports
         self._all_vips = all_vips
         self._socket: AdvertSocket | None = None
-        self._resigned: str | None = None
+        self._heard_nothing_since: int | None = None
         self._scope = trio.CancelScope()
         self._reopen_at = math.inf
         self._aim = math.inf
@@ -55,6 +58,8 @@ class Segment:
             now = self._ports.clock.monotonic()
             if now >= self._reopen_at:
                 self._refresh()
+            if self._is_held_down(now):
+                self._listen_to_the_kernel()
             for router in self.routers:
                 if router.machine.deadline <= now:
                     router.feed(DeadlineReached())
@@ -73,30 +78,27 @@ class Segment:
             for router in self.routers:
                 router.addresses_removed(gone)
 
-    def resign(self, reason: str) -> None:
-        """Make every router leave, and stay away until `resume`."""
+    def set_gate(self, router: RunningRouter, gate: str, reason: str | None, *, stay: bool) -> None:
+        """Close a gate of a router, which leaves and stays away; None: open it. Several must all be open."""
         with self.awake():
-            self._resigned = reason
-            for router in self.routers:
-                router.wait_for(f"resume, after: {reason}")
-                router.feed(Shutdown(reason))
+            if reason is None:
+                router.gates.pop(gate, None)
+                self._refresh()
+                return
+            router.gates[gate] = reason
+            router.wait_for(reason)
+            router.feed(Shutdown(reason, stay))
+
+    def feed(self, router: RunningRouter, event: Event) -> None:
+        """Hand an event to one of the routers."""
+        with self.awake():
+            router.feed(event)
 
     def close(self) -> None:
         """Let go of the socket. Nothing is received after this."""
         if self._socket is not None:
             self._socket.close()
             self._use(None)
-
-    def resume(self) -> None:
-        """Let the routers run again."""
-        with self.awake():
-            self._resigned = None
-            self._refresh()
-
-    def set_priority(self, router: RunningRouter, priority: int) -> None:
-        """Change a router's effective priority."""
-        with self.awake():
-            router.feed(PriorityChanged(priority))
 
     @contextmanager
     def awake(self) -> Iterator[None]:
@@ -109,6 +111,7 @@ class Segment:
         now, boot = self._ports.clock.monotonic(), self._ports.clock.boottime()
         unseen, self._pauses = boot - now - self._pauses, boot - now
         late_s = max(0.0, now - self._aim) + max(0.0, unseen)
+        self._aim = math.inf  # told once
         if late_s < _NOTICED_LATENESS_S:
             return
         for router in self.routers:
@@ -116,8 +119,11 @@ class Segment:
             router.feed(LoopLate(late_s))
 
     def _set_alarm(self) -> None:
+        now = self._ports.clock.monotonic()
         self._aim = min(self._reopen_at, *(router.machine.deadline for router in self.routers))
-        self._scope.deadline = trio.current_time() + (self._aim - self._ports.clock.monotonic())
+        if self._is_held_down(now):
+            self._aim = min(self._aim, now + LISTEN_EVERY_S)
+        self._scope.deadline = trio.current_time() + (self._aim - now)
 
     async def _something_to_read(self) -> None:
         if self._socket is None:
@@ -127,7 +133,7 @@ class Segment:
                 await self._socket.wait_readable()
 
     def _refresh(self) -> None:
-        lack = lacking(self.interface, self._all_vips)
+        lack = lacking(self.interface, self._all_vips, self.family)
         if lack is not None:
             self._wait_for(lack)
             self._stop(f"waits for {lack}")
@@ -137,7 +143,7 @@ class Segment:
     def _open(self) -> bool:
         self._reopen_at = math.inf
         try:
-            self._use(self._ports.adverts.open(self.interface))
+            self._use(self._ports.adverts.open(self.interface, self.family))
         except OSError as error:
             self._wait_for(f"interface {self.interface.name} to take a VRRP socket ({error.strerror or error})")
             self._reopen_at = self._ports.clock.monotonic() + REOPEN_AFTER_S
@@ -147,17 +153,19 @@ class Segment:
 
     def _start(self) -> None:
         """The group is joined by now; only then may a timer run (RFC 9568 section 6.4.1)."""
-        address = primary_address(self.interface, self._all_vips)
-        assert address is not None, "an interface that lacks nothing has an address"
-        if self._resigned is not None:
-            return
+        primary = primary_address(self.interface, self._all_vips, self.family)
+        assert primary is not None, "an interface that lacks nothing has an address"
         for router in self.routers:
-            if router.machine.state_name == "Initialize" or router.machine.address != address:
+            address = router.config.source or primary
+            if router.gates:
+                router.wait_for(None)
+            elif router.machine.state_name == "Initialize" or router.machine.address != address:
                 router.wait_for(None)
                 router.feed(InterfaceReady(address))
 
     def _stop(self, reason: str) -> None:
         self._reopen_at = math.inf
+        self._heard_nothing_since = None
         for router in self.routers:
             router.feed(InterfaceLost(reason))
         self.close()
@@ -169,7 +177,21 @@ class Segment:
 
     def _wait_for(self, what: str) -> None:
         for router in self.routers:
-            router.wait_for(f"resume, after: {self._resigned}" if self._resigned else what)
+            router.wait_for(what)
+
+    def _is_held_down(self, now: float) -> bool:
+        states = (router.machine.state for router in self.routers)
+        return any(isinstance(state, Backup) and state.unheard_until > now for state in states)
+
+    def _listen_to_the_kernel(self) -> None:
+        """Whatever came in shows that the LAN reaches us: a switch port that has just come up may be mute for long."""
+        received = self._ports.interfaces.received_packets(self.interface.name)
+        if self._heard_nothing_since is None:
+            self._heard_nothing_since = received
+        elif received != self._heard_nothing_since:
+            self._heard_nothing_since = None
+            for router in self.routers:
+                router.feed(LanHeard())
 
     def _drain(self) -> None:
         for _ in range(DRAIN_LIMIT):

@@ -12,10 +12,15 @@ class RouterSnapshot:
     name: str
     vrid: int
     interface: str
+    version: int
+    """Of VRRP: 2 or 3."""
+    group: str | None
     state: StateName
     priority: int
     """The effective one."""
     configured_priority: int
+    stays_backup: bool
+    """It does not preempt, whatever the configuration says, until it has been Active again or is told to."""
     since_monotonic: float
     """When the state was entered, on CLOCK_MONOTONIC."""
     waiting_for: str | None
@@ -35,6 +40,8 @@ class RouterSnapshot:
     """Accepted ones."""
     adverts_rejected: dict[str, int]
     """By reason; see `vrrp.advertisement.RejectReason`."""
+    adverts_unsigned: int
+    """Accepted though they bore no signature."""
     unusual_checksums: int
     """Accepted advertisements whose checksum has the form that we do not send."""
     send_errors: int

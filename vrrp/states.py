@@ -1,4 +1,7 @@
-"""The states of a virtual router (RFC 9568 section 6.3). Each carries its own deadlines: a stale timer cannot exist. Pure."""
+"""The states of a virtual router (RFC 9568 section 6.3). Pure.
+
+Each carries its own deadlines: a stale timer cannot exist.
+"""
 
 import math
 from dataclasses import dataclass

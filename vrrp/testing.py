@@ -12,11 +12,13 @@ import math
 import random
 from collections.abc import Collection
 from dataclasses import replace
-from ipaddress import IPv4Address, IPv4Interface
+from ipaddress import ip_address, ip_interface
+from typing import Literal
 
 import trio
 
-from vrrp.advertisement import GROUP, TTL, Datagram
+from vrrp.advertisement import TTL, Datagram
+from vrrp.config import Address, Vip
 from vrrp.interfaces import HeldAddress, Interface
 from vrrp.ports import AddressOrder, AddressReport, Ports
 
@@ -66,10 +68,12 @@ class FakeLan:
         self._nodes.append(node)
 
     def carry(self, sender: "FakeNode", datagram: Datagram) -> None:
-        """Deliver a packet to all others, as things stand when it is sent."""
+        """Deliver a packet to all others, or to the one that it is for, as things stand when it is sent."""
         self.packets.append((trio.current_time(), sender.name, datagram.payload))
         for node in self._nodes:
             if node is sender or not self._connected(sender, node) or self._random.random() < self.loss:
+                continue
+            if not (datagram.destination.is_multicast or node.has_address(datagram.destination)):
                 continue
             node.arrive(datagram, at=trio.current_time() + self.delay_s + self._random.random() * self.jitter_s)
 
@@ -88,6 +92,8 @@ class FakeNode:
         self.clock = FakeClock()
         self.vips = FakeVips(self)
         self.crashed = False
+        self.received = 0
+        """Packets that came in by the interface, by the kernel's count."""
         self._interface = Interface(
             name=interface, index=2, up=True, mac=b"\x02\0\0" + name.encode()[-3:].rjust(3, b"\0")
         )
@@ -118,8 +124,12 @@ class FakeNode:
 
     def add_address(self, address: str) -> None:
         """Give the interface an address of its own."""
-        added = (*self._interface.addresses, HeldAddress(IPv4Interface(address)))
+        added = (*self._interface.addresses, HeldAddress(ip_interface(address)))
         self._change(replace(self._interface, addresses=added))
+
+    def has_address(self, address: Address) -> bool:
+        """Whether packets to this address are for this machine."""
+        return any(held.address.ip == address for held in self.interface.addresses)
 
     def remove_addresses(self) -> None:
         """Take the interface's own addresses away."""
@@ -151,15 +161,17 @@ class FakeNode:
             await self._thawed.wait()
 
     def arrive(self, datagram: Datagram, *, at: float) -> None:
-        """Queue a packet for every socket of this machine."""
+        """Queue a packet for every socket of its family on this machine."""
+        self.received += 1
         for sock in self._sockets:
-            sock.arrive(datagram, at)
+            if sock.family == datagram.source.version:
+                sock.arrive(datagram, at)
 
-    def open(self, interface: Interface) -> "_FakeSocket":
+    def open(self, interface: Interface, family: Literal[4, 6]) -> "_FakeSocket":
         """See `vrrp.ports.AdvertSockets`."""
         if interface.index != self._interface.index:
             raise OSError(errno.ENODEV, "No such device")
-        sock = _FakeSocket(self)
+        sock = _FakeSocket(self, family)
         self._sockets.append(sock)
         return sock
 
@@ -175,6 +187,10 @@ class FakeNode:
         await trio.lowlevel.checkpoint()
         self._pending_change = False
         return self.interface
+
+    def received_packets(self, name: str) -> int:
+        """See `vrrp.ports.Interfaces`."""
+        return self.received
 
     def interface_changed(self) -> None:
         """Tell the runner."""
@@ -196,12 +212,12 @@ class FakeVips:
         self.refuse: str | None = None
         """Let every claim fail with this error."""
         self._node = node
-        self._expiry: dict[IPv4Interface, float] = {}
-        self._mine: dict[str, tuple[IPv4Interface, ...]] = {}
+        self._expiry: dict[Vip, float] = {}
+        self._mine: dict[str, tuple[Vip, ...]] = {}
         self._orders: dict[str, tuple[float, AddressOrder]] = {}
         self._ordered = trio.Event()
 
-    def held(self) -> tuple[IPv4Interface, ...]:
+    def held(self) -> tuple[Vip, ...]:
         """The VIPs that are on the interface now."""
         now = trio.current_time() if self._expiry else 0.0
         return tuple(address for address, expiry in self._expiry.items() if now < expiry)
@@ -209,7 +225,7 @@ class FakeVips:
     def delete(self, vip: str) -> None:
         """Remove a VIP behind the runner's back."""
         for address in self.held():
-            if address.ip == IPv4Address(vip):
+            if address.ip == ip_address(vip):
                 del self._expiry[address]
         self._node.interface_changed()
 
@@ -248,16 +264,17 @@ class FakeVips:
 
 
 class _FakeSocket:
-    def __init__(self, node: FakeNode) -> None:
+    def __init__(self, node: FakeNode, family: Literal[4, 6]) -> None:
+        self.family = family
         self._node = node
         self._queue: list[tuple[float, int, Datagram]] = []
         self._arrived = trio.Event()
         self._count = 0
         self._closed = False
 
-    def send(self, payload: bytes, *, source: IPv4Address) -> None:
+    def send(self, payload: bytes, *, source: Address, destination: Address) -> None:
         if not self._node.crashed:
-            self._node.lan.carry(self._node, Datagram(payload, source, GROUP, TTL))
+            self._node.lan.carry(self._node, Datagram(payload, source, destination, TTL))
 
     def arrive(self, datagram: Datagram, at: float) -> None:
         self._count += 1

@@ -1,7 +1,7 @@
 """What a virtual router's standing depends on: interfaces, checks, files. Pure.
 
-A gate says whether the router takes part at all. A weight moves its priority, as keepalived's does: a positive one is added
-while all is well, a negative one while it is not.
+A gate says whether the router takes part at all. A weight moves its priority, as keepalived's does: a positive one is
+added while all is well, a negative one while it is not.
 """
 
 from collections.abc import Iterable

@@ -74,7 +74,7 @@ ROWS = [
         INITIALIZE,
         InterfaceReady(OURS),
         (SendAdvertisement(255), ClaimVips(None), StateChanged("Active", "the addresses are its own (priority 255)")),
-        Active(adver_at=1001.0, renew_at=math.inf),
+        Active(adver_at=1001.0, renew_at=math.inf, in_touch_at=1000.0),
         id="rule-22/initialize/startup/owner",
     ),
     pytest.param(
@@ -121,7 +121,7 @@ ROWS = [
         DOWN,
         DeadlineReached(),
         (SendAdvertisement(100), ClaimVips(4), StateChanged("Active", SILENT)),
-        Active(adver_at=1001.0, renew_at=1001.0),
+        Active(adver_at=1001.0, renew_at=1001.0, in_touch_at=1000.0),
         id="rule-26/backup/deadline",
     ),
     pytest.param(
@@ -129,7 +129,7 @@ ROWS = [
         Backup(1000.0, 10, SILENT),
         DeadlineReached(),
         (SendAdvertisement(100), ClaimVips(4), StateChanged("Active", SILENT)),
-        Active(adver_at=1001.0, renew_at=1001.0),
+        Active(adver_at=1001.0, renew_at=1001.0, in_touch_at=1000.0),
         id="rule-26/backup/deadline/own interval, not the learned one",
     ),
     pytest.param({}, BACKUP, DeadlineReached(), (), BACKUP, id="backup/deadline/not yet"),
@@ -138,7 +138,7 @@ ROWS = [
         BACKUP,
         advert(0),
         (),
-        Backup(1000.609375, 100, "192.0.2.6 resigned"),
+        Backup(1000.609375, 100, "192.0.2.6 resigned", told=True),
         id="rule-27/backup/advert/priority-0",
     ),
     pytest.param(
@@ -146,21 +146,21 @@ ROWS = [
         FAST,
         advert(0),
         (),
-        Backup(1000.0609375, 10, "192.0.2.6 resigned"),
+        Backup(1000.0609375, 10, "192.0.2.6 resigned", told=True),
         id="rule-27/backup/advert/priority-0/skew of the learned interval",
     ),
     pytest.param(
-        {}, BACKUP, advert(200), (), Backup(1003.609375, 100, SILENT), id="rule-28/backup/advert/higher-priority"
+        {}, BACKUP, advert(200), (), Backup(1003.609375, 100, SILENT, PEER), id="rule-28/backup/advert/higher-priority"
     ),
     pytest.param(
-        {}, BACKUP, advert(100), (), Backup(1003.609375, 100, SILENT), id="rule-28/backup/advert/equal-priority"
+        {}, BACKUP, advert(100), (), Backup(1003.609375, 100, SILENT, PEER), id="rule-28/backup/advert/equal-priority"
     ),
     pytest.param(
         {},
         BACKUP,
         advert(200, interval_cs=10),
         (),
-        Backup(1000.3609375, 10, SILENT),
+        Backup(1000.3609375, 10, SILENT, PEER),
         id="rule-18+28/backup/advert/other interval is learned, not dropped",
     ),
     pytest.param(
@@ -168,7 +168,7 @@ ROWS = [
         BACKUP,
         advert(50),
         (),
-        Backup(1003.609375, 100, SILENT),
+        Backup(1003.609375, 100, SILENT, PEER, lower_since=1000.0),
         id="rule-28/backup/advert/lower-priority/no-preempt",
     ),
     pytest.param(
@@ -176,7 +176,7 @@ ROWS = [
         BACKUP,
         advert(50),
         (),
-        Backup(1002.0, 100, "192.0.2.6 has the lower priority 50"),
+        Backup(1002.0, 100, "192.0.2.6 has the lower priority 50", PEER, lower_since=1000.0),
         id="rule-29/backup/advert/lower-priority/preempt",
     ),
     pytest.param(
@@ -184,7 +184,7 @@ ROWS = [
         BACKUP,
         advert(254),
         (),
-        Backup(1002.0, 100, "192.0.2.6 has the lower priority 254"),
+        Backup(1002.0, 100, "192.0.2.6 has the lower priority 254", PEER, lower_since=1000.0),
         id="rule-29/backup/advert/owner preempts always",
     ),
     pytest.param({}, BACKUP, LoopLate(3.6), (), BACKUP, id="backup/late/less than Active_Down_Interval"),
@@ -271,7 +271,7 @@ ROWS = [
         ACTIVE,
         advert(0),
         (SendAdvertisement(100), AnnounceVips()),
-        Active(adver_at=1001.0, renew_at=1000.75, claimed=True, announce_at=(1000.05, 1000.2, 1001.0)),
+        Active(adver_at=1001.0, renew_at=1000.75, claimed=True, announce_at=(1000.05, 1000.2, 1001.0), in_touch_at=NOW),
         id="rule-32/active/advert/priority-0",
     ),
     pytest.param(
@@ -279,7 +279,7 @@ ROWS = [
         ACTIVE,
         advert(101),
         (LAST_WORD, ReleaseVips(), StateChanged("Backup", "192.0.2.6 is Active with higher priority")),
-        Backup(1003.609375, 100, SILENT),
+        Backup(1003.609375, 100, SILENT, PEER),
         id="rule-33/active/advert/higher-priority",
     ),
     pytest.param(
@@ -287,7 +287,7 @@ ROWS = [
         ACTIVE,
         advert(101, interval_cs=10),
         (LAST_WORD, ReleaseVips(), StateChanged("Backup", "192.0.2.6 is Active with higher priority")),
-        Backup(1000.3609375, 10, SILENT),
+        Backup(1000.3609375, 10, SILENT, PEER),
         id="rule-33/active/advert/higher-priority/interval learned",
     ),
     pytest.param(
@@ -295,7 +295,7 @@ ROWS = [
         ACTIVE,
         advert(100),
         (LAST_WORD, ReleaseVips(), StateChanged("Backup", "192.0.2.6 is Active with same priority and higher address")),
-        Backup(1003.609375, 100, SILENT),
+        Backup(1003.609375, 100, SILENT, PEER),
         id="rule-33/active/advert/equal-priority/higher address",
     ),
     pytest.param(
@@ -303,7 +303,7 @@ ROWS = [
         ACTIVE,
         advert(100, IPv4Address("200.0.0.1")),
         (LAST_WORD, ReleaseVips(), StateChanged("Backup", "200.0.0.1 is Active with same priority and higher address")),
-        Backup(1003.609375, 100, "200.0.0.1 fell silent"),
+        Backup(1003.609375, 100, "200.0.0.1 fell silent", IPv4Address("200.0.0.1")),
         id="rule-33/active/advert/equal-priority/addresses are unsigned",
     ),
     pytest.param(
@@ -315,7 +315,7 @@ ROWS = [
             ReleaseVips(),
             StateChanged("Backup", "192.0.2.6 is Active with same priority and higher address"),
         ),
-        Backup(1003.00390625, 100, SILENT),
+        Backup(1003.00390625, 100, SILENT, PEER),
         id="rule-20/active/advert/two owners: the election decides",
     ),
     pytest.param(
@@ -323,7 +323,7 @@ ROWS = [
         ACTIVE,
         advert(100, LOWER_ADDRESS),
         (SendAdvertisement(100), AnnounceVips()),
-        Active(1000.5, 1000.75, claimed=True, announce_at=(1000.05, 1000.2, 1001.0)),
+        Active(1000.5, 1000.75, claimed=True, announce_at=(1000.05, 1000.2, 1001.0), in_touch_at=NOW),
         id="rule-34/active/advert/equal-priority/lower address",
     ),
     pytest.param(
@@ -331,7 +331,7 @@ ROWS = [
         ACTIVE,
         advert(99),
         (SendAdvertisement(100), AnnounceVips()),
-        Active(1000.5, 1000.75, claimed=True, announce_at=(1000.05, 1000.2, 1001.0)),
+        Active(1000.5, 1000.75, claimed=True, announce_at=(1000.05, 1000.2, 1001.0), in_touch_at=NOW),
         id="rule-34/active/advert/lower-priority: answered, and the VIPs announced again",
     ),
     pytest.param(
@@ -339,7 +339,7 @@ ROWS = [
         Active(1000.5, 1000.75, claimed=True, announce_at=(1000.03, 1000.2)),
         advert(99),
         (SendAdvertisement(100),),
-        Active(1000.5, 1000.75, claimed=True, announce_at=(1000.03, 1000.05, 1000.2, 1001.0)),
+        Active(1000.5, 1000.75, claimed=True, announce_at=(1000.03, 1000.05, 1000.2, 1001.0), in_touch_at=NOW),
         id="rule-34/active/advert/lower-priority/about to announce anyway",
     ),
     pytest.param(
@@ -347,7 +347,7 @@ ROWS = [
         CLAIMING,
         advert(99),
         (SendAdvertisement(100),),
-        CLAIMING,
+        Active(adver_at=1000.5, renew_at=1000.75, in_touch_at=NOW),
         id="rule-37/active/advert/lower-priority/nothing announced before the claim",
     ),
     pytest.param(
@@ -355,7 +355,7 @@ ROWS = [
         ACTIVE,
         advert(99),
         (SendAdvertisement(100), AnnounceVips()),
-        Active(1000.5, 1000.75, claimed=True, announce_at=(1000.05, 1000.2, 1001.0)),
+        Active(1000.5, 1000.75, claimed=True, announce_at=(1000.05, 1000.2, 1001.0), in_touch_at=NOW),
         id="rule-34/active/advert/lower-priority/no-preempt makes no difference",
     ),
     pytest.param({}, ACTIVE, LoopLate(2.6), (), ACTIVE, id="active/late/tolerated"),
@@ -475,7 +475,7 @@ class TestPriority:
         assert machine.handle(PriorityChanged(200), NOW) == ()
         assert machine.state == BACKUP
         machine.handle(advert(150), NOW)
-        assert machine.state == Backup(1002.0, 100, "192.0.2.6 has the lower priority 150")
+        assert machine.state == Backup(1002.0, 100, "192.0.2.6 has the lower priority 150", PEER, lower_since=1000.0)
 
     def test_unchanged_is_not_told(self):
         assert router(ACTIVE).handle(PriorityChanged(100), NOW) == ()
