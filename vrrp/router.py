@@ -152,13 +152,13 @@ class VirtualRouter:
                 self.state = replace(self.state, favoured_until=until)
                 return effects
             case AdvertReceived(advertisement=advert, source=source):
-                self._heard_in_backup(replace(backup, unheard_until=-math.inf), advert, source, now)
+                self._heard_in_backup(_unmuted(backup), advert, source, now)
             case PeerLost() if backup.active_router is not None and backup.active_router == self._peer:
                 self._resigned(backup, f"{backup.active_router} died: its liveness link closed", now)
             case LanHeard() | PeerMet() | PeerHeard():
-                self.state = replace(backup, unheard_until=-math.inf)
+                self.state = _unmuted(backup)
             case WitnessAnswered():
-                return self._witnessed_in_backup(replace(backup, unheard_until=-math.inf), now)
+                return self._witnessed_in_backup(_unmuted(backup), now)
             case LoopLate(by_s=by_s) if by_s > self._active_down(backup.active_adver_interval_cs):
                 # It could not have heard anyone: silence proves nothing until it has listened again.
                 self._watch(now, backup.active_adver_interval_cs, f"silence, after a pause of {by_s:.2f} s of our own")
@@ -190,10 +190,14 @@ class VirtualRouter:
             lower_since = None
             if advert.priority < self.priority:
                 lower_since = now if backup.lower_since is None else backup.lower_since
-            self._watch(now, advert.max_advert_interval_cs, f"{source} fell silent")
-            assert isinstance(self.state, Backup)
-            self.state = replace(
-                self.state, active_router=source, lower_since=lower_since, startup_until=backup.startup_until
+            interval_cs = advert.max_advert_interval_cs
+            self.state = Backup(
+                now + self._active_down(interval_cs),
+                interval_cs,
+                f"{source} fell silent",
+                active_router=source,
+                lower_since=lower_since,
+                startup_until=backup.startup_until,
             )
         else:
             cause = f"{source} has the lower priority {advert.priority}"
@@ -221,9 +225,9 @@ class VirtualRouter:
             case DeadlineReached():
                 return self._due_in_active(active, now)
             case AdvertReceived(advertisement=advert, source=source):
-                return self._heard_in_active(replace(active, in_touch_at=now), advert, source, now)
+                return self._heard_in_active(self._in_touch(active, now), advert, source, now)
             case PeerMet() | PeerHeard() | WitnessAnswered():
-                self.state = replace(active, in_touch_at=now)
+                self.state = self._in_touch(active, now)
             case LoopLate(by_s=by_s) if by_s > self._tolerated_lateness:
                 return self._yield(now, self.config.advertisement_interval_cs, f"it had been paused for {by_s:.2f} s")
             case HandOver(until=until):
@@ -252,7 +256,8 @@ class VirtualRouter:
 
     def _due_in_active(self, active: Active, now: float) -> Effects:
         effects: list[Effect] = []
-        if now >= active.adver_at:
+        adver_at, renew_at, announce_at = active.adver_at, active.renew_at, active.announce_at
+        if now >= adver_at:
             if self._is_isolated(active, now):
                 reason = "it hears neither the peer nor a witness"
                 lost = self._yield(now, self.config.advertisement_interval_cs, reason)
@@ -260,16 +265,26 @@ class VirtualRouter:
             effects.append(SendAdvertisement(self.priority))
             if self.config.witnessed and now - active.in_touch_at >= self._interval / 2:
                 effects.append(AskWitness())
-            active = replace(active, adver_at=_next_after(active.adver_at, self._interval, now))
-        if now >= active.renew_at:
+            adver_at = _next_after(adver_at, self._interval, now)
+        if now >= renew_at:
             effects.append(ClaimVips(self.lease_s))
-            active = replace(active, renew_at=self._renew_after(now))
-        if active.announce_at and now >= active.announce_at[0]:
+            renew_at = self._renew_after(now)
+        if announce_at and now >= announce_at[0]:
             effects.append(AnnounceVips())
-            rest = tuple(at for at in active.announce_at if at > now)
-            active = replace(active, announce_at=rest or self._and_again((now,))[1:])
-        self.state = active
+            announce_at = tuple(at for at in announce_at if at > now) or self._and_again((now,))[1:]
+        self.state = Active(
+            adver_at,
+            renew_at,
+            active.claimed,
+            announce_at,
+            active.handing_over_until,
+            active.favoured_until,
+            active.in_touch_at,
+        )
         return tuple(effects)
+
+    def _in_touch(self, active: Active, now: float) -> Active:
+        return replace(active, in_touch_at=now) if self.config.witnessed else active
 
     def _is_isolated(self, active: Active, now: float) -> bool:
         limit = self._active_down(self.config.advertisement_interval_cs)
@@ -362,6 +377,10 @@ def differences(config: VirtualRouterConfig, advertisement: Advertisement) -> Se
 def _next_after(previous: float, interval: float, now: float) -> float:
     """The next instant of a beat, without the drift of late wake-ups; a beat that was missed is not caught up."""
     return previous + interval if previous + interval > now else now + interval
+
+
+def _unmuted(backup: Backup) -> Backup:
+    return backup if backup.unheard_until == -math.inf else replace(backup, unheard_until=-math.inf)
 
 
 def _after(now: float, span_s: float) -> float:

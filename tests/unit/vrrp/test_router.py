@@ -271,7 +271,7 @@ ROWS = [
         ACTIVE,
         advert(0),
         (SendAdvertisement(100), AnnounceVips()),
-        Active(adver_at=1001.0, renew_at=1000.75, claimed=True, announce_at=(1000.05, 1000.2, 1001.0), in_touch_at=NOW),
+        Active(adver_at=1001.0, renew_at=1000.75, claimed=True, announce_at=(1000.05, 1000.2, 1001.0)),
         id="rule-32/active/advert/priority-0",
     ),
     pytest.param(
@@ -323,7 +323,7 @@ ROWS = [
         ACTIVE,
         advert(100, LOWER_ADDRESS),
         (SendAdvertisement(100), AnnounceVips()),
-        Active(1000.5, 1000.75, claimed=True, announce_at=(1000.05, 1000.2, 1001.0), in_touch_at=NOW),
+        Active(1000.5, 1000.75, claimed=True, announce_at=(1000.05, 1000.2, 1001.0)),
         id="rule-34/active/advert/equal-priority/lower address",
     ),
     pytest.param(
@@ -331,7 +331,7 @@ ROWS = [
         ACTIVE,
         advert(99),
         (SendAdvertisement(100), AnnounceVips()),
-        Active(1000.5, 1000.75, claimed=True, announce_at=(1000.05, 1000.2, 1001.0), in_touch_at=NOW),
+        Active(1000.5, 1000.75, claimed=True, announce_at=(1000.05, 1000.2, 1001.0)),
         id="rule-34/active/advert/lower-priority: answered, and the VIPs announced again",
     ),
     pytest.param(
@@ -339,7 +339,7 @@ ROWS = [
         Active(1000.5, 1000.75, claimed=True, announce_at=(1000.03, 1000.2)),
         advert(99),
         (SendAdvertisement(100),),
-        Active(1000.5, 1000.75, claimed=True, announce_at=(1000.03, 1000.05, 1000.2, 1001.0), in_touch_at=NOW),
+        Active(1000.5, 1000.75, claimed=True, announce_at=(1000.03, 1000.05, 1000.2, 1001.0)),
         id="rule-34/active/advert/lower-priority/about to announce anyway",
     ),
     pytest.param(
@@ -347,7 +347,7 @@ ROWS = [
         CLAIMING,
         advert(99),
         (SendAdvertisement(100),),
-        Active(adver_at=1000.5, renew_at=1000.75, in_touch_at=NOW),
+        CLAIMING,
         id="rule-37/active/advert/lower-priority/nothing announced before the claim",
     ),
     pytest.param(
@@ -355,7 +355,7 @@ ROWS = [
         ACTIVE,
         advert(99),
         (SendAdvertisement(100), AnnounceVips()),
-        Active(1000.5, 1000.75, claimed=True, announce_at=(1000.05, 1000.2, 1001.0), in_touch_at=NOW),
+        Active(1000.5, 1000.75, claimed=True, announce_at=(1000.05, 1000.2, 1001.0)),
         id="rule-34/active/advert/lower-priority/no-preempt makes no difference",
     ),
     pytest.param({}, ACTIVE, LoopLate(2.6), (), ACTIVE, id="active/late/tolerated"),
