@@ -77,6 +77,12 @@ def dotted(path: Sequence[str | int]) -> str:
     return text
 
 
+def problem_at(tree: Tree, path: Path, message: str) -> Problem:
+    """What is wrong with what stands at `path`."""
+    _, position = tree.find(path)
+    return Problem(position, dotted(path), message)
+
+
 def parse(text: str) -> Tree:
     """The tree of a document; what is wrong with it as YAML stands in `problems`."""
     tree = Tree()

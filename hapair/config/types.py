@@ -1,86 +1,56 @@
 """The shape of hapair.yaml. What belongs to the load balancer is decoded into balancer's own types."""
 
-import ipaddress
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal
 
 from balancer.config import STRICT, Frontend, Pool
-from balancer.fieldtypes import Seconds, Text
-from vrrp.config import unusable
+from balancer.fieldtypes import Seconds
+from hapair.config.scalars import (
+    EVERY_NODE,
+    Authenticate,
+    InterfaceName,
+    NodeAddress,
+    PerNode,
+    Vip,
+    Witness,
+    check_command,
+)
+from hapair.config.tracks import TrackSection
+from vrrp.config import OWNER_PRIORITY, check_addresses, check_interval, check_version, link_local_for
 
-EVERY_NODE = "*"
-_INTERFACE_NAME = re.compile(r"(?!\.{1,2}$)[!-.0-9;-~]{1,15}")  # without / and :, and not . or ..
-
-
-@dataclass(frozen=True, slots=True)
-class PerNode:
-    """A value for every node, or a table with one for each: `eth0`, or `{pi-a: eth0, pi-b: end0}`."""
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: Callable[[Any], Any]) -> dict[str, Any]:
-        def expand(value: object) -> object:
-            return value if isinstance(value, dict) else {EVERY_NODE: value}
-
-        return {
-            "type": "function-before",
-            "function": {"type": "no-info", "function": expand},
-            "schema": handler(source),
-        }
-
-    def __get_pydantic_json_schema__(self, schema: Any, handler: Callable[[Any], Any]) -> dict[str, Any]:
-        table = handler(schema["schema"])
-        return {"anyOf": [table["additionalProperties"], table]}
-
-
-def _parse_node_address(text: str) -> str:
-    try:
-        return str(ipaddress.ip_address(text))
-    except ValueError:
-        raise ValueError(f"{text!r} is not an IP address") from None
-
-
-def _parse_vip(text: str) -> ipaddress.IPv4Interface:
-    try:
-        vip = ipaddress.IPv4Interface(text)
-    except ValueError:
-        raise ValueError(f"{text!r} is not an IPv4 address with its prefix, for example 192.0.2.100/24") from None
-    if "/" not in text:
-        raise ValueError(f"{text!r} lacks the prefix of its network, for example {text}/24")
-    if unusable(vip):
-        raise ValueError(f"{text!r} cannot be a virtual IP address")
-    return vip
-
-
-def _parse_interface(text: str) -> str:
-    if not _INTERFACE_NAME.fullmatch(text):
-        raise ValueError(f"{text!r} is not a name of a network interface, for example eth0")
-    return text
-
-
-NodeAddress = Annotated[str, Text(_parse_node_address, r"[0-9a-fA-F.:]+", "192.0.2.11")]
-Vip = Annotated[ipaddress.IPv4Interface, Text(_parse_vip, r"[0-9.]+/[0-9]+", "192.0.2.100/24")]
-InterfaceName = Annotated[str, Text(_parse_interface, _INTERFACE_NAME.pattern, "eth0")]
+DEFAULT_INTERVAL_S: Mapping[int, float] = {2: 1.0, 3: 0.1}
+"""By VRRP version: version 2 knows whole seconds only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairSection:
-    """The machines that make the pair, by host name, and each one's own address."""
+    """The machines that make the pair, by host name, and each one's own address; how they know each other."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 
     nodes: Mapping[str, NodeAddress]
+    secret_file: str | None = None
+    """Relative to the folder of this file."""
+    port: int = 1339
+    """TCP, on each node's own address: the link between the two nodes."""
+    witness: Witness | None = None
+    """Who else on the LAN tells a node that cannot hear its peer which of the two is cut off."""
 
     def __post_init__(self) -> None:
         if not self.nodes:
             raise ValueError("name at least one node and its address")
         if len(set(self.nodes.values())) != len(self.nodes):
             raise ValueError("two nodes have the same address")
+        if not 1 <= self.port <= 65535:
+            raise ValueError("port must be from 1 to 65535")
+        if self.secret_file is not None and not (self.secret_file and self.secret_file.isprintable()):
+            raise ValueError("secret_file must be the path of a file, for example pair.key")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VirtualRouterSection:
-    """Virtual IP addresses that move together between the nodes (RFC 9568)."""
+    """Virtual IP addresses that move together between the nodes (RFC 9568, or RFC 3768 with version 2)."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 
@@ -88,29 +58,95 @@ class VirtualRouterSection:
     """1 to 255, the same on both nodes and used by nobody else on this network."""
     interface: Annotated[Mapping[str, InterfaceName], PerNode()]
     addresses: tuple[Vip, ...]
+    excluded_addresses: tuple[Vip, ...] = ()
+    """Move along, and do not stand in the advertisement; of either family."""
     priority: Annotated[Mapping[str, int], PerNode()] = field(default_factory=lambda: {EVERY_NODE: 100})
     """1 to 254; the node with the highest is Active while it is well. 255 is for the owner of the addresses."""
-    advertisement_interval_s: Seconds = 0.1
-    preempt: bool = True
-    """A node with a higher priority takes over from one with a lower one that is Active."""
+    advertisement_interval_s: Seconds | None = None
+    """None: DEFAULT_INTERVAL_S."""
+    version: Literal[2, 3] = 3
+    password: str | None = field(default=None, repr=False)
+    """VRRPv2's cleartext password."""
+    authenticate: Authenticate | None = None
+    """None: true where the pair has a secret and the version is 3."""
     checksum: Literal["rfc5798", "rfc9568"] = "rfc5798"
     """The form that is sent; both are understood. Today's keepalived and FRR drop the newer one."""
+    peers: Literal["multicast", "unicast"] = "multicast"
+    group: str | None = None
+    """Virtual routers of one group are Active on the same node, all together or none."""
+    preempt: bool = True
+    """A node with a higher priority takes over from one with a lower one that is Active."""
+    preempt_delay_s: Seconds = 0.0
+    startup_delay_s: Seconds = 0.0
+    hold_down_s: Seconds = 10.0
+    """How long at most a node that has just got its interface stays out while it has heard nothing at all."""
+    virtual_mac: bool = False
+    accept: bool = True
+    announce_every_s: Seconds | None = None
+    track: TrackSection = field(default_factory=TrackSection)
+    notify: tuple[str, ...] = ()
+    """A command and its arguments, run at each transition."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.vrid <= 255:
             raise ValueError("vrid must be from 1 to 255")
-        if not self.addresses:
-            raise ValueError("a virtual router needs at least one address")
-        if len(self.addresses) > 255:
-            raise ValueError("addresses must be at most 255: an advertisement has no room for more")
-        if len({vip.ip for vip in self.addresses}) != len(self.addresses):
-            raise ValueError("the same address is listed twice")
-        for node, priority in self.priority.items():
-            if not 1 <= priority <= 255:
-                raise ValueError(f"priority {'' if node == EVERY_NODE else f'of {node} '}must be from 1 to 255")
-        interval_cs = self.advertisement_interval_s * 100
-        if not 1 <= round(interval_cs) <= 4095 or abs(interval_cs - round(interval_cs)) > 1e-6:
-            raise ValueError("advertisement_interval must be from 10ms to 40.95s, in steps of 10ms")
+        _check_link_local(self)
+        check_addresses(self.addresses, self.excluded_addresses)
+        check_version(self.version, self.password, family=self.family, authentication=_asked_for(self.authenticate))
+        interval_cs = self.interval_s * 100
+        check_interval(self.version, round(interval_cs) if abs(interval_cs - round(interval_cs)) < 1e-6 else 0)
+        _check_priorities(self)
+        _check_spans(self)
+        if self.notify:
+            check_command("notify", self.notify)
+
+    @property
+    def family(self) -> Literal[4, 6]:
+        """The IP version of `addresses`."""
+        return self.addresses[0].version
+
+    @property
+    def all_addresses(self) -> tuple[Vip, ...]:
+        """Everything that moves with this virtual router."""
+        return self.addresses + self.excluded_addresses
+
+    @property
+    def interval_s(self) -> float:
+        """The advertisement interval, or what it is where none is written."""
+        return (
+            DEFAULT_INTERVAL_S[self.version] if self.advertisement_interval_s is None else self.advertisement_interval_s
+        )
+
+
+def _check_link_local(router: VirtualRouterSection) -> None:
+    families = {vip.version for vip in router.addresses}
+    if families == {6} and not router.addresses[0].ip.is_link_local:
+        raise ValueError(
+            "addresses must begin with a link-local one for IPv6 (RFC 9568 section 5.2.9): "
+            f"put {link_local_for(router.vrid)} first"
+        )
+
+
+def _asked_for(authenticate: bool | str | None) -> Literal["off", "required"]:
+    return "required" if authenticate else "off"
+
+
+def _check_priorities(router: VirtualRouterSection) -> None:
+    for node, priority in router.priority.items():
+        if not 1 <= priority <= OWNER_PRIORITY:
+            raise ValueError(f"priority {'' if node == EVERY_NODE else f'of {node} '}must be from 1 to 255")
+    if router.virtual_mac and OWNER_PRIORITY in router.priority.values():
+        raise ValueError(
+            "virtual_mac must be false with priority 255: an owner's addresses stand on its real interface"
+        )
+
+
+def _check_spans(router: VirtualRouterSection) -> None:
+    longest_s = max(router.preempt_delay_s, router.startup_delay_s, router.hold_down_s)
+    if longest_s > 3600:
+        raise ValueError("preempt_delay, startup_delay and hold_down are at most 1h")
+    if router.announce_every_s is not None and not 1 <= router.announce_every_s <= 3600:
+        raise ValueError("announce_every must be from 1s to 1h")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

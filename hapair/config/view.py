@@ -1,18 +1,57 @@
 """The file as one node sees it. Pure."""
 
 import difflib
+import ipaddress
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from balancer.config import BalancerConfig
 from hapair.config.load import Loaded
-from hapair.config.types import EVERY_NODE, HapairFile, VirtualRouterSection
-from vrrp.config import VirtualRouterConfig
+from hapair.config.scalars import on_node
+from hapair.config.tracks import TrackedFile, TrackedGateway, TrackedPool, TrackedScript, TrackSection
+from hapair.config.types import HapairFile, VirtualRouterSection
+from hapair.config.witnesses import witnesses_on
+from vrrp.config import Address, Authentication, VirtualRouterConfig
 
 
 class UnknownNodeError(Exception):
     """This machine is not named in pair.nodes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkSettings:
+    """What the link between two nodes needs."""
+
+    node: str
+    peer: str
+    address: Address
+    """This node's own."""
+    peer_address: Address
+    port: int
+    secret_file: str
+    """A whole path, or one relative to where the file was opened from."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InterfaceTrack:
+    """An interface that the announcer watches for a virtual router."""
+
+    name: str
+    """What it is called in the file, and so in reasons."""
+    interface: str
+    weight: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouterTracks:
+    """What one virtual router's standing depends on here. The announcer watches interfaces, the node all else."""
+
+    interfaces: tuple[InterfaceTrack, ...] = ()
+    scripts: Mapping[str, TrackedScript] = field(default_factory=dict)
+    gateway: TrackedGateway | None = None
+    files: Mapping[str, TrackedFile] = field(default_factory=dict)
+    pools: Mapping[str, TrackedPool] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +65,16 @@ class NodeConfig:
     workers: int
     vip_of_frontend: Mapping[str, frozenset[str]]
     """For each frontend the virtual routers that it follows; empty: it serves whatever the roles are."""
+    tracks: Mapping[str, RouterTracks] = field(default_factory=dict)
+    """By virtual router; every one of them is there."""
+    notify: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Commands by virtual router; only those that have one."""
+    secret_file: str | None = None
+    """What adverts are signed with; None: they are not."""
+    link: LinkSettings | None = None
+    """None: there is no secret, or not exactly one peer."""
+    witnesses: Mapping[str, tuple[Address, ...]] | None = None
+    """By interface: who is asked there; none listed: the gateway. None: nobody is asked anywhere."""
 
 
 def node_view(loaded: Loaded, node: str) -> NodeConfig:
@@ -33,13 +82,20 @@ def node_view(loaded: Loaded, node: str) -> NodeConfig:
     file = loaded.file
     if node not in file.pair.nodes:
         raise UnknownNodeError(_unknown(node, file, loaded.path))
+    secret_file = _beside(loaded.path, file.pair.secret_file)
+    witnesses = witnesses_on(file, node)
     return NodeConfig(
         node=node,
         nodes=file.pair.nodes,
-        routers=tuple(_router(name, section, node) for name, section in file.virtual_routers.items()),
+        routers=tuple(_router(file, name, node, witnesses) for name in file.virtual_routers),
         balancer=BalancerConfig(frontends=file.frontends, pools=file.pools, drain_s=file.drain_s),
         workers=_worker_count(file),
         vip_of_frontend={name: _followed(file, name) for name in file.frontends},
+        tracks={name: _tracks(router.track, node) for name, router in file.virtual_routers.items()},
+        notify={name: router.notify for name, router in file.virtual_routers.items() if router.notify},
+        secret_file=secret_file,
+        link=None if secret_file is None else _link(file, node, secret_file),
+        witnesses=witnesses,
     )
 
 
@@ -53,16 +109,81 @@ def _unknown(node: str, file: HapairFile, path: str) -> str:
     )
 
 
-def _router(name: str, section: VirtualRouterSection, node: str) -> VirtualRouterConfig:
+def _beside(file: str, name: str | None) -> str | None:
+    """A path that is relative is so to the folder of the file that names it."""
+    return None if name is None else os.path.join(os.path.dirname(file), name)
+
+
+def _link(file: HapairFile, node: str, secret_file: str) -> LinkSettings | None:
+    others = [name for name in file.pair.nodes if name != node]
+    if len(others) != 1:
+        return None
+    return LinkSettings(
+        node=node,
+        peer=others[0],
+        address=ipaddress.ip_address(file.pair.nodes[node]),
+        peer_address=ipaddress.ip_address(file.pair.nodes[others[0]]),
+        port=file.pair.port,
+        secret_file=secret_file,
+    )
+
+
+def _router(
+    file: HapairFile, name: str, node: str, witnesses: Mapping[str, tuple[Address, ...]] | None
+) -> VirtualRouterConfig:
+    section = file.virtual_routers[name]
+    unicast = section.peers == "unicast"
+    others = tuple(ipaddress.ip_address(address) for other, address in file.pair.nodes.items() if other != node)
+    interface = on_node(section.interface, node)
     return VirtualRouterConfig(
         name=name,
         vrid=section.vrid,
-        interface=section.interface.get(node) or section.interface[EVERY_NODE],
+        interface=interface,
         addresses=section.addresses,
-        priority=section.priority.get(node) or section.priority[EVERY_NODE],
-        advertisement_interval_cs=round(section.advertisement_interval_s * 100),
+        excluded_addresses=section.excluded_addresses,
+        priority=on_node(section.priority, node),
+        version=section.version,
+        password=section.password,
+        advertisement_interval_cs=round(section.interval_s * 100),
         preempt=section.preempt,
+        preempt_delay_s=section.preempt_delay_s,
+        startup_delay_s=section.startup_delay_s,
+        hold_down_s=section.hold_down_s,
+        accept=section.accept,
+        virtual_mac=section.virtual_mac,
+        peers=others if unicast else (),
+        source=ipaddress.ip_address(file.pair.nodes[node]) if unicast else None,
+        group=section.group,
         checksum=section.checksum,
+        authentication=_authentication(file, section),
+        announce_every_s=section.announce_every_s,
+        witnessed=witnesses is not None and interface in witnesses,
+        rivals=None if file.pair.secret_file is None else len(others),
+    )
+
+
+def _authentication(file: HapairFile, section: VirtualRouterSection) -> Authentication:
+    if section.authenticate == "permissive":
+        return "permissive"
+    wanted = section.version == 3 if section.authenticate is None else section.authenticate
+    return "required" if wanted and file.pair.secret_file is not None else "off"
+
+
+def _tracks(section: TrackSection, node: str) -> RouterTracks:
+    interfaces = tuple(
+        InterfaceTrack(
+            name=name,
+            interface=name if tracked.interface is None else on_node(tracked.interface, node),
+            weight=tracked.weight,
+        )
+        for name, tracked in section.interfaces.items()
+    )
+    return RouterTracks(
+        interfaces=interfaces,
+        scripts=section.scripts,
+        gateway=section.gateway,
+        files=section.files,
+        pools=section.pools,
     )
 
 
@@ -74,6 +195,6 @@ def _worker_count(file: HapairFile) -> int:
 
 def _followed(file: HapairFile, frontend: str) -> frozenset[str]:
     """The virtual routers whose VIPs a frontend listens on, where it listens on nothing else."""
-    owners = {str(vip.ip): name for name, router in file.virtual_routers.items() for vip in router.addresses}
+    owners = {str(vip.ip): name for name, router in file.virtual_routers.items() for vip in router.all_addresses}
     followed = [owners.get(endpoint.host) for endpoint in file.frontends[frontend].listen]
     return frozenset(name for name in followed if name is not None) if all(followed) else frozenset()

@@ -20,6 +20,7 @@ pair:
   nodes:
     pi-a: 192.0.2.11
     pi-b: 192.0.2.12
+  secret_file: pair.key
 virtual_routers:
   lan:
     vrid: 51
@@ -52,7 +53,7 @@ def test_a_file_that_holds_together() -> None:
     assert loaded.file.pair.nodes == {"pi-a": "192.0.2.11", "pi-b": "192.0.2.12"}
     assert loaded.file.virtual_routers["lan"].interface == {"*": "eth0"}
     assert loaded.file.virtual_routers["lan"].priority == {"pi-a": 200, "pi-b": 100}
-    assert loaded.file.virtual_routers["lan"].advertisement_interval_s == 0.1
+    assert loaded.file.virtual_routers["lan"].interval_s == 0.1
     assert loaded.file.frontends["web"].listen == (Endpoint("192.0.2.100", 80),)
     assert loaded.file.pools["web"].check == Check(http="GET /healthz", interval_s=2.0)
     assert loaded.file.pools["web"].servers == {
@@ -63,7 +64,7 @@ def test_a_file_that_holds_together() -> None:
     assert loaded.file.drain_s == 30.0
 
 
-SERVER = "f.yaml:20:42: pools.web.servers.web2"
+SERVER = "f.yaml:21:42: pools.web.servers.web2"
 
 
 @pytest.mark.parametrize(
@@ -80,56 +81,56 @@ SERVER = "f.yaml:20:42: pools.web.servers.web2"
         ("weight: 2", "backup: 1", f"{SERVER}.backup: must be true or false"),
         ("weight: 2", 'backup: "true"', f"{SERVER}.backup: must be true or false"),
         ("weight: 2", "weight: 2, weight: 3",
-         "f.yaml:20:53: pools.web.servers.web2.weight: given twice; first in line 20"),
+         "f.yaml:21:53: pools.web.servers.web2.weight: given twice; first in line 21"),
         ("weight: 2", "weight: 1_000",
-         "f.yaml:20:50: pools.web.servers.web2.weight: 1_000 can be read in several ways; "
+         "f.yaml:21:50: pools.web.servers.web2.weight: 1_000 can be read in several ways; "
          'write a plain decimal number, or "1_000" in quotes for text'),
         ("weight: 2", "weight: 010",
-         "f.yaml:20:50: pools.web.servers.web2.weight: 010 can be read in several ways; "
+         "f.yaml:21:50: pools.web.servers.web2.weight: 010 can be read in several ways; "
          'write a plain decimal number, or "010" in quotes for text'),
         ("interval: 2s", "interval: 12:30",
-         "f.yaml:17:45: pools.web.check.interval: 12:30 can be read in several ways; "
+         "f.yaml:18:45: pools.web.check.interval: 12:30 can be read in several ways; "
          'write a plain decimal number, or "12:30" in quotes for text'),
         ("weight: 2", "backup: yes",
-         "f.yaml:20:50: pools.web.servers.web2.backup: yes is not read as a truth value; "
+         "f.yaml:21:50: pools.web.servers.web2.backup: yes is not read as a truth value; "
          'write true or false, or "yes" in quotes for the word'),
         ("interval: 2s", "interval: 2 s",
-         "f.yaml:17:35: pools.web.check.interval: '2 s' is not a duration; "
+         "f.yaml:18:35: pools.web.check.interval: '2 s' is not a duration; "
          "write a number and ms, s, m or h, for example 250ms"),
-        ("interval: 2s", "interval: 2", "f.yaml:17:35: pools.web.check.interval: write it as text, for example 250ms"),
-        ("interval: 2s", "interval: 1ms", "f.yaml:17:5: pools.web.check: intervals and timeout must be at least 10ms"),
+        ("interval: 2s", "interval: 2", "f.yaml:18:35: pools.web.check.interval: write it as text, for example 250ms"),
+        ("interval: 2s", "interval: 1ms", "f.yaml:18:5: pools.web.check: intervals and timeout must be at least 10ms"),
         ("interval: 2s", "interval_s: 2s",
-         "f.yaml:17:35: pools.web.check.interval_s: unknown key; did you mean interval?"),
+         "f.yaml:18:35: pools.web.check.interval_s: unknown key; did you mean interval?"),
         ("interval: 2s", "expect: 200-100",
-         "f.yaml:17:5: pools.web.check: '200-100' is not a set of status codes; write for example 200-399 or 200,204"),
+         "f.yaml:18:5: pools.web.check: '200-100' is not a set of status codes; write for example 200-399 or 200,204"),
         ("    pool: web", "    pool: web\n    mode: htp",
-         "f.yaml:15:5: frontends.web.mode: htp is not one of tcp, http; did you mean http?"),
+         "f.yaml:16:5: frontends.web.mode: htp is not one of tcp, http; did you mean http?"),
         ("    pool: web", "    pool: web\n    mode: zzz",
-         "f.yaml:15:5: frontends.web.mode: zzz is not one of tcp, http"),
-        ("    pool: web", "    pool: web\n    mode: 1", "f.yaml:15:5: frontends.web.mode: 1 is not one of tcp, http"),
+         "f.yaml:16:5: frontends.web.mode: zzz is not one of tcp, http"),
+        ("    pool: web", "    pool: web\n    mode: 1", "f.yaml:16:5: frontends.web.mode: 1 is not one of tcp, http"),
         ("    pool: web", "    pool: web\n    http: {head: 64KB}",
-         "f.yaml:15:12: frontends.web.http.head: '64KB' is not a size; "
+         "f.yaml:16:12: frontends.web.http.head: '64KB' is not a size; "
          "write a whole number and B, KiB, MiB or GiB, for example 64KiB"),
-        ("    pool: web", "    mode: tcp", "f.yaml:12:3: frontends.web: mode: tcp needs a pool"),
+        ("    pool: web", "    mode: tcp", "f.yaml:13:3: frontends.web: mode: tcp needs a pool"),
         ('["192.0.2.100:80"]', "192.0.2.100:80",
-         "f.yaml:13:5: frontends.web.listen: must be a list, for example [first, second]"),
+         "f.yaml:14:5: frontends.web.listen: must be a list, for example [first, second]"),
         ('["192.0.2.100:80"]', '["192.0.2.100:0"]',
-         "f.yaml:13:14: frontends.web.listen[0]: '0' is not a port; write a number from 1 to 65535"),
+         "f.yaml:14:14: frontends.web.listen[0]: '0' is not a port; write a number from 1 to 65535"),
         ('["192.0.2.100:80"]', '["2001:db8::1:80"]',
-         "f.yaml:13:14: frontends.web.listen[0]: '2001:db8::1:80': "
+         "f.yaml:14:14: frontends.web.listen[0]: '2001:db8::1:80': "
          "an IPv6 address and a port are written [2001:db8::1]:80"),
         ("web1: 192.0.2.21:8080", "web1: 192.0.2.21",
-         "f.yaml:19:7: pools.web.servers.web1: '192.0.2.21' is not ADDRESS:PORT, "
+         "f.yaml:20:7: pools.web.servers.web1: '192.0.2.21' is not ADDRESS:PORT, "
          "for example 192.0.2.1:80 or [2001:db8::1]:80"),
         ("web1: 192.0.2.21:8080", "web1: web1.example.org:80",
-         "f.yaml:19:7: pools.web.servers.web1: 'web1.example.org' in 'web1.example.org:80' is not an IP address"),
-        ("web1: 192.0.2.21:8080", "web1: {weight: 1}", "f.yaml:19:7: pools.web.servers.web1.address: is missing"),
-        ("web1: 192.0.2.21:8080", "web1: 7", "f.yaml:19:7: pools.web.servers.web1: must be a table of keys and values"),
-        ("web1: 192.0.2.21:8080", "web1:", "f.yaml:19:7: pools.web.servers.web1: must be a table of keys and values"),
-        ("pools:", "drain: 5\npools:", "f.yaml:15:1: drain: write it as text, for example 250ms"),
-        ("pools:", "workers: 0\npools:", "f.yaml:15:1: workers: must be auto or from 1 to 64"),
+         "f.yaml:20:7: pools.web.servers.web1: 'web1.example.org' in 'web1.example.org:80' is not an IP address"),
+        ("web1: 192.0.2.21:8080", "web1: {weight: 1}", "f.yaml:20:7: pools.web.servers.web1.address: is missing"),
+        ("web1: 192.0.2.21:8080", "web1: 7", "f.yaml:20:7: pools.web.servers.web1: must be a table of keys and values"),
+        ("web1: 192.0.2.21:8080", "web1:", "f.yaml:20:7: pools.web.servers.web1: must be a table of keys and values"),
+        ("pools:", "drain: 5\npools:", "f.yaml:16:1: drain: write it as text, for example 250ms"),
+        ("pools:", "workers: 0\npools:", "f.yaml:16:1: workers: must be auto or from 1 to 64"),
         ("pools:", "color: red\npools:",
-         "f.yaml:15:1: color: unknown key; valid here: drain, frontends, pair, pools, virtual_routers, workers"),
+         "f.yaml:16:1: color: unknown key; valid here: drain, frontends, pair, pools, virtual_routers, workers"),
         ("    pi-a: 192.0.2.11", "    pi-a: 11",
          "f.yaml:3:5: pair.nodes.pi-a: write it as text, for example 192.0.2.11"),
         ("    pi-a: 192.0.2.11", "    pi-a: pi-a.lan", "f.yaml:3:5: pair.nodes.pi-a: 'pi-a.lan' is not an IP address"),

@@ -6,9 +6,9 @@ from hapair.config import ConfigError, load_text
 
 PAIR = """\
 pair:
-  nodes:
-    pi-a: 192.0.2.11
-    pi-b: 192.0.2.12
+  nodes: {pi-a: 192.0.2.11, pi-b: 192.0.2.12}
+  secret_file: pair.key
+  port: 1339
 """
 ROUTER = """\
 virtual_routers:

@@ -45,6 +45,7 @@ def test_a_node_gets_its_own_values() -> None:
             priority=100,
             advertisement_interval_cs=25,
             preempt=False,
+            hold_down_s=10.0,
             checksum="rfc9568",
         ),
         VirtualRouterConfig(
@@ -54,6 +55,7 @@ def test_a_node_gets_its_own_values() -> None:
             addresses=(IPv4Interface("198.51.100.1/24"),),
             priority=50,
             advertisement_interval_cs=10,
+            hold_down_s=10.0,
         ),
     )
     assert (view.routers[0].interface, node_view(load_text(TEXT), "pi-a").routers[0].interface) == ("end0", "eth0")
