@@ -17,7 +17,7 @@ MODULES = sorted(path.relative_to(ROOT).as_posix() for package in PACKAGES for p
 # Decisions: bytes and events in, effects out, `now` an argument. These must be pure; others may say so of themselves.
 PURE = (
     "vrrp/config.py", "vrrp/timers.py", "vrrp/advertisement.py", "vrrp/announcements.py", "vrrp/events.py",
-    "vrrp/router.py", "vrrp/interfaces.py", "vrrp/snapshot.py",
+    "vrrp/authentication.py", "vrrp/router.py", "vrrp/interfaces.py", "vrrp/snapshot.py",
     "balancer/config.py", "balancer/fieldtypes.py", "balancer/policy.py", "balancer/pool.py", "balancer/health.py",
     "balancer/route.py", "balancer/wheel.py", "balancer/checks/schedule.py",
     *(module for module in MODULES if module.startswith("balancer/http1/")),
@@ -31,6 +31,7 @@ PURE_IMPORTS = frozenset(
     {
         *("__future__", "collections", "collections.abc", "contextlib", "dataclasses", "difflib", "enum", "functools"),
         *("heapq", "html", "ipaddress", "itertools", "json", "math", "operator", "re", "struct", "types", "typing"),
+        "hmac",
     }
 )
 
