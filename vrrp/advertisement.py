@@ -120,7 +120,7 @@ def decode(
     With `peers` it must be unicast from one of them, may have been routed, and need not be of their subnet. IPv6 comes
     with "rfc5798" always and version 2 with "rfc9568": there is only one form for each (see `is_unusual`).
     """
-    _check_way(datagram, peers)
+    check_way(datagram, peers)
     payload, family = datagram.payload, datagram.source.version
     advertisement = decode_payload(payload, version=version, family=family)
     if version == 2:
@@ -129,6 +129,27 @@ def decode(
         _check_password(payload, password)
         return advertisement, "rfc9568"
     return advertisement, _verified_checksum(datagram)
+
+
+def check_way(datagram: Datagram, peers: Collection[Address]) -> None:
+    """Raise AdvertRejected where it did not come the way that advertisements come: source, destination, TTL.
+
+    `decode` looks at this too. Whoever verifies a signature asks before: else a copy that a router has passed on, and
+    that is dropped in the end, would make a replay of the original.
+    """
+    family, group = datagram.source.version, group_of(datagram.source.version)
+    if datagram.destination.version != family:
+        raise AdvertRejected(RejectReason.FAMILY, f"sent to {datagram.destination} from {datagram.source}")
+    if not peers:
+        if datagram.ttl != TTL:
+            raise AdvertRejected(RejectReason.TTL, f"{datagram.ttl} instead of 255: it was forwarded by a router")
+        if datagram.destination != group:
+            raise AdvertRejected(RejectReason.DESTINATION, f"sent to {datagram.destination} instead of {group}")
+        return
+    if datagram.source not in peers:
+        raise AdvertRejected(RejectReason.PEER, f"{datagram.source} is none of the peers")
+    if datagram.destination == group:
+        raise AdvertRejected(RejectReason.DESTINATION, f"sent to {group} instead of to us alone")
 
 
 def decode_payload(payload: bytes, *, version: int = 3, family: int = 4) -> Advertisement:
@@ -207,23 +228,6 @@ def _message(advertisement: Advertisement, version: int, password: str | None) -
         0,
     )
     return head + b"".join([address.packed for address in advertisement.addresses]) + tail
-
-
-def _check_way(datagram: Datagram, peers: Collection[Address]) -> None:
-    """Whether it came the way that advertisements come."""
-    family, group = datagram.source.version, group_of(datagram.source.version)
-    if datagram.destination.version != family:
-        raise AdvertRejected(RejectReason.FAMILY, f"sent to {datagram.destination} from {datagram.source}")
-    if not peers:
-        if datagram.ttl != TTL:
-            raise AdvertRejected(RejectReason.TTL, f"{datagram.ttl} instead of 255: it was forwarded by a router")
-        if datagram.destination != group:
-            raise AdvertRejected(RejectReason.DESTINATION, f"sent to {datagram.destination} instead of {group}")
-        return
-    if datagram.source not in peers:
-        raise AdvertRejected(RejectReason.PEER, f"{datagram.source} is none of the peers")
-    if datagram.destination == group:
-        raise AdvertRejected(RejectReason.DESTINATION, f"sent to {group} instead of to us alone")
 
 
 def _addresses(payload: bytes, count: int, version: int, family: int) -> tuple[Address, ...]:

@@ -15,6 +15,7 @@ from vrrp.advertisement import (
     AdvertRejected,
     Datagram,
     RejectReason,
+    check_way,
     decode,
     decode_payload,
     encode,
@@ -383,6 +384,16 @@ def test_a_router_without_peers_does_not_listen_to_unicast(good):
 def test_version_2_by_unicast():
     routed = replace(GOOD2, destination=PEER, ttl=64)
     assert decode(routed, version=2, peers=[SOURCE]) == (ADVERT, "rfc9568")
+
+
+@both
+def test_the_way_can_be_asked_for_before_the_payload_is_looked_at(good):
+    anything = replace(good, payload=b"anything")
+    check_way(anything, ())
+    with pytest.raises(AdvertRejected, match="ttl: 254"):
+        check_way(replace(anything, ttl=254), ())
+    with pytest.raises(AdvertRejected, match="destination: sent to"):
+        check_way(anything, [good.source])
 
 
 def test_what_it_was_rejected_for_is_said():
