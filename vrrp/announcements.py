@@ -1,17 +1,38 @@
-"""Gratuitous ARP: how a LAN learns where a VIP now is, and when it is told. Pure.
+"""Gratuitous ARP and unsolicited neighbour advertisements: how a LAN learns where a VIP is, and when it is told. Pure.
 
 A switch or a neighbour may miss one frame, so a claim is announced several times at once, and again a second and five
 seconds later, when a port that has just come up has begun to forward.
 """
 
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
+
+from vrrp.config import Address
+from vrrp.frames import BROADCAST, ETHERTYPE_ARP, ETHERTYPE_IPV6, advert_frame, arp, icmpv6, multicast_mac
+
+__all__ = [
+    "advert_frame",
+    "after_claim",
+    "after_rival",
+    "announcement",
+    "gratuitous_arp",
+    "unsolicited_neighbour_advertisement",
+]
 
 AFTER_CLAIM_S = (0.0, 0.01, 0.03, 0.06, 0.1, 1.0, 5.0)
 AFTER_RIVAL_S = (0.05, 0.2, 1.0)
 
-_BROADCAST = b"\xff" * 6
-_ETHERTYPE_ARP = b"\x08\x06"
-_ARP_REQUEST_ETHERNET_IPV4 = b"\x00\x01\x08\x00\x06\x04\x00\x01"
+_REQUEST = 1
+_ALL_NODES = IPv6Address("ff02::1")
+_NEIGHBOUR_ADVERTISEMENT = 136
+_ROUTER_AND_OVERRIDE = b"\xa0\0\0\0"
+_TARGET_LINK_LAYER_ADDRESS = b"\x02\x01"
+
+
+def announcement(vip: Address, mac: bytes) -> bytes:
+    """The Ethernet frame that says: `vip` is at `mac` (6 bytes)."""
+    if isinstance(vip, IPv4Address):
+        return gratuitous_arp(vip, mac)
+    return unsolicited_neighbour_advertisement(vip, mac)
 
 
 def gratuitous_arp(vip: IPv4Address, mac: bytes) -> bytes:
@@ -19,8 +40,15 @@ def gratuitous_arp(vip: IPv4Address, mac: bytes) -> bytes:
 
     A request, as keepalived sends it: neighbours that ignore unasked replies still update their entry by it.
     """
-    ethernet = _BROADCAST + mac + _ETHERTYPE_ARP
-    return ethernet + _ARP_REQUEST_ETHERNET_IPV4 + mac + vip.packed + _BROADCAST + vip.packed
+    body = arp(_REQUEST, sender=(mac, vip.packed), target=(BROADCAST, vip.packed))
+    return BROADCAST + mac + ETHERTYPE_ARP + body
+
+
+def unsolicited_neighbour_advertisement(vip: IPv6Address, mac: bytes) -> bytes:
+    """An Ethernet frame: a neighbour advertisement to all nodes with R=1, S=0, O=1 (RFC 9568 section 8.2.2)."""
+    message = bytes((_NEIGHBOUR_ADVERTISEMENT, 0, 0, 0)) + _ROUTER_AND_OVERRIDE + vip.packed
+    packet = icmpv6(message + _TARGET_LINK_LAYER_ADDRESS + mac, vip, _ALL_NODES)
+    return multicast_mac(_ALL_NODES) + mac + ETHERTYPE_IPV6 + packet
 
 
 def after_claim(now: float) -> tuple[float, ...]:

@@ -17,6 +17,7 @@ MODULES = sorted(path.relative_to(ROOT).as_posix() for package in PACKAGES for p
 # Decisions: bytes and events in, effects out, `now` an argument. These must be pure; others may say so of themselves.
 PURE = (
     "vrrp/config.py", "vrrp/timers.py", "vrrp/advertisement.py", "vrrp/announcements.py", "vrrp/events.py",
+    "vrrp/frames.py", "vrrp/neighbours.py",
     "vrrp/authentication.py", "vrrp/router.py", "vrrp/interfaces.py", "vrrp/snapshot.py",
     "balancer/config.py", "balancer/fieldtypes.py", "balancer/policy.py", "balancer/pool.py", "balancer/health.py",
     "balancer/route.py", "balancer/wheel.py", "balancer/checks/schedule.py",
@@ -61,7 +62,7 @@ SEAMS: Mapping[str, tuple[str, ...]] = {
     "mmap": ("balancer/slots.py",),
     "fcntl": ("balancer/pipes.py",),
     "select.epoll": ("balancer/reactor.py",),
-    "socket.AF_PACKET": ("vrrp/linux/packetsock.py",),
+    "socket.AF_PACKET": ("vrrp/linux/packetsock.py", "vrrp/linux/witness.py"),
     "socket.AF_NETLINK": ("vrrp/linux/linkwatch.py", "hapair/lab/"),
     "socket.IPPROTO_RAW": (),
     "socket.SCM_RIGHTS": ("hapair/channel.py",),

@@ -3,16 +3,17 @@
 import logging
 import os
 import time
-from collections.abc import AsyncIterator, Collection, Sequence
-from contextlib import asynccontextmanager
-from ipaddress import IPv4Address
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 
-from vrrp.config import VirtualRouterConfig
+from vrrp.config import Address, VirtualRouterConfig
 from vrrp.linux.addresses import KernelAddresses
 from vrrp.linux.linkwatch import LinkWatch
+from vrrp.linux.macvlan import left_over
 from vrrp.linux.netlink import AddressTable, NetlinkThread
 from vrrp.linux.packetsock import PacketSender
 from vrrp.linux.rawsock import RawAdvertSockets
+from vrrp.linux.witness import LanWitnesses
 from vrrp.ports import Ports
 
 log = logging.getLogger(__name__)
@@ -34,35 +35,51 @@ class KernelClock:
 
 
 @asynccontextmanager
-async def open_ports(configs: Sequence[VirtualRouterConfig]) -> AsyncIterator[Ports]:
-    """Open everything; first remove addresses that a run of us which crashed has left on these interfaces.
+async def open_ports(
+    configs: Sequence[VirtualRouterConfig],
+    *,
+    watched: Collection[str] = (),
+    witnesses: Mapping[str, tuple[Address, ...]] | None = None,
+) -> AsyncIterator[Ports]:
+    """Open everything; first remove what a run of us which crashed has left on these interfaces.
 
+    `watched`: further interfaces to tell of, which carry no virtual router. `witnesses`: whom to ask, by interface.
     Raises PermissionError with a line that says what to do.
     """
     require_capabilities()
     interfaces = {config.interface for config in configs}
-    owned = {vip for config in configs if config.owner for vip in config.vips}
-    frames = PacketSender()
-    thread = NetlinkThread()
-    watch = LinkWatch(interfaces, thread=thread)
-    try:
+    owned = {vip for config in configs if config.owner for vip in config.all_vips}
+    async with AsyncExitStack() as stack:
+        frames = PacketSender()
+        stack.callback(frames.close)
+        thread = NetlinkThread()
+        stack.push_async_callback(thread.close, limit_s=_CLOSE_LIMIT_S)
+        watch = LinkWatch(interfaces | set(watched), thread=thread)
+        stack.callback(watch.close)
         await watch.listen()
+        addresses = KernelAddresses(thread)
+        stack.callback(addresses.close)
         await thread.call("left over", lambda table: remove_left_over(table, interfaces, keep=owned))
+        await thread.call("prepare", lambda table: addresses.virtual.prepare(table, configs))
+        asked = None
+        if witnesses:
+            asked = LanWitnesses(witnesses)
+            stack.callback(asked.close)
         yield Ports(
             clock=KernelClock(),
             adverts=RawAdvertSockets(),
             frames=frames,
             interfaces=watch,
-            addresses=KernelAddresses(thread),
+            addresses=addresses,
+            witnesses=asked,
         )
-    finally:
-        watch.close()
-        frames.close()
-        await thread.close(limit_s=_CLOSE_LIMIT_S)
 
 
-def remove_left_over(table: AddressTable, interfaces: Collection[str], *, keep: Collection[IPv4Address]) -> None:
-    """Remove the addresses with our tag from these interfaces, but for those to keep."""
+def remove_left_over(table: AddressTable, interfaces: Collection[str], *, keep: Collection[Address]) -> None:
+    """Remove our virtual interfaces on top of these, and the addresses with our tag on them, but for those to keep."""
+    for name, index in left_over(table, interfaces):
+        table.delete_link(index)
+        log.warning("left-over virtual interface removed", extra={"interface": name})
     for interface, index, address in table.tagged(interfaces):
         if address.ip not in keep:
             table.remove(index, address)

@@ -3,16 +3,17 @@
 import logging
 import math
 import time
-from ipaddress import IPv4Interface
 
 import trio
 
+from vrrp.config import Vip
+from vrrp.linux.macvlan import VirtualInterfaces
 from vrrp.linux.netlink import AddressTable, NetlinkThread
 from vrrp.ports import AddressOrder, AddressReport
 
 log = logging.getLogger(__name__)
 
-Place = tuple[int, IPv4Interface]
+Place = tuple[int, Vip]
 
 
 class KernelAddresses:
@@ -20,6 +21,8 @@ class KernelAddresses:
 
     def __init__(self, thread: NetlinkThread) -> None:
         self._thread = thread
+        self.virtual = VirtualInterfaces()
+        """For the netlink thread alone."""
         self._places: dict[str, dict[Place, None]] = {}  # touched by the netlink thread alone
         self._send, self._receive = trio.open_memory_channel[AddressReport | Exception](math.inf)
 
@@ -39,19 +42,44 @@ class KernelAddresses:
             raise report
         return report
 
+    def close(self) -> None:
+        """Queue the removal of the virtual interfaces, and so of what may still stand there: the last of all jobs."""
+        self._thread.submit("virtual interfaces", self.virtual.remove_all, done=_nothing, failed=_not_removed)
+
     def _carry_out(self, table: AddressTable, order: AddressOrder) -> AddressReport:
         places = self._places.setdefault(order.router, {})
         errors: list[str] = []
-        wanted = [(order.index, address) for address in order.addresses]
-        if wanted and time.clock_gettime(time.CLOCK_BOOTTIME) > order.not_after:
-            errors.append("a claim was not carried out: the process had been paused")
-            wanted = []
+        wanted = self._wanted(table, order, errors)
         for place in [place for place in places if place not in wanted]:
             _remove(table, places, place, errors)
         for place in wanted:
             _put(table, places, place, order.lease_s, errors)
+        if not wanted and order.virtual_mac is not None:
+            self._switch_off(table, order.index, order.virtual_mac, errors)
         held = tuple(address for _, address in places)
         return AddressReport(router=order.router, serial=order.serial, held=held, error="; ".join(errors) or None)
+
+    def _wanted(self, table: AddressTable, order: AddressOrder, errors: list[str]) -> list[Place]:
+        """Where the addresses shall stand."""
+        if not order.addresses:
+            return []
+        if time.clock_gettime(time.CLOCK_BOOTTIME) > order.not_after:
+            errors.append("a claim was not carried out: the process had been paused")
+            return []
+        index = order.index
+        if order.virtual_mac is not None:
+            try:
+                index = self.virtual.switch_on(table, index, order.virtual_mac)
+            except OSError as error:
+                errors.append(f"no virtual interface on {order.interface}: {error.strerror}")
+                return []
+        return [(index, address) for address in order.addresses]
+
+    def _switch_off(self, table: AddressTable, index: int, mac: bytes, errors: list[str]) -> None:
+        try:
+            self.virtual.switch_off(table, index, mac)
+        except OSError as error:
+            errors.append(f"virtual interface cannot be switched off: {error.strerror}")
 
 
 def _remove(table: AddressTable, places: dict[Place, None], place: Place, errors: list[str]) -> None:
@@ -73,3 +101,11 @@ def _put(table: AddressTable, places: dict[Place, None], place: Place, lease_s: 
         places.pop(place, None)
     else:
         places[place] = None
+
+
+def _nothing(_: None) -> None:
+    pass
+
+
+def _not_removed(error: Exception) -> None:
+    log.warning("virtual interfaces not removed", extra={"detail": str(error)})

@@ -11,10 +11,10 @@ import socket
 import struct
 import threading
 from collections.abc import Callable, Collection, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
-from ipaddress import IPv4Interface
+from ipaddress import ip_interface
 from typing import Any, TypeVar
 
 import trio
@@ -22,16 +22,21 @@ from pyroute2 import IPRoute
 from pyroute2.netlink.exceptions import NetlinkError
 from pyroute2.netlink.rtnl.marshal import MarshalRtnl
 
+from vrrp.config import Vip
 from vrrp.interfaces import HeldAddress
 
 ADDRESS_PROTOCOL = 99
 """IFA_PROTO of the addresses that we put on, so that a later run knows them. Not in use elsewhere."""
+LINK_ALIAS = "hapair virtual router"
+"""IFLA_IFALIAS of the interfaces that we make, for the same purpose."""
 
 T = TypeVar("T")
 
 _RTM_NEWLINK, _RTM_DELLINK, _RTM_NEWADDR, _RTM_DELADDR = 16, 17, 20, 21
 _IFF_UP, _IFF_RUNNING = 0x1, 0x40
-_IFA_F_SECONDARY = 0x01
+_IFA_F_SECONDARY, _IFA_F_NODAD, _IFA_F_DADFAILED, _IFA_F_TENTATIVE, _IFA_F_NOPREFIXROUTE = 0x1, 0x2, 0x8, 0x40, 0x200
+_FAMILIES = (socket.AF_INET, socket.AF_INET6)
+_DEPRECATED = 0
 _HEADER = struct.Struct("=IHHIIB")
 
 
@@ -43,6 +48,10 @@ class Link:
     name: str
     up: bool
     mac: bytes
+    lower: int = 0
+    """The index of the interface on top of which it stands; 0: none."""
+    ours: bool = False
+    """It carries our alias."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +74,7 @@ class AddressGone:
     """An interface no longer has an address."""
 
     index: int
-    address: IPv4Interface
+    address: Vip
 
 
 Change = Link | LinkGone | AddressAdded | AddressGone
@@ -77,28 +86,71 @@ class AddressTable:
     def __init__(self) -> None:
         self._ipr = IPRoute()
 
-    def put(self, index: int, address: IPv4Interface, *, lease_s: int | None) -> None:
-        """Put an address on an interface, or renew it. The kernel removes it after `lease_s`; None: never."""
+    def put(self, index: int, address: Vip, *, lease_s: int | None) -> None:
+        """Put an address on an interface, or renew it. The kernel removes it after `lease_s`; None: never.
+
+        An IPv6 address can be used at once: VRRP sees to it that no other machine has it, so nothing waits for
+        duplicate address detection. Leased, it is deprecated from the start: it answers, and serves whoever binds to
+        it, but the kernel does not choose it for connections of this machine, which would break when it moves.
+        """
         lease = {} if lease_s is None else {"valid_lft": lease_s, "preferred_lft": lease_s}
+        if address.version == 6:
+            alone = address.network.prefixlen == 128
+            lease |= {"flags": _IFA_F_NODAD | _IFA_F_NOPREFIXROUTE * alone}
+            lease |= {} if lease_s is None else {"preferred_lft": _DEPRECATED}
         self._change("replace", index, address, proto=ADDRESS_PROTOCOL, **lease)
 
-    def remove(self, index: int, address: IPv4Interface) -> None:
+    def remove(self, index: int, address: Vip) -> None:
         """Take an address off an interface. It is no error that either is gone already."""
-        try:
+        with suppress_errno(errno.EADDRNOTAVAIL, errno.ENODEV):
             self._change("del", index, address)
-        except OSError as error:
-            if error.errno not in (errno.EADDRNOTAVAIL, errno.ENODEV):
-                raise
+
+    def make_macvlan(self, name: str, *, lower: int, mac: bytes) -> int:
+        """Put a virtual interface with a MAC address of its own on top of another one, switched off; return its index.
+
+        In mode bridge, and no other: in mode private the kernel hands what comes *from* this MAC address to the virtual
+        interface alone, so that the advertisements of a rival that has the same virtual MAC address are not heard.
+        """
+        address = mac.hex(":")
+        with _errors():
+            self._ipr.link("add", ifname=name, kind="macvlan", link=lower, macvlan_mode="bridge", address=address)
+            index = socket.if_nametoindex(name)
+            self._ipr.link("set", index=index, ifalias=LINK_ALIAS)
+        return index
+
+    def delete_link(self, index: int) -> None:
+        """Delete an interface. It is no error that it is gone already."""
+        with suppress_errno(errno.ENODEV), _errors():
+            self._ipr.link("del", index=index)
+
+    def switch(self, index: int, *, on: bool) -> None:
+        """Switch an interface on or off."""
+        with _errors():
+            self._ipr.link("set", index=index, state="up" if on else "down")
+
+    def route_link_local(self, index: int) -> None:
+        """Let link-local neighbours be reached by an interface that has no link-local address of its own."""
+        with _errors():
+            self._ipr.route("replace", dst="fe80::/64", oif=index, family=socket.AF_INET6)
 
     def dump(self) -> tuple[Change, ...]:
-        """Every link, then every IPv4 address."""
-        messages = [*self._ipr.get_links(), *self._ipr.get_addr(family=socket.AF_INET)]
+        """Every link, then every address."""
+        messages = [*self._ipr.get_links(), *self._ipr.get_addr()]
         return tuple(change for message in messages if (change := _change_in(message)) is not None)
 
-    def tagged(self, interfaces: Collection[str]) -> tuple[tuple[str, int, IPv4Interface], ...]:
-        """Every address with our tag on these interfaces: the interface's name and index, the address."""
+    def links(self) -> tuple[Link, ...]:
+        """Every link."""
+        changes = map(_change_in, self._ipr.get_links())
+        return tuple(change for change in changes if isinstance(change, Link))
+
+    def tagged(self, interfaces: Collection[str]) -> tuple[tuple[str, int, Vip], ...]:
+        """Every address with our tag on these interfaces, or on an interface of ours on top of one.
+
+        The interface's name, the index of where the address stands, the address.
+        """
         changes = self.dump()
-        names = {change.index: change.name for change in changes if isinstance(change, Link)}
+        links = {change.index: change for change in changes if isinstance(change, Link)}
+        names = {index: links.get(link.lower if link.ours else index, link).name for index, link in links.items()}
         found = []
         for change in changes:
             if isinstance(change, AddressAdded) and change.held.ours and names.get(change.index) in interfaces:
@@ -109,17 +161,34 @@ class AddressTable:
         """Close the socket."""
         self._ipr.close()
 
-    def _change(self, command: str, index: int, address: IPv4Interface, **fields: int) -> None:
+    def _change(self, command: str, index: int, address: Vip, **fields: int) -> None:
         prefix_length = address.network.prefixlen
-        try:
+        with _errors():
             self._ipr.addr(command, index=index, address=str(address.ip), prefixlen=prefix_length, **fields)
-        except NetlinkError as error:
-            raise OSError(error.code, os.strerror(error.code)) from None
+
+
+@contextmanager
+def _errors() -> Iterator[None]:
+    """Turn pyroute2's errors into the kernel's."""
+    try:
+        yield
+    except NetlinkError as error:
+        raise OSError(error.code, os.strerror(error.code)) from None
+
+
+@contextmanager
+def suppress_errno(*codes: int) -> Iterator[None]:
+    """Pass over these errors of the kernel."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in codes:
+            raise
 
 
 def changes_in(data: bytes) -> Iterator[Change]:
     """The changes that a netlink datagram tells of."""
-    if not _concerns_links_or_ipv4(data):
+    if not _concerns_links_or_addresses(data):
         return  # decoding costs 0.1 to 0.6 ms
     for message in MarshalRtnl().parse(data):
         change = _change_in(message)
@@ -127,32 +196,48 @@ def changes_in(data: bytes) -> Iterator[Change]:
             yield change
 
 
-def _concerns_links_or_ipv4(data: bytes) -> bool:
+def _concerns_links_or_addresses(data: bytes) -> bool:
     """A cheap look at the first message. A bridge reports its ports as links of another family: those are not links."""
     if len(data) < _HEADER.size:
         return False
     _, kind, _, _, _, family = _HEADER.unpack_from(data)
     if kind in (_RTM_NEWLINK, _RTM_DELLINK):
         return bool(family == socket.AF_UNSPEC)
-    return kind in (_RTM_NEWADDR, _RTM_DELADDR) and family == socket.AF_INET
+    return kind in (_RTM_NEWADDR, _RTM_DELADDR) and family in _FAMILIES
 
 
 def _change_in(message: Any) -> Change | None:
     kind, index = message["header"]["type"], message["index"]
     if kind == _RTM_NEWLINK:
-        up = message["flags"] & (_IFF_UP | _IFF_RUNNING) == _IFF_UP | _IFF_RUNNING
-        mac = bytes.fromhex((message.get_attr("IFLA_ADDRESS") or "").replace(":", ""))
-        return Link(index, message.get_attr("IFLA_IFNAME"), up, mac)
+        return _link_in(message)
     if kind == _RTM_DELLINK:
         return LinkGone(index)
-    if kind not in (_RTM_NEWADDR, _RTM_DELADDR):
+    if kind not in (_RTM_NEWADDR, _RTM_DELADDR) or message["family"] not in _FAMILIES:
         return None
     text = message.get_attr("IFA_LOCAL") or message.get_attr("IFA_ADDRESS")
-    address = IPv4Interface((text, message["prefixlen"]))
+    address = ip_interface((text, message["prefixlen"]))
     if kind == _RTM_DELADDR:
         return AddressGone(index, address)
+    return AddressAdded(index, _held_address_in(message, address))
+
+
+def _link_in(message: Any) -> Link:
+    up = message["flags"] & (_IFF_UP | _IFF_RUNNING) == _IFF_UP | _IFF_RUNNING
+    mac = bytes.fromhex((message.get_attr("IFLA_ADDRESS") or "").replace(":", ""))
+    ours = message.get_attr("IFLA_IFALIAS") == LINK_ALIAS
+    lower = (message.get_attr("IFLA_LINK") or 0) if ours else 0
+    return Link(message["index"], message.get_attr("IFLA_IFNAME"), up, mac, lower, ours)
+
+
+def _held_address_in(message: Any, address: Vip) -> HeldAddress:
     ours = message.get_attr("IFA_PROTO") == ADDRESS_PROTOCOL
-    return AddressAdded(index, HeldAddress(address, ours, bool(message["flags"] & _IFA_F_SECONDARY)))
+    flags = message["flags"]
+    if address.version == 4:
+        return HeldAddress(address, ours, bool(flags & _IFA_F_SECONDARY))
+    # The flag that says "secondary" of an IPv4 address says "temporary" of an IPv6 one.
+    return HeldAddress(
+        address, ours, tentative=bool(flags & _IFA_F_TENTATIVE), dadfailed=bool(flags & _IFA_F_DADFAILED)
+    )
 
 
 def _sweep() -> None:

@@ -1,8 +1,8 @@
-"""Gratuitous ARP, and when it is sent."""
+"""Gratuitous ARP and unsolicited neighbour advertisements, and when they are sent."""
 
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 
-from vrrp.announcements import after_claim, after_rival, gratuitous_arp
+from vrrp.announcements import after_claim, after_rival, announcement, gratuitous_arp
 
 FRAME = gratuitous_arp(IPv4Address("192.0.2.10"), bytes.fromhex("00005e000133"))
 
@@ -21,6 +21,22 @@ def test_rule_36_carries_the_mac_that_answers_for_the_vip():
 
 def test_is_a_request():
     assert FRAME[20:22].hex() == "0001"
+
+
+def test_it_is_picked_by_family():
+    assert announcement(IPv4Address("192.0.2.10"), bytes.fromhex("00005e000133")) == FRAME
+
+
+# tshark calls the checksum correct.
+ADVERTISEMENT = bytes.fromhex(
+    "333300000001 00005e000233 86dd"
+    "60000000 0020 3a ff 20010db8000000000000000000000010 ff020000000000000000000000000001"
+    "88 00 1ada a0000000 20010db8000000000000000000000010 0201 00005e000233"
+)
+
+
+def test_rule_36_unsolicited_neighbour_advertisement():
+    assert announcement(IPv6Address("2001:db8::10"), bytes.fromhex("00005e000233")).hex() == ADVERTISEMENT.hex()
 
 
 def test_a_claim_is_announced_five_times_then_after_one_and_five_seconds():

@@ -13,10 +13,16 @@ VIP = IPv4Interface("192.0.2.10/32")
 OTHER = IPv4Interface("192.0.2.11/32")
 
 
+VMAC = bytes.fromhex("00005e000133")
+
+
 class FakeTable:
     def __init__(self):
         self.calls = []
         self.errors = {}
+
+    def switch(self, index, *, on):
+        self._call("switch", index, "on" if on else "off")
 
     def put(self, index, address, *, lease_s):
         self._call("put", index, str(address), lease_s)
@@ -28,6 +34,18 @@ class FakeTable:
         self.calls.append(call)
         if call[2] in self.errors:
             raise OSError(self.errors[call[2]], "refused")
+
+
+class FakeVirtual:
+    """Virtual interfaces that exist; 100 is added to the index."""
+
+    def switch_on(self, table, index, mac):
+        assert mac == VMAC
+        table.switch(100 + index, on=True)
+        return 100 + index
+
+    def switch_off(self, table, index, mac):
+        table.switch(100 + index, on=False)
 
 
 class SameThread:
@@ -55,7 +73,7 @@ def book(thread):
     return KernelAddresses(thread)
 
 
-def order(*addresses, serial=1, index=2, not_after=math.inf, router="lan", lease_s=1):
+def order(*addresses, serial=1, index=2, not_after=math.inf, router="lan", lease_s=1, virtual_mac=None):
     return AddressOrder(
         router=router,
         serial=serial,
@@ -63,6 +81,8 @@ def order(*addresses, serial=1, index=2, not_after=math.inf, router="lan", lease
         index=index,
         addresses=addresses,
         lease_s=lease_s,
+        virtual_mac=virtual_mac,
+        accept=True,
         not_after=not_after,
     )
 
@@ -134,3 +154,32 @@ async def test_a_bug_is_raised_not_hidden(book, thread):
     book.submit(order(VIP))
     with pytest.raises(TypeError):
         await book.next_report()
+
+
+async def test_with_a_virtual_mac_they_stand_on_the_virtual_interface(book, thread):
+    book.virtual = FakeVirtual()
+    book.submit(order(VIP, virtual_mac=VMAC))
+    book.submit(order(serial=2, virtual_mac=VMAC))
+    assert thread.table.calls == [
+        ("switch", 102, "on"),
+        ("put", 102, "192.0.2.10/32", 1),
+        ("remove", 102, "192.0.2.10/32"),
+        ("switch", 102, "off"),
+    ]
+    assert [(await book.next_report()).held for _ in range(2)] == [(VIP,), ()]
+
+
+async def test_without_its_virtual_interface_nothing_is_claimed(book, thread):
+    book.virtual = FakeVirtual()
+    thread.table.errors["on"] = errno.ENETDOWN
+    book.submit(order(VIP, virtual_mac=VMAC))
+    report = await book.next_report()
+    assert (report.held, report.error) == ((), "no virtual interface on eth0: refused")
+    assert ("put", 102, "192.0.2.10/32", 1) not in thread.table.calls
+
+
+async def test_a_virtual_interface_that_stays_on_is_told(book, thread):
+    book.virtual = FakeVirtual()
+    thread.table.errors["off"] = errno.EPERM
+    book.submit(order(virtual_mac=VMAC))
+    assert (await book.next_report()).error == "virtual interface cannot be switched off: refused"

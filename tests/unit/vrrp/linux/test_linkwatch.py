@@ -3,7 +3,7 @@
 from ipaddress import IPv4Interface
 
 from vrrp.interfaces import HeldAddress, Interface
-from vrrp.linux.linkwatch import LinkTable
+from vrrp.linux.linkwatch import LinkTable, received_in
 from vrrp.linux.netlink import AddressAdded, AddressGone, Link, LinkGone
 
 MAC = bytes.fromhex("02000000000a")
@@ -72,3 +72,41 @@ def test_a_dump_replaces_everything():
     made.replace([Link(4, "eth1", True, MAC)])
     assert made.interface("eth0").index == 0
     assert made.interface("eth1").index == 4
+
+
+def virtual(*, up=True):
+    return Link(9, "vrrp4-51-3", up, bytes.fromhex("00005e000133"), 3, True)
+
+
+def test_what_stands_on_a_virtual_interface_of_ours_is_told_with_the_one_below():
+    made = table(Link(3, "eth0", True, MAC), AddressAdded(3, OWN))
+    assert made.apply(virtual()) == {"eth0", "vrrp4-51-3"}
+    assert made.apply(AddressAdded(9, VIP)) == {"eth0", "vrrp4-51-3"}
+    assert made.interface("eth0").addresses == (OWN, VIP)
+    assert made.interface("eth0").mac == MAC
+
+
+def test_switched_off_or_deleted_it_has_none():
+    for change in (virtual(up=False), LinkGone(9), AddressGone(9, VIP.address)):
+        made = table(Link(3, "eth0", True, MAC), AddressAdded(3, OWN), virtual(), AddressAdded(9, VIP))
+        assert "eth0" in made.apply(change)
+        assert made.interface("eth0").addresses == (OWN,)
+
+
+def test_an_interface_of_someone_elses_on_top_does_not_count():
+    made = table(Link(3, "eth0", True, MAC), Link(9, "macvlan0", True, MAC, 3, False), AddressAdded(9, OWN))
+    assert made.interface("eth0").addresses == ()
+
+
+PROC_NET_DEV = """\
+Inter-|   Receive                                                |  Transmit
+ face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs
+    lo: 1800     18    0    0    0     0          0         0     1800      19    0    0    0     0       0          0
+  eth0:  700  12345    0    0    0     0          0         0     1234       3    0    0    0     0       0          0
+eth0.5:    1      2    0    0    0     0          0         0        0       0    0    0    0     0       0          0
+"""
+
+
+def test_received_packets():
+    lines = PROC_NET_DEV.splitlines()
+    assert [received_in(lines, name) for name in ("eth0", "lo", "eth0.5", "eth1")] == [12345, 18, 2, 0]

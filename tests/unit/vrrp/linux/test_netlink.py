@@ -1,7 +1,7 @@
 """Netlink messages become changes; jobs are done in turn, the newest of a key only. Needs no privileges."""
 
 import threading
-from ipaddress import IPv4Interface
+from ipaddress import IPv4Interface, IPv6Interface
 
 import pytest
 import trio
@@ -16,11 +16,11 @@ NEWLINK, DELLINK, NEWADDR, DELADDR, NEWROUTE = 16, 17, 20, 21, 24
 UP, RUNNING = 0x1, 0x40
 
 
-def link_message(kind, *, family=0, flags=UP | RUNNING, mac="02:00:00:00:00:0a"):
+def link_message(kind, *, family=0, flags=UP | RUNNING, mac="02:00:00:00:00:0a", attrs=()):
     message = ifinfmsg()
     message["header"]["type"] = kind
     message["family"], message["index"], message["flags"] = family, 3, flags
-    message["attrs"] = [("IFLA_IFNAME", "eth0")] + ([("IFLA_ADDRESS", mac)] if mac else [])
+    message["attrs"] = [("IFLA_IFNAME", "eth0")] + ([("IFLA_ADDRESS", mac)] if mac else []) + [*attrs]
     message.encode()
     return bytes(message.data)
 
@@ -36,7 +36,13 @@ def address_message(kind, *, family=2, proto=None, flags=0, address="192.0.2.10"
     return bytes(message.data)
 
 
+def ipv6_message(kind=NEWADDR, **fields):
+    return address_message(kind, family=10, address="2001:db8::10", **fields)
+
+
 VIP = IPv4Interface("192.0.2.10/24")
+VIP6 = IPv6Interface("2001:db8::10/24")
+DUPLICATE = HeldAddress(VIP6, tentative=True, dadfailed=True)
 MAC = bytes.fromhex("02000000000a")
 
 
@@ -56,7 +62,22 @@ MAC = bytes.fromhex("02000000000a")
             address_message(NEWADDR, flags=1), [AddressAdded(3, HeldAddress(VIP, False, True))], id="secondary"
         ),
         pytest.param(address_message(DELADDR), [AddressGone(3, VIP)], id="address gone"),
-        pytest.param(address_message(NEWADDR, family=10, address="2001:db8::1"), [], id="IPv6"),
+        pytest.param(ipv6_message(), [AddressAdded(3, HeldAddress(VIP6))], id="IPv6"),
+        pytest.param(ipv6_message(flags=0x40), [AddressAdded(3, HeldAddress(VIP6, tentative=True))], id="tentative"),
+        pytest.param(ipv6_message(flags=0x48), [AddressAdded(3, DUPLICATE)], id="someone else has it"),
+        pytest.param(ipv6_message(flags=0x01), [AddressAdded(3, HeldAddress(VIP6))], id="temporary is not secondary"),
+        pytest.param(ipv6_message(DELADDR), [AddressGone(3, VIP6)], id="IPv6 address gone"),
+        pytest.param(address_message(NEWADDR, family=28, address="192.0.2.1"), [], id="a family that is not ours"),
+        pytest.param(
+            link_message(NEWLINK, attrs=[("IFLA_LINK", 2), ("IFLA_IFALIAS", "hapair virtual router")]),
+            [Link(3, "eth0", True, MAC, 2, True)],
+            id="our virtual interface",
+        ),
+        pytest.param(
+            link_message(NEWLINK, attrs=[("IFLA_LINK", 2), ("IFLA_IFALIAS", "hapair")]),
+            [Link(3, "eth0", True, MAC)],
+            id="another's",
+        ),
         pytest.param(address_message(NEWROUTE), [], id="something else"),
         pytest.param(b"\0" * 8, [], id="too short"),
     ],
