@@ -4,16 +4,35 @@ import gc
 import logging
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from typing import Any
 
 import trio
 
 from hapair import logs, privileges
+from hapair.announcer_peer import PeerBridge, make_signer, make_verifiers
 from hapair.channel import Channel
-from hapair.messages import TO_ANNOUNCER, LowerPriority, Resign, Resume, RouterReport, StartRouters, Stop
+from hapair.messages import (
+    TO_ANNOUNCER,
+    Announce,
+    LowerPriority,
+    Preempt,
+    Resign,
+    Resume,
+    RouterReport,
+    StartRouters,
+    Stop,
+    Tell,
+    ToPeer,
+    Track,
+)
 from hapair.parent import ParentGoneError, channel_from_arguments, follow
-from vrrp.config import VirtualRouterConfig
+from hapair.standings import Changes, Standings
+from vrrp.events import Effect, Event
+from vrrp.interfaces import Interface
 from vrrp.linux import open_ports
+from vrrp.recording import introduce, record
+from vrrp.running import Recorder
 from vrrp.runner import Runner
 from vrrp.snapshot import RouterSnapshot
 
@@ -37,6 +56,8 @@ class _Announcer:
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
         self._runner: Runner | None = None
+        self._peer: PeerBridge | None = None
+        self._standings = Standings({})
         self._stopping = trio.CancelScope()
 
     async def run(self) -> int:
@@ -48,21 +69,54 @@ class _Announcer:
         return status
 
     async def _run_routers(
-        self, routers: Sequence[VirtualRouterConfig], *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+        self, start: StartRouters, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
     ) -> None:
         gc.collect()
         gc.freeze()
         gc.disable()  # the netlink thread collects after each of its jobs: here a collection would make an advert late
-        async with open_ports(routers) as ports:
-            self._runner = Runner(routers, ports=ports, observe=self.observe)
-            await self._runner.run(task_status=task_status)
+        self._standings = Standings({router.name: router.priority for router in start.routers}, start.tracked)
+        verifiers = make_verifiers(start.secret, start.routers)
+        bridge = PeerBridge(
+            start.link, epoch=start.epoch, verifiers=verifiers, tell=self._channel.post, changed=self._report_now
+        )
+        with ExitStack() as stack:
+            async with open_ports(
+                start.routers, watched=self._standings.watched, witnesses=start.witnesses
+            ) as self._ports:
+                self._runner = bridge.runner = Runner(
+                    start.routers,
+                    ports=self._ports,
+                    observe=self.observe,
+                    peer=bridge,
+                    signer=make_signer(start.secret, start.epoch),
+                    verifiers=verifiers,
+                    record=_open_recording(start, stack),
+                    watch=self._watch,
+                )
+                self._peer = bridge
+                self._runner.stay_backup(stay=start.stays_backup)
+                async with trio.open_nursery() as nursery:
+                    if bridge.link is not None:
+                        await nursery.start(bridge.link.run)
+                    await self._runner.run(task_status=task_status)
 
     def observe(self, _: RouterSnapshot) -> None:
         """A transition: tell the node now, not with the next heartbeat."""
+        if self._peer is not None:
+            self._peer.sources_may_have_changed()
+        self._report_now()
+
+    def _report_now(self) -> None:
         self._channel.post(self._report(), key="beat")
 
     def _report(self) -> RouterReport:
-        return RouterReport(self._runner.snapshot() if self._runner else ())
+        if self._runner is None:
+            return RouterReport(())
+        return RouterReport(
+            self._runner.snapshot(),
+            link=self._peer.snapshot() if self._peer else None,
+            fence=self._ports.addresses.fence_snapshot(),
+        )
 
     async def _follow_node(self) -> int:
         try:
@@ -76,29 +130,59 @@ class _Announcer:
 
     async def _handle(self, message: Any, _: list[int]) -> None:
         match message:
-            case StartRouters(routers):
-                await self._nursery.start(self._run_routers, routers)
-            case Resign(reason):
-                await self._resign(reason)
-            case Resume() if self._runner:
-                self._runner.resume()
-            case LowerPriority(priority):
-                self._lower(priority)
+            case StartRouters():
+                await self._nursery.start(self._run_routers, message)
+            case Resign(reason, stay):
+                await self._resign(reason, stay=stay)
             case Stop():
                 await self._resign("this node stops")
                 self._stopping.cancel()
+            case _ if self._runner is not None:
+                self._command(self._runner, message)
 
-    def _lower(self, priority: int | None) -> None:
-        if self._runner is None:
-            return
-        for router in self._runner.snapshot():
-            lowered = None if priority is None else min(priority, router.configured_priority)
-            self._runner.set_priority(router.name, lowered)
+    def _command(self, runner: Runner, message: Any) -> None:
+        match message:
+            case Resume():
+                runner.resume()
+            case LowerPriority(priority):
+                self._apply(self._standings.lowered(priority))
+            case Track(router, tracked):
+                self._apply(self._standings.told(router, tracked))
+            case Preempt():
+                runner.stay_backup(stay=False)
+            case Announce():
+                runner.announce()
+            case Tell(routers, event):
+                runner.tell(routers, event)
+            case ToPeer(data) if self._peer is not None:
+                self._peer.say(data)
 
-    async def _resign(self, reason: str) -> None:
+    def _watch(self, interface: Interface) -> None:
+        self._apply(self._standings.interface_changed(interface))
+
+    def _apply(self, changes: Changes) -> None:
+        assert self._runner is not None
+        for router, (priority, closed) in changes.items():
+            self._runner.set_priority(router, priority)
+            self._runner.set_gate(router, "tracking", closed)
+
+    async def _resign(self, reason: str, *, stay: bool = False) -> None:
         if self._runner is not None:
             with trio.move_on_after(RESIGN_LIMIT_S, shield=True):
-                await self._runner.resign(reason)
+                await self._runner.resign(reason, stay=stay)
+
+
+def _open_recording(start: StartRouters, stack: ExitStack) -> Recorder | None:
+    """Line by line, so that a recording of a killed process is whole but for its last line."""
+    if start.record_to is None:
+        return None
+    file = stack.enter_context(open(start.record_to, "w", buffering=1))
+    file.writelines(f"{introduce(router)}\n" for router in start.routers)
+
+    def write(router: str, at: float, event: Event, effects: Sequence[Effect]) -> None:
+        file.write(f"{record(router, at, event, effects)}\n")
+
+    return write
 
 
 if __name__ == "__main__":

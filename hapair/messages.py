@@ -1,12 +1,15 @@
 """What the processes of a node say to each other. Data only; hapair/wire.py decodes each type by its annotations."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from balancer.config import BalancerConfig
 from balancer.fieldtypes import Endpoint
-from vrrp.config import VirtualRouterConfig
-from vrrp.snapshot import RouterSnapshot
+from vrrp.config import Address, VirtualRouterConfig
+from vrrp.events import HandedOver, HandOver, TakeOver
+from vrrp.liveness.config import LinkConfig, LinkSnapshot
+from vrrp.snapshot import FenceSnapshot, RouterSnapshot
+from vrrp.tracking import InterfaceTrack, Tracked
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,11 +17,25 @@ class Heartbeat:
     """Either way, every heartbeat.INTERVAL_S: this process's loop turns."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StartRouters:
     """Node to announcer, first of all."""
 
     routers: tuple[VirtualRouterConfig, ...]
+    secret: bytes | None = field(default=None, repr=False)
+    """The pair's; None: adverts are not signed."""
+    link: LinkConfig | None = None
+    """To the peer's announcer; None: there is no secret, or no single peer."""
+    epoch: int = 0
+    """Of the signatures: higher at each start of an announcer on this node."""
+    witnesses: Mapping[str, tuple[Address, ...]] | None = None
+    """By interface; see hapair.config.view.NodeConfig."""
+    tracked: Mapping[str, tuple[InterfaceTrack, ...]] = field(default_factory=dict)
+    """By virtual router: the interfaces that its standing depends on."""
+    stays_backup: bool = False
+    """Do not preempt, as when the announcer before this one had handed over."""
+    record_to: str | None = None
+    """A file for a recording (vrrp.recording); None: none is made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +43,8 @@ class Resign:
     """Node to announcer: give the VIPs up and stay out of the election until Resume."""
 
     reason: str
+    stay: bool = True
+    """Do not preempt after that, where VIPs were given up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +60,46 @@ class LowerPriority:
 
 
 @dataclass(frozen=True, slots=True)
+class Track:
+    """Node to announcer: what a virtual router's standing depends on, as it is now; interfaces are not in it."""
+
+    router: str
+    tracked: tuple[Tracked, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Preempt:
+    """Node to announcer: preempt as configured, whatever was handed over or given up before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Announce:
+    """Node to announcer: announce the VIPs that are held once more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tell:
+    """Node to announcer: a step of a handover, for each of these virtual routers. `until` is on CLOCK_MONOTONIC."""
+
+    routers: tuple[str, ...]
+    event: HandOver | TakeOver | HandedOver
+
+
+@dataclass(frozen=True, slots=True)
+class ToPeer:
+    """Node to announcer: say this to the peer's node, by the liveness link. Lost where it is down."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class FromPeer:
+    """Announcer to node: the peer's node says this."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Stop:
     """Node to announcer: resign and exit."""
 
@@ -50,6 +109,10 @@ class RouterReport:
     """Announcer to node, at each transition and with each heartbeat."""
 
     routers: tuple[RouterSnapshot, ...]
+    link: LinkSnapshot | None = None
+    """None: there is none."""
+    fence: FenceSnapshot | None = None
+    """None: nothing runs yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +156,9 @@ class Serving:
     """Worker to node: connections are accepted from now on."""
 
 
-TO_ANNOUNCER = (Heartbeat, StartRouters, Resign, Resume, LowerPriority, Stop)
-FROM_ANNOUNCER = (Heartbeat, RouterReport)
+TO_ANNOUNCER = (
+    *(Heartbeat, StartRouters, Resign, Resume, LowerPriority, Track, Preempt, Announce, Tell, ToPeer, Stop),
+)
+FROM_ANNOUNCER = (Heartbeat, RouterReport, FromPeer)
 TO_WORKER = (Heartbeat, Serve, FrontendRole, ServerHealth, Drain)
 FROM_WORKER = (Heartbeat, Serving)

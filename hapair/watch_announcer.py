@@ -2,17 +2,29 @@
 
 import dataclasses
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import trio
 
+from hapair.announcer_peer import make_signer
 from hapair.child import Child, start_child
 from hapair.fitness import Fitness, WorkerState, judge
-from hapair.messages import FROM_ANNOUNCER, LowerPriority, Resign, Resume, RouterReport, StartRouters, Stop
+from hapair.messages import (
+    FROM_ANNOUNCER,
+    FromPeer,
+    LowerPriority,
+    Resign,
+    Resume,
+    RouterReport,
+    StartRouters,
+    Stop,
+    Track,
+)
 from hapair.restart import Restarts
-from vrrp.config import VirtualRouterConfig
+from vrrp.authentication import LAST_WILL_COUNTER
 from vrrp.last_will import LastWill
-from vrrp.snapshot import RouterSnapshot
+from vrrp.liveness.config import LinkSnapshot
+from vrrp.snapshot import FenceSnapshot, RouterSnapshot
 
 log = logging.getLogger(__name__)
 
@@ -22,13 +34,29 @@ STOP_LIMIT_S = 2.0
 class AnnouncerWatch:
     """Starts the announcer, hears its reports, restarts it."""
 
-    def __init__(self, routers: Sequence[VirtualRouterConfig], will: LastWill, on_report: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        opening: StartRouters,
+        will: LastWill,
+        *,
+        next_epoch: Callable[[], int],
+        on_report: Callable[[], None],
+        on_message: Callable[[bytes], None],
+    ) -> None:
+        """`opening`: what each announcer is started with, but for its epoch. `on_message`: the peer's node speaks."""
         self.snapshots: dict[str, RouterSnapshot] = {}
+        self.link: LinkSnapshot | None = None
+        self.fence: FenceSnapshot | None = None
         self.pid: int | None = None
         self.restarts = 0
-        self._routers = tuple(routers)
+        self._template = opening
+        self._routers = opening.routers
         self._will = will
+        self._next_epoch = next_epoch
         self._on_report = on_report
+        self._on_message = on_message
+        self._tracked: dict[str, Track] = {}
+        self._stays_backup = False
         self._fitness = judge([WorkerState.STARTING])
         self._opening: StartRouters | None = None
         self._child: Child | None = None
@@ -63,19 +91,39 @@ class AnnouncerWatch:
         routers = self._routers
         if deaths.keeps_failing(trio.current_time()):
             routers = tuple(dataclasses.replace(router, preempt=False) for router in routers)
-        self._opening = StartRouters(routers)
+        epoch = self._next_epoch()
+        self._will.sign_with(make_signer(self._template.secret, epoch, LAST_WILL_COUNTER))
+        self._opening = dataclasses.replace(
+            self._template, routers=routers, epoch=epoch, stays_backup=self._stays_backup
+        )
         self._say_fitness(child)
 
     def _hear(self, message: object) -> None:
+        if isinstance(message, FromPeer):
+            self._on_message(message.data)
+            return
         assert isinstance(message, RouterReport)
         self.snapshots = {router.name: router for router in message.routers}
+        self.link, self.fence = message.link, message.fence
+        if message.routers:
+            self._stays_backup = any(router.stays_backup for router in message.routers)
         self._on_report()
+
+    def post(self, message: object) -> None:
+        """Tell the announcer something. Lost where none runs."""
+        if self._child is not None and self._opening is None:
+            self._child.channel.post(message)
+
+    def track(self, message: Track) -> None:
+        """What a virtual router's standing depends on, as it is now; an announcer that is started later hears it too."""
+        self._tracked[message.router] = message
+        self.post(message)
 
     def _stand_in(self) -> None:
         """The announcer is dying: what it held is released here and now, and the peer told."""
         assert self._child is not None
         active = [name for name, snapshot in self.snapshots.items() if snapshot.state == "Active"]
-        self.snapshots = {}
+        self.snapshots, self.link, self.fence = {}, None, None
         if active or not self._stopping:
             self._child.kill()  # whatever closed its channel: two must not act for one node
             removed = self._will.fire(active)
@@ -106,6 +154,8 @@ class AnnouncerWatch:
                 return
             child.channel.post(self._opening)
             self._opening = None
+            for tracked in self._tracked.values():
+                child.channel.post(tracked)
         child.channel.post(LowerPriority(self._fitness.lowered), key="priority")
         child.channel.post(Resume() if self._fitness.takes_part else Resign(self._fitness.reason), key="fitness")
 

@@ -36,7 +36,7 @@ def decode(data: bytes, known: Mapping[str, type]) -> Any:
 
 
 def to_plain(value: Any) -> Any:
-    """Dataclasses as tables, tuples and sets as lists, addresses as text."""
+    """Dataclasses as tables, tuples and sets as lists, addresses as text, bytes as hexadecimal text."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: to_plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if isinstance(value, Mapping):
@@ -45,6 +45,8 @@ def to_plain(value: Any) -> Any:
         return sorted(to_plain(one) for one in value)
     if isinstance(value, (tuple, list)):
         return [to_plain(one) for one in value]
+    if isinstance(value, bytes):
+        return value.hex()
     return str(value) if isinstance(value, _ADDRESSES) else value
 
 
@@ -70,6 +72,8 @@ def _decoder(kind: Any) -> Callable[[Any], Any]:
         return _sequence(origin, args[0])
     if kind in _ADDRESSES:
         return lambda value: kind(_exactly(value, str))
+    if kind is bytes:
+        return lambda value: bytes.fromhex(_exactly(value, str))
     return lambda value: _exactly(value, kind)
 
 

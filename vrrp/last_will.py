@@ -42,6 +42,10 @@ class LastWill:
         self._frames: PacketSender | None = None
         self._table: AddressTable | None = None
 
+    def sign_with(self, signer: Signer | None) -> None:
+        """Sign what is sent for the announcer that runs now; None: do not."""
+        self._signer = signer
+
     def prepare(self) -> None:
         """Open what can be opened now; an interface that is not there yet is left for later. Cheap when repeated."""
         self._table = self._table or AddressTable()

@@ -6,6 +6,7 @@ from typing import Literal, Protocol
 from vrrp.advertisement import Datagram
 from vrrp.config import Address, Vip
 from vrrp.interfaces import Interface
+from vrrp.snapshot import FenceSnapshot
 
 
 class Clock(Protocol):
@@ -97,6 +98,9 @@ class AddressBook(Protocol):
 
     async def next_report(self) -> AddressReport:
         """Reports of the orders that were carried out, in turn."""
+
+    def fence_snapshot(self) -> FenceSnapshot:
+        """Whether a fence stands around the VIPs. Never blocks."""
 
 
 class Witnesses(Protocol):

@@ -1,7 +1,7 @@
 """Runs virtual routers on trio: `Runner.run` until cancelled. See `vrrp.running` for what carries out effects."""
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Protocol
 
@@ -25,6 +25,7 @@ from vrrp.events import (
     WitnessAnswered,
 )
 from vrrp.group import is_ready
+from vrrp.interfaces import Interface
 from vrrp.ports import Ports
 from vrrp.running import Observer, Recorder, RunningRouter, Sign
 from vrrp.segment import Segment
@@ -49,7 +50,8 @@ class Runner:
     """The virtual routers of a node.
 
     `observe` is called synchronously at every transition, and whenever `vips_held` or `waiting_for` change; it must
-    not block. `verifiers` by virtual router's name; `signer` signs for all that have one. Raises ValueError where the
+    not block. `watch` is told of every change of an interface, those without a virtual router included. `verifiers` by
+    virtual router's name; `signer` signs for all that have one. Raises ValueError where the
     configs do not go together.
     """
 
@@ -63,11 +65,13 @@ class Runner:
         signer: Sign | None = None,
         verifiers: Mapping[str, Verifier] | None = None,
         record: Recorder | None = None,
+        watch: Callable[[Interface], None] | None = None,
     ) -> None:
         check_together(configs)
         vips = frozenset(vip for config in configs for vip in config.all_vips)
         self._ports = ports
         self._peer = peer
+        self._watch = watch
         self._routers: dict[str, RunningRouter] = {}
         for config in configs:
             verifier = (verifiers or {}).get(config.name)
@@ -169,17 +173,11 @@ class Runner:
             with self._segment(router).awake():
                 router.receive_by_link(source, payload)
 
-    def hand_over(self, until: float) -> None:
-        """Let the peer become Active beside us until this instant of the monotonic clock."""
-        self._feed_all(HandOver(until))
-
-    def handed_over(self, peer: str) -> None:
-        """The peer has what we had: release it and stay Backup."""
-        self._feed_all(HandedOver(peer))
-
-    def take_over(self, until: float, reason: str) -> None:
-        """Become Active at the peer's request. Whatever that leads to is done when this returns."""
-        self._feed_all(TakeOver(until, reason))
+    def tell(self, names: Iterable[str], event: HandOver | TakeOver | HandedOver) -> None:
+        """Hand a step of a handover to these routers. Whatever that leads to is done when this returns."""
+        for name in names:
+            if name in self._routers:
+                self._feed(self._routers[name], event)
 
     def sources(self) -> dict[str, Address]:
         """Where our advertisements come from, by virtual router's name, of those that are not in Initialize."""
@@ -229,6 +227,8 @@ class Runner:
             interface = await self._ports.interfaces.next_change()
             for segment in self._segments_on(interface.name):
                 segment.interface_changed(interface)
+            if self._watch is not None:
+                self._watch(interface)
             if unseen:
                 unseen.discard(interface.name)
                 if not unseen:

@@ -5,7 +5,18 @@ from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
 
-from vrrp.advertisement import Advertisement, AdvertRejected, Datagram, RejectReason, decode, encode, group_of, refusal
+from vrrp.advertisement import (
+    Advertisement,
+    AdvertRejected,
+    Datagram,
+    RejectReason,
+    check_way,
+    decode,
+    encode,
+    group_of,
+    is_unusual,
+    refusal,
+)
 from vrrp.announcements import advert_frame, announcement
 from vrrp.authentication import Verifier
 from vrrp.config import Address, Checksum, VirtualRouterConfig, Vip
@@ -214,13 +225,14 @@ class RunningRouter:
 
     def _verified(self, datagram: Datagram) -> bytes:
         assert self._verifier is not None
+        check_way(datagram, self.config.peers)  # a copy that took another way must not use the signature up
         payload = self._verifier.verify(datagram.payload, datagram.source)
         self._count["unsigned"] += len(payload) == len(datagram.payload)
         return payload
 
     def _accepted(self, advertisement: Advertisement, checksum: Checksum, source: Address) -> None:
         self._count["received"] += 1
-        self._count["unusual_checksums"] += self.config.family == 4 and checksum != self.config.checksum
+        self._count["unusual_checksums"] += is_unusual(self.config, checksum)
         self._active_router = source
         for difference in differences(self.config, advertisement):
             fields = {"router": self.config.name, "source": str(source), "detail": difference}

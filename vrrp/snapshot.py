@@ -50,3 +50,13 @@ class RouterSnapshot:
     lateness_max_ms: float
     last_reason: str
     """Why the last transition happened."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FenceSnapshot:
+    """What keeps a dead announcer's kernel from answering for its VIPs (vrrp.linux.fence)."""
+
+    obstacle: str | None
+    """Why there is none, in words; None: it stands."""
+    restored: int
+    """How often somebody else flushed it and it was put back."""

@@ -21,6 +21,17 @@ class Tracked:
     """None: a gate."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InterfaceTrack:
+    """An interface, beside its own, that a virtual router's standing depends on."""
+
+    name: str
+    """What it is called in the configuration, and so in reasons."""
+    interface: str
+    weight: int | None = None
+    """None: a gate."""
+
+
 @dataclass(frozen=True, slots=True)
 class Standing:
     """What follows for the router."""

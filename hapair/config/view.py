@@ -13,6 +13,7 @@ from hapair.config.tracks import TrackedFile, TrackedGateway, TrackedPool, Track
 from hapair.config.types import HapairFile, VirtualRouterSection
 from hapair.config.witnesses import witnesses_on
 from vrrp.config import Address, Authentication, VirtualRouterConfig
+from vrrp.tracking import InterfaceTrack
 
 
 class UnknownNodeError(Exception):
@@ -31,16 +32,6 @@ class LinkSettings:
     port: int
     secret_file: str
     """A whole path, or one relative to where the file was opened from."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InterfaceTrack:
-    """An interface that the announcer watches for a virtual router."""
-
-    name: str
-    """What it is called in the file, and so in reasons."""
-    interface: str
-    weight: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

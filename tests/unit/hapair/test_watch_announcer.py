@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import AsyncIterator, Collection
 from ipaddress import IPv4Interface
+from itertools import count
 from typing import Any
 
 import pytest
@@ -10,22 +11,37 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from hapair.fitness import Fitness
-from hapair.messages import Heartbeat, LowerPriority, Resign, Resume, RouterReport, StartRouters, Stop
+from hapair.messages import (
+    Announce,
+    FromPeer,
+    Heartbeat,
+    LowerPriority,
+    Resign,
+    Resume,
+    RouterReport,
+    StartRouters,
+    Stop,
+    Track,
+)
 from hapair.watch_announcer import AnnouncerWatch
 from vrrp.config import VirtualRouterConfig
 from vrrp.snapshot import RouterSnapshot
+from vrrp.tracking import Tracked
 
 LAN = VirtualRouterConfig(name="lan", vrid=51, interface="eth0", addresses=(IPv4Interface("192.0.2.100/24"),))
 DMZ = VirtualRouterConfig(name="dmz", vrid=52, interface="eth1", addresses=(IPv4Interface("198.51.100.1/24"),))
+
+SECRET = bytes(range(32))
 
 FIT = Fitness(takes_part=True, lowered=None, reason="workers serve")
 LOWERED = Fitness(takes_part=True, lowered=1, reason="a worker hangs")
 UNFIT = Fitness(takes_part=False, lowered=None, reason="no worker serves")
 
 
-def snapshot(name: str, state: Any) -> RouterSnapshot:
+def snapshot(name: str, state: Any, *, stays_backup: bool = False) -> RouterSnapshot:
     return RouterSnapshot(
-        name=name, vrid=51, interface="eth0", state=state, priority=100, configured_priority=100, since_monotonic=1.0,
+        name=name, vrid=51, interface="eth0", version=3, group=None, state=state, priority=100,
+        configured_priority=100, stays_backup=stays_backup, since_monotonic=1.0, adverts_unsigned=0,
         waiting_for=None, vips=(), vips_held=(), lease_s=1, lease_renewed_at=None, active_router=None, transitions=1,
         adverts_sent=0, adverts_received=0, adverts_rejected={}, unusual_checksums=0, send_errors=0, vips_restored=0,
         lateness_max_ms=0.0, last_reason="",
@@ -38,6 +54,10 @@ class FakeWill:
     def __init__(self) -> None:
         self.prepared = 0
         self.fired: list[list[str]] = []
+        self.signers: list[Any] = []
+
+    def sign_with(self, signer: Any) -> None:
+        self.signers.append(signer)
 
     def prepare(self) -> None:
         self.prepared += 1
@@ -47,6 +67,15 @@ class FakeWill:
         return [f"192.0.2.100/32 of {name}" for name in names_active]
 
 
+def a_watch(will: Any, routers: tuple[VirtualRouterConfig, ...] = (LAN, DMZ), **changes: Any) -> AnnouncerWatch:
+    callbacks = {"next_epoch": lambda: 1, "on_report": lambda: None, "on_message": lambda _: None}
+    return AnnouncerWatch(StartRouters(routers=routers, secret=SECRET), will, **(callbacks | changes))
+
+
+def start(epoch: int, **changes: Any) -> StartRouters:
+    return dataclasses.replace(StartRouters(routers=(LAN, DMZ), secret=SECRET, epoch=epoch), **changes)
+
+
 class Stage:
     """A watch under test and what it did."""
 
@@ -54,7 +83,14 @@ class Stage:
         self.children = children
         self.will = FakeWill()
         self.reports = 0
-        self.watch = AnnouncerWatch((LAN, DMZ), self.will, self._reported)  # type: ignore[arg-type]
+        self.epochs = count(1)
+        self.messages: list[bytes] = []
+        self.watch = a_watch(
+            self.will,
+            next_epoch=lambda: next(self.epochs),
+            on_report=self._reported,
+            on_message=self.messages.append,
+        )
 
     def _reported(self) -> None:
         self.reports += 1
@@ -91,7 +127,7 @@ async def test_it_hears_nothing_until_the_node_is_fit(autojump_clock: MockClock,
     assert stage.child.heard == []
     stage.watch.set_fitness(FIT)
     await wait_all_tasks_blocked()
-    assert stage.child.heard == [StartRouters((LAN, DMZ)), LowerPriority(None), Resume()]
+    assert stage.child.heard == [start(1), LowerPriority(None), Resume()]
 
 
 async def test_it_is_told_of_each_change_of_fitness_once(autojump_clock: MockClock, stage: Stage) -> None:
@@ -133,7 +169,7 @@ async def test_when_it_dies_its_will_is_carried_out_at_once_and_another_one_star
     assert stage.reports == 2
     assert stage.watch.restarts == 1
     assert stage.watch.pid == 1001
-    assert stage.child.heard == [StartRouters((LAN, DMZ)), LowerPriority(None), Resume()]
+    assert stage.child.heard == [start(2), LowerPriority(None), Resume()]
 
 
 async def test_its_will_is_carried_out_even_where_nothing_is_known_to_be_active(
@@ -155,9 +191,10 @@ async def test_one_that_keeps_failing_comes_back_later_and_does_not_preempt(
     starts = [child.started_at for child in stage.children.started]
     assert [round(start - starts[0], 3) for start in starts] == [0.0, 0.0, 5.5, 11.0, 17.0]
     assert stage.watch.restarts == 4
-    meek = StartRouters((dataclasses.replace(LAN, preempt=False), dataclasses.replace(DMZ, preempt=False)))
-    assert stage.children.started[1].heard[0] == StartRouters((LAN, DMZ))
-    assert [child.heard[0] for child in stage.children.started[2:]] == [meek, meek, meek]
+    meek = (dataclasses.replace(LAN, preempt=False), dataclasses.replace(DMZ, preempt=False))
+    assert stage.children.started[1].heard[0] == start(2)
+    later = [child.heard[0] for child in stage.children.started[2:]]
+    assert later == [start(3, routers=meek), start(4, routers=meek), start(5, routers=meek)]
 
 
 async def test_one_that_hangs_is_killed_and_its_will_carried_out(autojump_clock: MockClock, stage: Stage) -> None:
@@ -174,7 +211,7 @@ async def test_a_new_one_learns_how_fit_the_node_is_now(autojump_clock: MockCloc
     stage.watch.set_fitness(LOWERED)
     stage.child.die()
     await wait_all_tasks_blocked()
-    assert stage.child.heard == [StartRouters((LAN, DMZ)), LowerPriority(1), Resume()]
+    assert stage.child.heard == [start(2), LowerPriority(1), Resume()]
 
 
 async def test_while_the_node_is_unfit_a_new_one_waits(autojump_clock: MockClock, stage: Stage) -> None:
@@ -222,5 +259,50 @@ async def test_a_stop_before_the_start_is_over_at_once(children: Any) -> None:
 
 def test_a_node_without_virtual_routers_needs_none() -> None:
     will: Any = FakeWill()
-    assert not AnnouncerWatch((), will, lambda: None).is_needed
-    assert AnnouncerWatch((LAN,), will, lambda: None).is_needed
+    assert not a_watch(will, ()).is_needed
+    assert a_watch(will, (LAN,)).is_needed
+
+
+async def test_the_will_is_signed_with_the_epoch_of_the_announcer(autojump_clock: MockClock, stage: Stage) -> None:
+    stage.watch.set_fitness(FIT)
+    stage.child.die()
+    await wait_all_tasks_blocked()
+    assert [signer.epoch for signer in stage.will.signers] == [1, 2]
+
+
+async def test_what_the_peer_says_is_passed_on(autojump_clock: MockClock, stage: Stage) -> None:
+    stage.child.say(FromPeer(b"hello"))
+    await wait_all_tasks_blocked()
+    assert stage.messages == [b"hello"]
+    assert stage.reports == 0
+
+
+async def test_tracks_are_told_at_once_and_to_every_later_announcer(autojump_clock: MockClock, stage: Stage) -> None:
+    down, up = (Track("lan", (Tracked("script x", ok, "because", None),)) for ok in (False, True))
+    stage.watch.track(down)
+    stage.watch.set_fitness(FIT)
+    stage.watch.track(up)
+    await wait_all_tasks_blocked()
+    assert stage.child.heard == [start(1), down, LowerPriority(None), Resume(), up]
+    stage.child.die()
+    await wait_all_tasks_blocked()
+    assert stage.child.heard == [start(2), up, LowerPriority(None), Resume()]
+
+
+async def test_nothing_is_told_to_an_announcer_that_has_not_begun(autojump_clock: MockClock, stage: Stage) -> None:
+    stage.watch.post(Announce())
+    stage.watch.set_fitness(FIT)
+    stage.watch.post(Announce())
+    await wait_all_tasks_blocked()
+    assert stage.child.heard == [start(1), LowerPriority(None), Resume(), Announce()]
+
+
+async def test_a_node_that_has_handed_over_does_not_preempt_with_its_next_announcer(
+    autojump_clock: MockClock, stage: Stage
+) -> None:
+    stage.watch.set_fitness(FIT)
+    stage.child.say(RouterReport((snapshot("lan", "Backup", stays_backup=True),)))
+    await wait_all_tasks_blocked()
+    stage.child.die()
+    await wait_all_tasks_blocked()
+    assert stage.child.heard[0] == start(2, stays_backup=True)
