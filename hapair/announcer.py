@@ -5,6 +5,7 @@ import logging
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import trio
@@ -32,8 +33,8 @@ from vrrp.events import Effect, Event
 from vrrp.interfaces import Interface
 from vrrp.linux import open_ports
 from vrrp.recording import introduce, record
-from vrrp.running import Recorder
 from vrrp.runner import Runner
+from vrrp.running import Recorder
 from vrrp.snapshot import RouterSnapshot
 
 log = logging.getLogger(__name__)
@@ -176,7 +177,7 @@ def _open_recording(start: StartRouters, stack: ExitStack) -> Recorder | None:
     """Line by line, so that a recording of a killed process is whole but for its last line."""
     if start.record_to is None:
         return None
-    file = stack.enter_context(open(start.record_to, "w", buffering=1))
+    file = stack.enter_context(Path(start.record_to).open("w", buffering=1))  # noqa: SIM115 - closed by the stack
     file.writelines(f"{introduce(router)}\n" for router in start.routers)
 
     def write(router: str, at: float, event: Event, effects: Sequence[Effect]) -> None:

@@ -1,11 +1,13 @@
 """`hapair up`: the node process. It owns the listening sockets, starts and watches the others, and runs the checks."""
 
 import logging
+import os
 import signal
 import socket
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,32 +18,47 @@ from balancer.fieldtypes import Endpoint
 from balancer.listener import open_listeners
 from balancer.slots import Slots
 from hapair import privileges, systemd
+from hapair import secret as secret_file
 from hapair.admin.runtime import open_runtime_socket, remove_runtime_socket, serve_runtime
 from hapair.config import NodeConfig
+from hapair.epoch import next_epoch
 from hapair.fitness import judge, servers_in_reach
+from hapair.messages import StartRouters, Track
+from hapair.notify import Notifier
 from hapair.role import active_frontends, node_role
+from hapair.tracking import Tracking
 from hapair.view import node_snapshot
 from hapair.watch_announcer import AnnouncerWatch
 from hapair.watch_workers import WorkersWatch, close_listeners
 from hapair.wire import to_plain
 from vrrp.last_will import LastWill
+from vrrp.liveness.config import LinkConfig
+from vrrp.tracking import Tracked
 
 log = logging.getLogger(__name__)
+
+NOTIFY_LIMIT_S = 5.0
+"""How long a stop waits for the commands that were told of it."""
 
 
 class StartError(Exception):
     """This node cannot start; the words say what to do."""
 
 
-async def run_node(config: NodeConfig, *, path: str, runtime: Path) -> None:
-    """Run until SIGTERM or SIGINT. Raises StartError, balancer.listener's and hapair.admin.runtime's errors."""
+async def run_node(config: NodeConfig, *, path: str, runtime: Path, record_to: Path | None = None) -> None:
+    """Run until SIGTERM or SIGINT. Raises StartError, balancer.listener's and hapair.admin.runtime's errors.
+
+    `record_to`: a file for a recording of what the virtual routers do (vrrp.recording).
+    """
     _check_privileges(config)
+    opening = _opening(config, record_to)
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals, ExitStack() as stack:
         control = await open_runtime_socket(runtime)
         stack.callback(remove_runtime_socket, runtime)
         listeners = open_listeners(config.balancer.listeners())
         stack.callback(close_listeners, listeners)
-        node = _Node(config, listeners, path)
+        state_folder = Path(os.environ.get("STATE_DIRECTORY", runtime))
+        node = _Node(config, opening, listeners, path, state_folder)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(serve_runtime, control, {"status": node.status})
             nursery.start_soon(node.run)
@@ -63,6 +80,33 @@ def _check_privileges(config: NodeConfig) -> None:
         )
 
 
+def _opening(config: NodeConfig, record_to: Path | None) -> StartRouters:
+    """What every announcer of this node is started with."""
+    try:
+        secret = None if config.secret_file is None else secret_file.load(config.secret_file)
+    except secret_file.SecretError as error:
+        raise StartError(str(error)) from error
+    link = None
+    if config.link is not None and secret is not None:
+        link = LinkConfig(
+            node=config.link.node,
+            peer=config.link.peer,
+            address=config.link.address,
+            peer_address=config.link.peer_address,
+            port=config.link.port,
+            secret=secret,
+            interval_s=min((router.advertisement_interval_cs for router in config.routers), default=100) / 100,
+        )
+    return StartRouters(
+        routers=config.routers,
+        secret=secret,
+        link=link,
+        witnesses=config.witnesses,
+        tracked={name: tracks.interfaces for name, tracks in config.tracks.items() if tracks.interfaces},
+        record_to=None if record_to is None else str(record_to),
+    )
+
+
 async def _stop_or_hurry(node: "_Node", signals: Any) -> None:
     """Stop in good order; a second signal ends the drain."""
 
@@ -80,12 +124,27 @@ async def _stop_or_hurry(node: "_Node", signals: Any) -> None:
 class _Node:
     """The parts of a running node, and what one's change means for the others."""
 
-    def __init__(self, config: NodeConfig, listeners: Mapping[Endpoint, socket.socket], path: str) -> None:
+    def __init__(
+        self,
+        config: NodeConfig,
+        opening: StartRouters,
+        listeners: Mapping[Endpoint, socket.socket],
+        path: str,
+        state_folder: Path,
+    ) -> None:
         self._config = config
         self._path = path
         self._started_at = trio.current_time()
         self._slots = Slots.create(config.balancer, max(1, config.workers))
-        self._announcer = AnnouncerWatch(config.routers, LastWill(config.routers), self._roles_changed)
+        self._announcer = AnnouncerWatch(
+            opening,
+            LastWill(config.routers),
+            next_epoch=partial(next_epoch, state_folder),
+            on_report=self._reported,
+            on_message=self._peer_said,
+        )
+        self._tracking = Tracking(config.routers, config.tracks, self._tracked)
+        self._notifier = Notifier(config.node, config.routers, config.notify)
         self._workers = WorkersWatch(config, listeners, self._slots, self._judge)
         self._checks = CheckRunner(config.balancer.pools, self._health_flipped)
         self._role = ""
@@ -99,6 +158,8 @@ class _Node:
             nursery.start_soon(self._workers.run)
             nursery.start_soon(self._checks.run)
             nursery.start_soon(self._feed_watchdog)
+            nursery.start_soon(self._tracking.run)
+            nursery.start_soon(self._notifier.run)
             self._judge()
             if self._announcer.is_needed:
                 nursery.start_soon(self._announcer.run)
@@ -113,6 +174,16 @@ class _Node:
             log.info("node is ready", extra={"node": self._config.node})
             systemd.notify("READY=1")
 
+    def _reported(self) -> None:
+        self._notifier.hear(self._announcer.snapshots)
+        self._roles_changed()
+
+    def _tracked(self, router: str, tracked: tuple[Tracked, ...]) -> None:
+        self._announcer.track(Track(router, tracked))
+
+    def _peer_said(self, data: bytes) -> None:
+        log.debug("the peer says something", extra={"bytes": len(data)})
+
     def _roles_changed(self) -> None:
         states = self._announcer.states()
         self._workers.set_active(active_frontends(self._config.vip_of_frontend, states))
@@ -125,7 +196,12 @@ class _Node:
     def _health_flipped(self, pool: str, server: str, up: bool, reason: str) -> None:
         log.warning("server flipped", extra={"server": f"{pool}/{server}", "up": up, "reason": reason})
         self._workers.set_health(pool, server, up)
+        self._tell_pool_health()
         self._judge()
+
+    def _tell_pool_health(self) -> None:
+        healths = self._checks.snapshot()
+        self._tracking.pool_health({pool: [one.up for one in servers.values()] for pool, servers in healths.items()})
 
     def _servers_in_reach(self) -> bool:
         pools = self._config.balancer.pools
@@ -157,4 +233,5 @@ class _Node:
         """The peer takes over first; then what is open may finish."""
         self._stopping = True
         await self._announcer.stop()
+        await self._notifier.finish(NOTIFY_LIMIT_S)
         await self._workers.stop(self._config.balancer.drain_s)

@@ -28,7 +28,15 @@ from hapair.node import StartError, run_node
 @click.option(
     "--log-level", default="info", show_default=True, type=click.Choice(["debug", "info", "warning", "error"])
 )
-def command(path: Path, node: str | None, runtime_dir: Path, log_level: str) -> None:
+@click.option(
+    "--record",
+    "record_to",
+    default=None,
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write down everything that the virtual routers are told and decide, for whoever looks into a fault.",
+)
+def command(path: Path, node: str | None, runtime_dir: Path, log_level: str, record_to: Path | None) -> None:
     """Run this node until SIGTERM or Ctrl-C: then the peer takes over, open connections finish, and it ends."""
     logs.set_up("node", log_level.upper())
     loaded = load_or_end(path)
@@ -36,7 +44,7 @@ def command(path: Path, node: str | None, runtime_dir: Path, log_level: str) -> 
     for warning in loaded.warnings:
         click.echo(f"hapair: warning: {warning}", err=True)
     try:
-        trio.run(partial(run_node, config, path=str(path), runtime=runtime_dir))
+        trio.run(partial(run_node, config, path=str(path), runtime=runtime_dir, record_to=record_to))
     except (StartError, ListenFailed, AlreadyRunningError) as error:
         end(FAILED, str(error))
     except PermissionError as error:

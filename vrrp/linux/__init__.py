@@ -3,11 +3,15 @@
 import logging
 import os
 import time
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+
+import trio
 
 from vrrp.config import Address, VirtualRouterConfig
 from vrrp.linux.addresses import KernelAddresses
+from vrrp.linux.fencing import Fencing
 from vrrp.linux.linkwatch import LinkWatch
 from vrrp.linux.macvlan import left_over
 from vrrp.linux.netlink import AddressTable, NetlinkThread
@@ -57,14 +61,20 @@ async def open_ports(
         watch = LinkWatch(interfaces | set(watched), thread=thread)
         stack.callback(watch.close)
         await watch.listen()
-        addresses = KernelAddresses(thread)
+        fencing = Fencing(configs)
+        stack.callback(_submit, thread, "fence", fencing.remove)
+        addresses = KernelAddresses(thread, fencing)
         stack.callback(addresses.close)
         await thread.call("left over", lambda table: remove_left_over(table, interfaces, keep=owned))
         await thread.call("prepare", lambda table: addresses.virtual.prepare(table, configs))
+        await thread.call("fence", lambda _: fencing.build())
         asked = None
         if witnesses:
             asked = LanWitnesses(witnesses)
             stack.callback(asked.close)
+        guard = await stack.enter_async_context(trio.open_nursery())
+        stack.callback(guard.cancel_scope.cancel)
+        guard.start_soon(fencing.stand_guard, partial(_submit, thread, "fence", fencing.mend))
         yield Ports(
             clock=KernelClock(),
             adverts=RawAdvertSockets(),
@@ -73,6 +83,18 @@ async def open_ports(
             addresses=addresses,
             witnesses=asked,
         )
+
+
+def _submit(thread: NetlinkThread, key: str, job: Callable[[], None]) -> None:
+    thread.submit(key, lambda _: job(), done=_nothing, failed=_raise)
+
+
+def _nothing(_: None) -> None:
+    pass
+
+
+def _raise(error: Exception) -> None:
+    raise error
 
 
 def remove_left_over(table: AddressTable, interfaces: Collection[str], *, keep: Collection[Address]) -> None:

@@ -7,9 +7,11 @@ import time
 import trio
 
 from vrrp.config import Vip
+from vrrp.linux.fencing import Fencing
 from vrrp.linux.macvlan import VirtualInterfaces
 from vrrp.linux.netlink import AddressTable, NetlinkThread
 from vrrp.ports import AddressOrder, AddressReport
+from vrrp.snapshot import FenceSnapshot
 
 log = logging.getLogger(__name__)
 
@@ -19,8 +21,9 @@ Place = tuple[int, Vip]
 class KernelAddresses:
     """Remembers what it put where, so that a release removes exactly that and never an address of someone else's."""
 
-    def __init__(self, thread: NetlinkThread) -> None:
+    def __init__(self, thread: NetlinkThread, fencing: Fencing) -> None:
         self._thread = thread
+        self._fencing = fencing
         self.virtual = VirtualInterfaces()
         """For the netlink thread alone."""
         self._places: dict[str, dict[Place, None]] = {}  # touched by the netlink thread alone
@@ -42,6 +45,10 @@ class KernelAddresses:
             raise report
         return report
 
+    def fence_snapshot(self) -> FenceSnapshot:
+        """See `vrrp.ports.AddressBook`."""
+        return self._fencing.snapshot()
+
     def close(self) -> None:
         """Queue the removal of the virtual interfaces, and so of what may still stand there: the last of all jobs."""
         self._thread.submit("virtual interfaces", self.virtual.remove_all, done=_nothing, failed=_not_removed)
@@ -52,6 +59,10 @@ class KernelAddresses:
         wanted = self._wanted(table, order, errors)
         for place in [place for place in places if place not in wanted]:
             _remove(table, places, place, errors)
+        if wanted:
+            self._fencing.open(order)
+        else:
+            self._fencing.close(order.router)
         for place in wanted:
             _put(table, places, place, order.lease_s, errors)
         if not wanted and order.virtual_mac is not None:

@@ -1,0 +1,163 @@
+"""The fence of a node's virtual routers: built when they are known, open for those that hold their VIPs, kept standing."""
+
+import errno
+import logging
+from collections.abc import Callable, Sequence
+from ipaddress import IPv6Address
+from types import MappingProxyType
+
+import trio
+
+from vrrp.config import Address, VirtualRouterConfig
+from vrrp.linux.fence import Fence, FenceUnavailable
+from vrrp.linux.macvlan import name_of
+from vrrp.ports import AddressOrder
+from vrrp.snapshot import FenceSnapshot
+
+log = logging.getLogger(__name__)
+
+_EVENT_BYTES = 1 << 16
+_REFUSED = (errno.EPERM, errno.ENOMEM, errno.ENOBUFS, errno.ENOENT, errno.EBUSY)
+"""What the kernel may say where nftables is restricted, full, or was changed under us: the VIPs go on without a fence."""
+
+
+class Fencing:
+    """To be used by the netlink thread, but for `snapshot` and `stand_guard`. Where there is no fence it says why.
+
+    An address owner's addresses are its own, whether VRRP runs or not: they are never fenced.
+    """
+
+    def __init__(self, configs: Sequence[VirtualRouterConfig], make: Callable[..., Fence] = Fence) -> None:
+        self._configs = {config.name: config for config in configs if not config.owner}
+        self._make = make
+        self._fence: Fence | None = None
+        self._indices: dict[str, int] = {}
+        """Of the interfaces of routers with a virtual MAC address: on which virtual interface their VIPs stand."""
+        self._obstacle: str | None = "it is not built yet"
+
+    def build(self) -> None:
+        """Fence every VIP, none of them open."""
+        if not self._configs:
+            self._obstacle = None
+            return
+        try:
+            fence = self._make(
+                [vip for config in self._configs.values() for vip in self._vips(config)],
+                only_from=MappingProxyType(self._doors()),
+                not_accepted=[vip for one in self._configs.values() if not one.accept for vip in self._vips(one)],
+            )
+            fence.install()
+        except FenceUnavailable as unavailable:
+            self._without(str(unavailable))
+        except OSError as error:
+            self._without(_words(error))
+        else:
+            self._fence, self._obstacle = fence, None
+
+    def open(self, order: AddressOrder) -> None:
+        """Before the addresses of an order are put on: the kernel may answer for them."""
+        config = self._configs.get(order.router)
+        if config is None:
+            return
+        if config.virtual_mac and self._indices.get(order.router) != order.index:
+            self._indices[order.router] = order.index
+            self._rebuild()
+        self._change(lambda fence: fence.open(self._vips(config)))
+
+    def close(self, router: str) -> None:
+        """After the addresses of a router were removed."""
+        config = self._configs.get(router)
+        if config is not None:
+            self._change(lambda fence: fence.close(self._vips(config)))
+
+    def mend(self) -> None:
+        """Put back what somebody flushed."""
+        self._change(Fence.reinstall_if_missing)
+
+    def remove(self) -> None:
+        """This node stops for good: nothing is fenced any more."""
+        self._change(Fence.remove)
+        self._configs.clear()
+        if self._fence is not None:
+            self._fence.disown()
+            self._fence = None
+
+    def snapshot(self) -> FenceSnapshot:
+        """Whether it stands."""
+        return FenceSnapshot(obstacle=self._obstacle, restored=self._fence.restored if self._fence else 0)
+
+    async def stand_guard(self, mend: Callable[[], None]) -> None:
+        """Call `mend` whenever somebody else has removed something of the fence; for ever."""
+        fence = self._fence
+        if fence is None:
+            return
+        events = fence.events()
+        while True:
+            await trio.lowlevel.wait_readable(events)
+            try:
+                gone = fence.is_gone(events.recv(_EVENT_BYTES))
+            except BlockingIOError:
+                continue
+            except OSError as error:
+                if error.errno != errno.ENOBUFS:
+                    raise
+                gone = True  # events were lost: better look
+            if gone:
+                mend()
+
+    def _rebuild(self) -> None:
+        old, self._fence = self._fence, None
+        if old is None:
+            return
+        self.build()
+        old.disown()
+
+    def _doors(self) -> dict[Address, str]:
+        """By VIP with a virtual MAC address: the interface that alone speaks for it."""
+        doors = {}
+        for name, index in self._indices.items():
+            config = self._configs[name]
+            for vip in self._vips(config):
+                doors[vip] = name_of(index, config.virtual_mac_address)
+        return doors
+
+    def _vips(self, config: VirtualRouterConfig) -> list[Address]:
+        """Link-local ones with the interface on which they are ours: others may have them elsewhere."""
+        interface = config.interface
+        if config.virtual_mac and config.name in self._indices:
+            interface = name_of(self._indices[config.name], config.virtual_mac_address)
+        return [
+            IPv6Address(f"{vip}%{interface}") if isinstance(vip, IPv6Address) and vip.is_link_local else vip
+            for vip in config.all_vips
+        ]
+
+    def _change(self, change: Callable[[Fence], object]) -> None:
+        if self._fence is None:
+            return
+        try:
+            change(self._fence)
+        except FenceUnavailable as unavailable:
+            self._without(str(unavailable))
+        except OSError as error:
+            self._without(_words(error))
+        else:
+            self._obstacle = None
+
+    def _without(self, obstacle: str) -> None:
+        if obstacle != self._obstacle:
+            log.warning("no fence", extra={"reason": obstacle})
+        self._obstacle = obstacle
+
+
+def _words(error: OSError) -> str:
+    if error.errno not in _REFUSED:
+        raise error
+    return f"the kernel refused nftables: {error.strerror}"
+
+
+def remove_fence() -> None:
+    """Remove the fence that a dead announcer has left. Raises OSError."""
+    try:
+        Fence(()).remove()
+    except FenceUnavailable:
+        return  # then there is none
