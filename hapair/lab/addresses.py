@@ -1,10 +1,7 @@
-"""Which IPv4 addresses a host's kernel holds, and since when, followed from its rtnetlink events."""
+"""Which IP addresses a host's kernel holds, and since when, followed from its rtnetlink events."""
 
-import ctypes
-import os
 import socket
 import struct
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,11 +9,12 @@ from pathlib import Path
 
 import trio
 
+from hapair.lab.namespace import run_in
+
 RTM_NEWADDR, RTM_DELADDR, RTM_GETADDR = 20, 21, 22
 IFA_ADDRESS, IFA_LOCAL = 1, 2
-_RTMGRP_IPV4_IFADDR = 0x10
+_RTMGRP_IPV4_IFADDR, _RTMGRP_IPV6_IFADDR = 0x10, 0x100
 _NLM_F_REQUEST, _NLM_F_DUMP = 0x1, 0x300
-_CLONE_NEWNET = 0x40000000
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +90,8 @@ class Addresses:
 
 
 def dump_request() -> bytes:
-    """A request for every IPv4 address of the namespace."""
-    return struct.pack("=IHHIIB3xI", 24, RTM_GETADDR, _NLM_F_REQUEST | _NLM_F_DUMP, 1, 0, socket.AF_INET, 0)
+    """A request for every address of the namespace, of both families."""
+    return struct.pack("=IHHIIB3xI", 24, RTM_GETADDR, _NLM_F_REQUEST | _NLM_F_DUMP, 1, 0, socket.AF_UNSPEC, 0)
 
 
 def decode(data: bytes) -> Iterator[AddressEvent]:
@@ -104,7 +102,8 @@ def decode(data: bytes) -> Iterator[AddressEvent]:
         if kind in (RTM_NEWADDR, RTM_DELADDR):
             attributes = dict(_attributes(data[offset + 24 : offset + length]))
             packed = attributes.get(IFA_LOCAL) or attributes[IFA_ADDRESS]
-            yield AddressEvent(socket.inet_ntop(socket.AF_INET, packed), kind == RTM_NEWADDR)
+            family = socket.AF_INET if len(packed) == 4 else socket.AF_INET6
+            yield AddressEvent(socket.inet_ntop(family, packed), kind == RTM_NEWADDR)
         offset += max(16, _aligned(length))
 
 
@@ -122,25 +121,11 @@ def _aligned(length: int) -> int:
 
 def open_netlink(namespace: Path) -> socket.socket:
     """An rtnetlink socket that hears the address events of another network namespace."""
-    opened: list[socket.socket | OSError] = []
-    # A socket stays in the namespace it was made in; a namespace is entered per thread, so one is spent on it.
-    thread = threading.Thread(target=lambda: opened.append(_open_in(namespace)))
-    thread.start()
-    thread.join()
-    if isinstance(opened[0], OSError):
-        raise opened[0]
-    return opened[0]
+    return run_in(namespace, _open)
 
 
-def _open_in(namespace: Path) -> socket.socket | OSError:
-    try:
-        with namespace.open("rb") as file:
-            if ctypes.CDLL(None, use_errno=True).setns(file.fileno(), _CLONE_NEWNET) != 0:
-                code = ctypes.get_errno()
-                return OSError(code, os.strerror(code), str(namespace))
-        sock = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK, socket.NETLINK_ROUTE)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
-        sock.bind((0, _RTMGRP_IPV4_IFADDR))
-    except OSError as error:
-        return error
+def _open() -> socket.socket:
+    sock = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK, socket.NETLINK_ROUTE)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+    sock.bind((0, _RTMGRP_IPV4_IFADDR | _RTMGRP_IPV6_IFADDR))
     return sock

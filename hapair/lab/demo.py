@@ -8,7 +8,7 @@ import trio
 
 from hapair.lab.addresses import Change
 from hapair.lab.pair import Measurement, Pair, SetupError, logs_of
-from hapair.lab.programs import Plan
+from hapair.lab.plan import Plan
 from hapair.lab.records import Record
 from hapair.lab.trial import Fault, Note, Trial, try_fault
 

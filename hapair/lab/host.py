@@ -81,10 +81,14 @@ class Host:
 
     def kill(self, *pids: int) -> float:
         """SIGKILL these processes; return when that was. There must be at least one."""
+        return self.send_signal(signal.SIGKILL, *pids)
+
+    def send_signal(self, number: signal.Signals, *pids: int) -> float:
+        """Send these processes a signal; return when that was. There must be at least one."""
         if not pids:
             raise ValueError(f"no such process runs on {self.name}")
         began = time.monotonic()
-        _signal(pids, signal.SIGKILL)
+        _signal(pids, number)
         return began
 
     async def first_exit(self) -> None:
@@ -131,6 +135,12 @@ class Host:
         """Put the cable back. Return when that was."""
         began = time.monotonic()
         await self._cable("up")
+        return began
+
+    async def link(self, *, up: bool) -> float:
+        """Set eth0 up or down, as an administrator of this host would. Return when that was."""
+        began = time.monotonic()
+        await self.run(["ip", "link", "set", "dev", "eth0", "up" if up else "down"])
         return began
 
     async def blackhole(self, *, on: bool) -> float:

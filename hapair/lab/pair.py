@@ -10,7 +10,8 @@ import trio
 
 from hapair.lab.host import Host
 from hapair.lab.network import Lab
-from hapair.lab.programs import NodeProgram, Plan
+from hapair.lab.plan import Plan
+from hapair.lab.programs import NodeProgram
 from hapair.lab.records import Record, decode
 
 VIP = "192.168.1.100"
@@ -19,6 +20,12 @@ PRIORITIES = {"pi-a": 200, "pi-b": 100}
 SERVERS = {"web1": "192.168.1.21", "web2": "192.168.1.22", "web3": "192.168.1.23"}
 CLIENT = "192.168.1.50"
 SERVER_PORT = 8080
+PLAN = Plan(
+    nodes=NODES,
+    priorities=PRIORITIES,
+    servers={name: f"{address}:{SERVER_PORT}" for name, address in SERVERS.items()},
+    vip=VIP,
+)
 
 
 class SetupError(Exception):
@@ -100,18 +107,11 @@ class Pair:
                 nursery.start_soon(one, change)
 
 
-async def furnish(lab: Lab, program: NodeProgram, *, interval_ms: int = 100) -> Pair:
+async def furnish(lab: Lab, program: NodeProgram, *, plan: Plan = PLAN) -> Pair:
     """Hosts for a pair, with the web servers running; its nodes are not started."""
     servers = {name: await lab.host(name, address) for name, address in SERVERS.items()}
     for host in servers.values():
         await _start_server(host)
-    plan = Plan(
-        nodes=NODES,
-        priorities=PRIORITIES,
-        servers={name: f"{address}:{SERVER_PORT}" for name, address in SERVERS.items()},
-        vip=VIP,
-        interval_ms=interval_ms,
-    )
     nodes = {name: await lab.host(name, address) for name, address in NODES.items()}
     return Pair(plan, program, nodes, servers, await lab.host("client", CLIENT))
 

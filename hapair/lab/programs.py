@@ -4,43 +4,16 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import Protocol
 
-from hapair import __version__
+from hapair import __version__, secret
 from hapair.lab.entry import lab_environment
+from hapair.lab.files import SECRET_FILE, hapair_yaml, haproxy_cfg, keepalived_conf
 from hapair.lab.host import Host, parent_of
-from vrrp.timers import active_down_interval, lease_length
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What a pair is to be: names, addresses and priorities; every program is told the same."""
-
-    nodes: Mapping[str, str]
-    """Name to own address."""
-    priorities: Mapping[str, int]
-    servers: Mapping[str, str]
-    """Name to address, with port."""
-    vip: str
-    interval_ms: int = 100
-    vrid: int = 51
-
-    @property
-    def preferred(self) -> str:
-        """The node that is Active while all is well."""
-        return max(self.priorities, key=lambda name: self.priorities[name])
-
-    @property
-    def active_down_s(self) -> float:
-        """Active_Down_Interval of the node that takes over."""
-        return active_down_interval(min(self.priorities.values()), self.interval_ms // 10)
-
-    @property
-    def lease_s(self) -> int:
-        """How long the preferred node's kernel keeps a VIP that is not renewed."""
-        return lease_length(self.priorities[self.preferred], self.interval_ms // 10)
+from hapair.lab.plan import Plan
 
 
 class NodeProgram(Protocol):
@@ -64,11 +37,19 @@ class NodeProgram(Protocol):
         """The processes there that speak VRRP."""
         ...
 
+    async def ready(self, host: Host) -> bool:
+        """Whether the node there would take over, or is Active already, as far as it tells."""
+        ...
+
 
 class Hapair:
-    """The real thing: `hapair up`."""
+    """The real thing: `hapair up`; of another checkout where one is named."""
 
     name = "hapair"
+
+    def __init__(self, checkout: Path | None = None) -> None:
+        # A program runs the modules of the folder that it is started in, and its children those of PYTHONPATH.
+        self._where = ["env", "-C", str(checkout), f"PYTHONPATH={checkout}"] if checkout else []
 
     def versions(self) -> str:
         return f"hapair {__version__}, Python {sys.version.split()[0]}"
@@ -77,15 +58,26 @@ class Hapair:
         # Both nodes read one and the same file, as the guide tells people to have it.
         file = host.folder.parent / "hapair.yaml"
         file.write_text(hapair_yaml(plan))
+        with suppress(secret.SecretError):  # the other node has made it
+            secret.make(file.with_name(SECRET_FILE))
         runtime = host.folder / "run"
         runtime.mkdir(exist_ok=True)
-        await host.start([*hapair("up"), "--config", str(file), "--node", host.name, *at(host)], log="hapair.log")
+        options = ["--config", str(file), "--node", host.name, *at(host)]
+        await host.start([*self._where, *hapair("up"), *options], log="hapair.log")
 
     def controllers(self, host: Host) -> list[int]:
         return host.find("hapair", "up")
 
     def announcers(self, host: Host) -> list[int]:
         return host.find("hapair.announcer")
+
+    async def hand_over(self, host: Host) -> None:
+        """Have the node there give its VIPs to the other. Raises subprocess.CalledProcessError where it refuses."""
+        await host.run([*self._where, *hapair("handover"), *at(host)])
+
+    async def ready(self, host: Host) -> bool:
+        run = await host.run([*self._where, *hapair("status"), *at(host), "--json"], check=False)
+        return run.returncode == 0 and json.loads(run.stdout)["role"] in ("ACTIVE", "STANDBY")
 
 
 def hapair(verb: str) -> list[str]:
@@ -98,47 +90,24 @@ def at(host: Host) -> list[str]:
     return ["--runtime-dir", str(host.folder / "run")]
 
 
-def hapair_yaml(plan: Plan) -> str:
-    """The file of a pair. JSON is YAML too: what is quoted there cannot be misread."""
-    nodes, priorities = json.dumps(dict(plan.nodes)), json.dumps(dict(plan.priorities))
-    servers = "\n".join(f'      {name}: "{address}"' for name, address in plan.servers.items())
-    return f"""\
-pair:
-  nodes: {nodes}
-virtual_routers:
-  lan:
-    vrid: {plan.vrid}
-    interface: eth0
-    addresses: ["{plan.vip}/24"]
-    priority: {priorities}
-    advertisement_interval: {plan.interval_ms}ms
-frontends:
-  web:
-    listen: ["{plan.vip}:80"]
-    mode: http
-    pool: web
-pools:
-  web:
-    check: {{http: "GET /healthz", interval: 500ms, timeout: 500ms, rise: 1, fall: 2}}
-    servers:
-{servers}
-"""
-
-
 class Keepalived:
-    """keepalived for the VIP and HAProxy behind it, as two packages of the system."""
+    """keepalived for the VIP and HAProxy behind it, as two packages of the system; or keepalived alone."""
 
     name = "keepalived"
 
+    def __init__(self, *, haproxy: bool = True) -> None:
+        self._haproxy = haproxy
+
     def versions(self) -> str:
         keepalived = _first_line(["keepalived", "--version"])
-        return f"{keepalived}, {_first_line(['haproxy', '-v'])}"
+        return f"{keepalived}, {_first_line(['haproxy', '-v'])}" if self._haproxy else keepalived
 
     async def start(self, host: Host, plan: Plan) -> None:
         await start_keepalived(host, plan)
-        file = host.folder / "haproxy.cfg"
-        file.write_text(haproxy_cfg(plan))
-        await host.start(["haproxy", "-db", "-f", str(file)], log="haproxy.log")
+        if self._haproxy:
+            file = host.folder / "haproxy.cfg"
+            file.write_text(haproxy_cfg(plan))
+            await host.start(["haproxy", "-db", "-f", str(file)], log="haproxy.log")
 
     def controllers(self, host: Host) -> list[int]:
         return sorted(set(host.find("keepalived")) - set(self.announcers(host)))
@@ -146,6 +115,9 @@ class Keepalived:
     def announcers(self, host: Host) -> list[int]:
         both = host.find("keepalived")
         return [pid for pid in both if parent_of(pid) in both]
+
+    async def ready(self, host: Host) -> bool:
+        return bool(self.announcers(host))  # it tells nobody; whose VIP it is says the rest
 
 
 def missing_peer(*programs: str) -> str | None:
@@ -161,46 +133,6 @@ async def start_keepalived(host: Host, plan: Plan) -> None:
     file.write_text(keepalived_conf(plan, host.name))
     pids = ["-p", str(host.folder / "keepalived.pid"), "-r", str(host.folder / "keepalived-vrrp.pid")]
     await host.start(["keepalived", "-n", "-l", "-D", "-f", str(file), *pids], log="keepalived.log")
-
-
-def keepalived_conf(plan: Plan, node: str) -> str:
-    """keepalived's file for one node; VRRPv3, since it shares the LAN with hapair in the tests."""
-    return f"""\
-global_defs {{
-  router_id {node}
-  vrrp_version 3
-}}
-vrrp_instance lan {{
-  state BACKUP
-  interface eth0
-  virtual_router_id {plan.vrid}
-  priority {plan.priorities[node]}
-  advert_int {plan.interval_ms / 1000}
-  virtual_ipaddress {{
-    {plan.vip}/32
-  }}
-}}
-"""
-
-
-def haproxy_cfg(plan: Plan) -> str:
-    """HAProxy's file; it listens on every address, since the VIP comes and goes."""
-    servers = "\n".join(f"  server {name} {address} check inter 500ms" for name, address in plan.servers.items())
-    return f"""\
-global
-  maxconn 4000
-defaults
-  mode http
-  timeout connect 2s
-  timeout client 30s
-  timeout server 30s
-frontend web
-  bind *:80
-  default_backend web
-backend web
-  option httpchk GET /healthz
-{servers}
-"""
 
 
 def _first_line(argv: Sequence[str]) -> str:

@@ -29,7 +29,7 @@ from typing import Any
 
 from hapair.lab.demo import Result
 from hapair.lab.outage import quantile, tally
-from hapair.lab.programs import Plan
+from hapair.lab.plan import Plan
 from hapair.lab.records import Record
 from hapair.lab.trial import Trial
 

@@ -1,5 +1,6 @@
 """One trial: a fault inflicted on the Active node, and what came of it, seen from the kernels and from the client."""
 
+import signal
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -28,6 +29,9 @@ class Fault(Enum):
     BLACKHOLE = "Every frame lost"
     KILL_ANNOUNCER = "SIGKILL to the announcer"
     KILL_NODE = "SIGKILL to the node process"
+    TERMINATE = "SIGTERM to the node process"
+    LINK_DOWN = "Network interface set down"
+    THAW = "SIGCONT after a SIGSTOP"
 
     @property
     def condition(self) -> str:
@@ -42,6 +46,9 @@ _CONDITIONS = {
     Fault.BLACKHOLE: "unheard",
     Fault.KILL_ANNOUNCER: "wounded",
     Fault.KILL_NODE: "wounded",
+    Fault.TERMINATE: "leaving",
+    Fault.LINK_DOWN: "unplugged",
+    Fault.THAW: "waking",
 }
 RETURNING, WELL = "returning", "well"
 
@@ -124,12 +131,18 @@ async def inflict(fault: Fault, pair: Pair, victim: Host) -> float:
             return victim.kill(*pair.program.announcers(victim))
         case Fault.KILL_NODE:
             return victim.kill(*pair.program.controllers(victim))
+        case Fault.TERMINATE:
+            return victim.send_signal(signal.SIGTERM, *pair.program.controllers(victim))
+        case Fault.LINK_DOWN:
+            return await victim.link(up=False)
+        case Fault.THAW:
+            return victim.thaw()
 
 
 async def undo(fault: Fault, pair: Pair, victim: Host) -> None:
     """Give the victim back what it needs to be a node again."""
     match fault:
-        case Fault.KILL_ALL | Fault.KILL_NODE:
+        case Fault.KILL_ALL | Fault.KILL_NODE | Fault.TERMINATE:
             await victim.kill_all()
             await pair.start(victim.name)
         case Fault.UNPLUG:
@@ -138,6 +151,10 @@ async def undo(fault: Fault, pair: Pair, victim: Host) -> None:
             victim.thaw()
         case Fault.BLACKHOLE:
             await victim.blackhole(on=False)
+        case Fault.LINK_DOWN:
+            await victim.link(up=True)
+        case Fault.THAW:
+            return
         case Fault.KILL_ANNOUNCER:
             return  # its node starts another
 

@@ -42,6 +42,7 @@ PURE_BUT: Mapping[str, frozenset[str]] = {
     "hapair/config/view.py": frozenset({"os", "hapair.config.load"}),  # how many cores this process may use
     "balancer/checks/schedule.py": frozenset({"random"}),  # the type of the generator that is passed in
     "vrrp/limitedlog.py": frozenset({"logging"}),  # it logs, and the caller brings the time
+    "hapair/lab/bulk.py": frozenset({"hashlib"}),  # a function of bytes
     "hapair/lab/page.py": frozenset({"importlib.resources"}),  # the style sheet beside it
     "hapair/snapshot.py": frozenset({"balancer.slots"}),  # Counts, which are data
 }
@@ -62,7 +63,7 @@ SEAMS: Mapping[str, tuple[str, ...]] = {
     "mmap": ("balancer/slots.py",),
     "fcntl": ("balancer/pipes.py",),
     "select.epoll": ("balancer/reactor.py",),
-    "socket.AF_PACKET": ("vrrp/linux/packetsock.py", "vrrp/linux/witness.py"),
+    "socket.AF_PACKET": ("vrrp/linux/packetsock.py", "hapair/lab/", "vrrp/linux/witness.py"),
     "socket.AF_NETLINK": ("vrrp/linux/linkwatch.py", "hapair/lab/"),
     "socket.IPPROTO_RAW": (),
     "socket.SCM_RIGHTS": ("hapair/channel.py",),

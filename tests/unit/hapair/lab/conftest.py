@@ -3,7 +3,7 @@
 import pytest
 
 from hapair.lab.demo import Result, Span
-from hapair.lab.programs import Plan
+from hapair.lab.plan import Plan
 from hapair.lab.records import Record
 from hapair.lab.trial import Fault, Trial
 

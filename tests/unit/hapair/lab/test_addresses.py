@@ -30,8 +30,16 @@ def test_on_a_point_to_point_link_the_own_address_counts() -> None:
     assert list(decode(peer)) == [AddressEvent("192.168.1.100", present=True)]
 
 
-def test_the_request_asks_for_every_ipv4_address() -> None:
-    assert dump_request().hex() == "180000001600010301000000000000000200000000000000"
+def test_an_ipv6_address_is_written_as_people_write_it() -> None:
+    # RTM_NEWADDR of fd00:51::100/128 on interface 2, with IFA_ADDRESS alone
+    six = bytes.fromhex(
+        "2c000000 1400 0000 00000000 00000000 0a80 0000 02000000 1400 0100 fd000051000000000000000000000100"
+    )
+    assert list(decode(six)) == [AddressEvent("fd00:51::100", present=True)]
+
+
+def test_the_request_asks_for_every_address() -> None:
+    assert dump_request().hex() == "180000001600010301000000000000000000000000000000"
 
 
 def addresses() -> Addresses:

@@ -7,7 +7,8 @@ import trio
 
 from hapair.lab.addresses import Addresses
 from hapair.lab.pair import VIP, Measurement, Pair
-from hapair.lab.programs import Hapair, Plan
+from hapair.lab.plan import Plan
+from hapair.lab.programs import Hapair
 from hapair.lab.records import Record
 
 HELD = bytes.fromhex("20000000 1400 0000 00000000 0000000002200000 0200000008000200 c0a80164")

@@ -50,4 +50,14 @@ def test_a_pair_that_does_not_recover() -> None:
 
 
 def test_every_fault_says_what_its_victim_then_is() -> None:
-    assert [fault.condition for fault in Fault] == ["dead", "unplugged", "frozen", "unheard", "wounded", "wounded"]
+    assert [fault.condition for fault in Fault] == [
+        "dead",
+        "unplugged",
+        "frozen",
+        "unheard",
+        "wounded",
+        "wounded",
+        "leaving",
+        "unplugged",
+        "waking",
+    ]
