@@ -55,6 +55,10 @@ class _Running:
     acceptor: Acceptor
     active: bool = True
 
+    def lives_on(self) -> bool:
+        """Whether connections go on here although the VIP has left."""
+        return self.service.draining and not self.active
+
 
 class Engine:
     """One worker's frontends and pools. All methods are for the reactor's own thread."""
@@ -87,18 +91,31 @@ class Engine:
 
     def activate(self, frontend: str) -> None:
         """The frontend's VIP is here now."""
-        self._frontends[frontend].active = True
+        running = self._frontends[frontend]
+        running.active = True
+        running.service.draining = running.service.stopping
 
-    def stand_by(self, frontend: str) -> None:
-        """The frontend's VIP has left: no packet of its connections will find the client. It goes on listening."""
-        self._frontends[frontend].active = False
-        self._frontends[frontend].acceptor.abort_all()
+    def stand_by(self, frontend: str, *, lives_on: bool = False) -> None:
+        """The frontend's VIP has left: no packet of its connections will find the client. It goes on listening.
+
+        `lives_on`: by a handover that keeps the way to the clients, so connections go on until they end, at the latest
+        until this is called again without it. Some may still wait to be accepted; each gets the answer to one request.
+        """
+        running = self._frontends[frontend]
+        running.active = False
+        if lives_on:
+            running.service.draining = True
+            return
+        if running.lives_on():
+            running.acceptor.close_idle()
+        running.service.draining = running.service.stopping
+        running.acceptor.abort_all()
 
     async def drain(self, deadline_s: float) -> None:
         """Take no more connections and wait for the end of those that are open; after `deadline_s` abort them."""
         for running in self._frontends.values():
             running.acceptor.stop()
-            running.service.draining = True
+            running.service.draining = running.service.stopping = True
             running.acceptor.close_idle()
         for pool in self._pools.values():
             pool.close_kept()

@@ -48,7 +48,7 @@ class PoolService:
 class FrontendService:
     """One frontend at run time."""
 
-    __slots__ = ("config", "counters", "draining", "name", "pools", "reactor", "routes")
+    __slots__ = ("config", "counters", "draining", "name", "pools", "reactor", "routes", "stopping")
 
     def __init__(
         self, name: str, config: Frontend, *, reactor: Reactor, counters: Counters, pools: dict[str, PoolService]
@@ -61,7 +61,9 @@ class FrontendService:
         """The pools that this frontend names, by name."""
         self.routes = RouteTable(config.routes, config.pool)
         self.draining = False
-        """Set when the worker is to stop: an http connection ends after the response that it is working on."""
+        """Set when the frontend is to end here: an http connection ends after the response that is to come next."""
+        self.stopping = False
+        """Set when the worker is to stop as well: an http connection waits for no further request."""
 
     @property
     def default_pool(self) -> PoolService | None:

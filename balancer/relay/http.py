@@ -33,7 +33,7 @@ async def serve(service: FrontendService, downstream: Stream) -> None:
         while True:
             buffer = client.received
             if not buffer:
-                if service.draining:
+                if service.stopping:
                     return
                 downstream.deadline = reactor.now + keep_alive_s
                 downstream.idle = True

@@ -29,6 +29,13 @@ async def echo(service: FrontendService, stream: Stream) -> None:
             return
 
 
+def end_of(client: socket.socket) -> str:
+    try:
+        return "closed" if client.recv(1) == b"" else "open"
+    except ConnectionResetError:
+        return "reset"
+
+
 class House:
     """One engine with a tcp frontend and an upstream server."""
 
@@ -117,6 +124,54 @@ def test_stand_by_resets_what_is_open_and_goes_on_listening(house: House) -> Non
     house.connect()
     assert house.engine.snapshot().frontends["main"].active
     assert house.engine.snapshot().frontends["main"].open_here == 1
+
+
+def test_after_a_handover_connections_live_on_until_the_deadline(house: House) -> None:
+    house.engine = Engine(house.reactor, house.slots, 1, relays={"tcp": echo})
+    house.apply()
+    idle, busy, answered = house.connect(), house.connect(), house.connect()
+    house.engine.stand_by("main", lives_on=True)
+    settle(house.reactor)
+    snapshot = house.engine.snapshot().frontends["main"]
+    assert (snapshot.active, snapshot.draining, snapshot.open_here) == (False, True, 3)
+    answered.sendall(b"request")
+    settle(house.reactor)
+    assert answered.recv(100) == b"request"
+    assert answered.recv(100) == b""
+    still_queued = house.connect()
+    still_queued.sendall(b"late")
+    settle(house.reactor)
+    assert still_queued.recv(100) == b"late"
+    next(iter(house.engine._frontends["main"].acceptor.connections)).stream.idle = False  # one of the two is busy
+    house.engine.stand_by("main")
+    settle(house.reactor)
+    assert sorted(map(end_of, (idle, busy))) == ["closed", "reset"]
+    assert not house.engine.snapshot().frontends["main"].draining
+
+
+def test_a_vip_that_comes_back_finds_its_connections_and_ends_the_drain(house: House) -> None:
+    house.apply()
+    client = house.connect()
+    server = house.server.accept()
+    house.engine.stand_by("main", lives_on=True)
+    house.engine.activate("main")
+    client.sendall(b"through")
+    settle(house.reactor)
+    assert server.recv(100) == b"through"
+    snapshot = house.engine.snapshot().frontends["main"]
+    assert (snapshot.active, snapshot.draining, snapshot.open_here) == (True, False, 1)
+    server.close()
+
+
+async def test_a_worker_that_stops_goes_on_draining_whatever_becomes_of_its_vips(house: House) -> None:
+    house.apply()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(drive_from_trio, house.reactor)
+        await house.engine.drain(1.0)
+        nursery.cancel_scope.cancel()
+    house.engine.stand_by("main", lives_on=True)
+    house.engine.activate("main")
+    assert house.engine.snapshot().frontends["main"].draining
 
 
 def test_snapshot(house: House) -> None:

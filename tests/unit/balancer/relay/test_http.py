@@ -260,8 +260,29 @@ def test_while_draining_the_current_response_is_the_last(rig: HttpRig) -> None:
     assert server.ended
 
 
-def test_while_draining_no_further_request_is_waited_for(rig: HttpRig) -> None:
+def test_while_draining_a_connection_between_two_requests_gets_one_more_answer(rig: HttpRig) -> None:
+    client = rig.client()
     rig.service.draining = True
+    assert client.read() == b""
+    assert not client.ended
+    client.send(GET)
+    server = rig.server()
+    server.send(OK)
+    assert client.read() == OK_LAST
+    assert client.ended
+
+
+def test_while_draining_a_connection_that_was_still_to_be_accepted_gets_its_answer(rig: HttpRig) -> None:
+    rig.service.draining = True
+    client = rig.client(GET)
+    server = rig.server()
+    server.send(OK)
+    assert client.read() == OK_LAST
+    assert client.ended
+
+
+def test_while_stopping_no_further_request_is_waited_for(rig: HttpRig) -> None:
+    rig.service.draining = rig.service.stopping = True
     client = rig.client()
     assert client.read() == b""
     assert client.ended
