@@ -223,6 +223,7 @@ class _Node:
             workers=self._workers,
             slots=self._slots,
             healths=self._checks.snapshot(),
+            tracking=self._tracking,
             started_at=self._started_at,
             now=trio.current_time(),
             monotonic=time.monotonic(),

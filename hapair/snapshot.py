@@ -10,12 +10,51 @@ VERSION = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TrackedView:
+    """Something that a virtual router's standing depends on."""
+
+    name: str
+    ok: bool
+    weight: int | None
+    """None: a gate."""
+    reason: str
+    since_s: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkView:
+    """The liveness link to the peer's announcer."""
+
+    peer: str
+    peer_address: str
+    up: bool
+    since_s: float
+    lost: int
+    last_cause: str | None
+    last_detail: str | None
+    waiting_for: str | None
+    rejected: Mapping[str, int]
+    round_trip_ms: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FenceView:
+    """What keeps this machine from answering for VIPs that it does not hold."""
+
+    obstacle: str | None
+    """Why there is none; None: it stands."""
+    restored: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RouterView:
     """A virtual router on this node."""
 
     name: str
     vrid: int
     interface: str
+    version: int
+    group: str | None
     state: str
     """Initialize, Backup or Active."""
     since_s: float | None
@@ -24,6 +63,9 @@ class RouterView:
     waiting_for: str | None
     priority: int
     configured_priority: int
+    stays_backup: bool
+    """It does not preempt until it is told to, or has been Active again."""
+    tracked: tuple[TrackedView, ...]
     vips: tuple[str, ...]
     vips_held: tuple[str, ...]
     lease_s: int | None
@@ -33,6 +75,7 @@ class RouterView:
     adverts_sent: int
     adverts_received: int
     adverts_rejected: Mapping[str, int]
+    adverts_unsigned: int
     unusual_checksums: int
     vips_restored: int
     lateness_max_ms: float
@@ -105,21 +148,34 @@ class NodeSnapshot:
     frontends: tuple[FrontendView, ...]
     pools: tuple[PoolView, ...]
     processes: tuple[ProcessView, ...]
+    link: LinkView | None
+    """None: there is none."""
+    fence: FenceView | None
     restarts: int
     """Processes that had to be started again."""
     warnings: tuple[str, ...]
 
 
 def warnings_of(
-    config: BalancerConfig, routers: Iterable[RouterView], pools: Iterable[PoolView], processes: Iterable[ProcessView]
+    config: BalancerConfig,
+    routers: Iterable[RouterView],
+    pools: Iterable[PoolView],
+    processes: Iterable[ProcessView],
+    link: LinkView | None = None,
+    fence: FenceView | None = None,
 ) -> tuple[str, ...]:
     """What a person should look at, in words."""
-    found = [f"virtual router {router.name} waits for {router.waiting_for}" for router in routers if router.waiting_for]
+    found = [*_about_link(link), *_about_fence(fence)]
+    found += [
+        f"virtual router {router.name} waits for {router.waiting_for}" for router in routers if router.waiting_for
+    ]
     for router in routers:
         if router.priority < router.configured_priority:
             found.append(f"virtual router {router.name} stands with a lowered priority ({router.priority})")
         if router.state == "Active" and len(router.vips_held) < len(router.vips):
             found.append(f"virtual router {router.name} is Active and does not hold all of its addresses")
+        if router.stays_backup:
+            found.append(f"virtual router {router.name} does not preempt: it handed over, or gave up ({router.reason})")
         found += _strangers(router)
     for pool in pools:
         if pool.up == 0:
@@ -133,6 +189,26 @@ def warnings_of(
     if not config.frontends:
         found.append("there are no frontends: this node serves nothing")
     return tuple(found)
+
+
+def _about_link(link: LinkView | None) -> Iterable[str]:
+    if link is None:
+        return
+    if not link.up:
+        why = link.waiting_for or link.last_detail or "no reason is known"
+        yield f"the liveness link to {link.peer} is down ({why}): its death would be noticed by silence alone"
+    if link.rejected:
+        reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(link.rejected.items()))
+        yield f"the liveness link refused connections ({reasons})"
+
+
+def _about_fence(fence: FenceView | None) -> Iterable[str]:
+    if fence is None:
+        return
+    if fence.obstacle is not None:
+        yield f"no fence around the VIPs: {fence.obstacle}; a dead node answers for them until the lease ends"
+    if fence.restored:
+        yield f"somebody flushed the fence {fence.restored} times; it was put back"
 
 
 def _strangers(router: RouterView) -> Iterable[str]:

@@ -1,6 +1,7 @@
 """The node's parts to the one snapshot. Reads, never changes."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from balancer.checks.runner import ServerHealth
 from balancer.slots import Slots
@@ -9,18 +10,23 @@ from hapair.config import NodeConfig
 from hapair.role import active_frontends, node_role
 from hapair.snapshot import (
     VERSION,
+    FenceView,
     FrontendView,
+    LinkView,
     NodeSnapshot,
     PoolView,
     ProcessView,
     RouterView,
     ServerView,
+    TrackedView,
     warnings_of,
 )
+from hapair.tracking import Tracking
 from hapair.watch_announcer import AnnouncerWatch
 from hapair.watch_workers import WorkersWatch
 from vrrp.config import VirtualRouterConfig
-from vrrp.snapshot import RouterSnapshot
+from vrrp.liveness.config import LinkSnapshot
+from vrrp.snapshot import FenceSnapshot, RouterSnapshot
 
 Healths = Mapping[str, Mapping[str, ServerHealth]]
 
@@ -33,6 +39,7 @@ def node_snapshot(
     workers: WorkersWatch,
     slots: Slots,
     healths: Healths,
+    tracking: Tracking,
     started_at: float,
     now: float,
     monotonic: float,
@@ -40,8 +47,10 @@ def node_snapshot(
     """The status of this node. `now` and `started_at` are on trio's clock, `monotonic` is CLOCK_MONOTONIC."""
     states = announcer.states()
     routers = tuple(_router(router, announcer.snapshots.get(router.name), monotonic) for router in config.routers)
+    routers = tuple(replace(one, tracked=_tracked(tracking, one.name, now)) for one in routers)
     pools = tuple(_pool(config, name, slots, healths, now) for name in config.balancer.pools)
     processes = _processes(announcer, workers)
+    link, fence = _link(announcer.link, monotonic), _fence(announcer.fence)
     return NodeSnapshot(
         version=VERSION,
         hapair=__version__,
@@ -53,23 +62,27 @@ def node_snapshot(
         frontends=_frontends(config, slots, states),
         pools=pools,
         processes=processes,
+        link=link,
+        fence=fence,
         restarts=announcer.restarts + workers.restarts,
-        warnings=warnings_of(config.balancer, routers, pools, processes),
+        warnings=warnings_of(config.balancer, routers, pools, processes, link, fence),
     )
 
 
 def _router(config: VirtualRouterConfig, seen: RouterSnapshot | None, now: float) -> RouterView:
-    vips = tuple(str(address) for address in config.addresses)
+    vips = tuple(str(address) for address in config.all_addresses)
     if seen is None:
         return RouterView(
-            name=config.name, vrid=config.vrid, interface=config.interface, state="Initialize", since_s=None,
+            name=config.name, vrid=config.vrid, interface=config.interface, version=config.version,
+            group=config.group, stays_backup=False, tracked=(), adverts_unsigned=0, state="Initialize", since_s=None,
             reason="the announcer is not running", waiting_for="the announcer", priority=config.priority,
             configured_priority=config.priority, vips=vips, vips_held=(), lease_s=None, lease_age_s=None,
             active_router=None, transitions=0, adverts_sent=0, adverts_received=0, adverts_rejected={},
             unusual_checksums=0, vips_restored=0, lateness_max_ms=0.0,
         )  # fmt: skip
     return RouterView(
-        name=seen.name, vrid=seen.vrid, interface=seen.interface, state=seen.state,
+        name=seen.name, vrid=seen.vrid, interface=seen.interface, version=seen.version, group=seen.group,
+        stays_backup=seen.stays_backup, tracked=(), adverts_unsigned=seen.adverts_unsigned, state=seen.state,
         since_s=now - seen.since_monotonic, reason=seen.last_reason, waiting_for=seen.waiting_for,
         priority=seen.priority, configured_priority=seen.configured_priority, vips=vips, vips_held=seen.vips_held,
         lease_s=seen.lease_s, lease_age_s=None if seen.lease_renewed_at is None else now - seen.lease_renewed_at,
@@ -78,6 +91,40 @@ def _router(config: VirtualRouterConfig, seen: RouterSnapshot | None, now: float
         unusual_checksums=seen.unusual_checksums, vips_restored=seen.vips_restored,
         lateness_max_ms=seen.lateness_max_ms,
     )  # fmt: skip
+
+
+def _tracked(tracking: Tracking, router: str, now: float) -> tuple[TrackedView, ...]:
+    return tuple(
+        TrackedView(
+            name=one.name,
+            ok=one.ok,
+            weight=one.weight,
+            reason=one.reason,
+            since_s=None if one.since is None else now - one.since,
+        )
+        for one in tracking.snapshot(router)
+    )
+
+
+def _link(link: LinkSnapshot | None, monotonic: float) -> LinkView | None:
+    if link is None:
+        return None
+    return LinkView(
+        peer=link.peer,
+        peer_address=link.peer_address,
+        up=link.up,
+        since_s=monotonic - link.since_monotonic,
+        lost=link.lost,
+        last_cause=link.last_cause,
+        last_detail=link.last_detail,
+        waiting_for=link.waiting_for,
+        rejected=link.rejected,
+        round_trip_ms=None if link.round_trip_s is None else round(link.round_trip_s * 1000, 3),
+    )
+
+
+def _fence(fence: FenceSnapshot | None) -> FenceView | None:
+    return None if fence is None else FenceView(obstacle=fence.obstacle, restored=fence.restored)
 
 
 def _frontends(config: NodeConfig, slots: Slots, states: Mapping[str, str]) -> tuple[FrontendView, ...]:

@@ -115,7 +115,7 @@ class AnnouncerWatch:
             self._child.channel.post(message)
 
     def track(self, message: Track) -> None:
-        """What a virtual router's standing depends on, as it is now; an announcer that is started later hears it too."""
+        """What a virtual router's standing depends on now; an announcer that is started later hears it too."""
         self._tracked[message.router] = message
         self.post(message)
 

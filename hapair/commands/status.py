@@ -13,7 +13,7 @@ from rich.table import Table
 
 from hapair.admin.runtime import NotRunningError, ask
 from hapair.commands.options import FAILED, NOT_RUNNING, end, json_option, runtime_option
-from hapair.snapshot import FrontendView, NodeSnapshot, PoolView, RouterView
+from hapair.snapshot import FrontendView, LinkView, NodeSnapshot, PoolView, RouterView
 from hapair.wire import from_plain
 
 
@@ -52,6 +52,10 @@ def show(node: NodeSnapshot, console: Console) -> None:
         console.print(f"[yellow]! {escape(warning)}[/]")
     if node.routers:
         console.print(_routers(node.routers))
+    if any(router.tracked for router in node.routers):
+        console.print(_tracked(node.routers))
+    if node.link is not None:
+        console.print(_link(node.link))
     if node.frontends:
         console.print(_frontends(node.frontends))
     for pool in node.pools:
@@ -76,6 +80,24 @@ def _routers(routers: tuple[RouterView, ...]) -> Table:
         age = "-" if one.since_s is None else span(one.since_s)
         table.add_row(escape(one.name), str(one.vrid), escape(one.interface), state, age, vips, lease, escape(why))
     return table
+
+
+def _tracked(routers: tuple[RouterView, ...]) -> Table:
+    table = _table("\nTracked", "router", "what", "weight", "well", "for", "why")
+    for router in routers:
+        for one in router.tracked:
+            well = "[green]yes[/]" if one.ok else "[bold red]no[/]"
+            weight = "gate" if one.weight is None else f"{one.weight:+d}"
+            age = "-" if one.since_s is None else span(one.since_s)
+            table.add_row(escape(router.name), escape(one.name), weight, well, age, escape(one.reason))
+    return table
+
+
+def _link(link: LinkView) -> str:
+    state = "[green]up[/]" if link.up else "[bold red]down[/]"
+    trip = "" if link.round_trip_ms is None else f", round trip {link.round_trip_ms:g} ms"
+    lost = f", lost {link.lost} times, last: {escape(link.last_detail or '')}" if link.lost else ""
+    return f"\n[bold]Liveness link[/] to {escape(link.peer)} ({link.peer_address}) {state} for {span(link.since_s)}{trip}{lost}"
 
 
 def _frontends(frontends: tuple[FrontendView, ...]) -> Table:

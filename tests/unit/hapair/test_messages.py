@@ -1,6 +1,6 @@
 """Every message arrives as it was sent; both ends know the same ones."""
 
-from ipaddress import IPv4Interface
+from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
 
 import pytest
 
@@ -22,10 +22,13 @@ from hapair.messages import (
     FROM_WORKER,
     TO_ANNOUNCER,
     TO_WORKER,
+    Announce,
     Drain,
+    FromPeer,
     FrontendRole,
     Heartbeat,
     LowerPriority,
+    Preempt,
     Resign,
     Resume,
     RouterReport,
@@ -34,10 +37,16 @@ from hapair.messages import (
     Serving,
     StartRouters,
     Stop,
+    Tell,
+    ToPeer,
+    Track,
 )
 from hapair.wire import decode, encode
 from vrrp.config import VirtualRouterConfig
-from vrrp.snapshot import RouterSnapshot
+from vrrp.events import HandedOver, HandOver, TakeOver
+from vrrp.liveness.config import LinkConfig, LinkSnapshot
+from vrrp.snapshot import FenceSnapshot, RouterSnapshot
+from vrrp.tracking import InterfaceTrack, Tracked
 
 ROUTER = VirtualRouterConfig(
     name="lan",
@@ -54,6 +63,10 @@ SNAPSHOT = RouterSnapshot(
     name="lan",
     vrid=51,
     interface="eth0",
+    version=3,
+    group="both",
+    stays_backup=True,
+    adverts_unsigned=4,
     state="Active",
     priority=200,
     configured_priority=200,
@@ -79,6 +92,10 @@ WAITING = RouterSnapshot(
     name="dmz",
     vrid=7,
     interface="eth9",
+    version=2,
+    group=None,
+    stays_backup=False,
+    adverts_unsigned=0,
     state="Initialize",
     priority=1,
     configured_priority=100,
@@ -98,6 +115,46 @@ WAITING = RouterSnapshot(
     vips_restored=0,
     lateness_max_ms=0.0,
     last_reason="",
+)
+
+ROUTER_6 = VirtualRouterConfig(
+    name="lan6",
+    vrid=51,
+    interface="eth0",
+    addresses=(IPv6Interface("fe80::200:5eff:fe00:233/64"), IPv6Interface("2001:db8::100/64")),
+    excluded_addresses=(IPv4Interface("192.0.2.102/24"),),
+    hold_down_s=10.0,
+    virtual_mac=True,
+    peers=(IPv6Address("2001:db8::12"),),
+    source=IPv6Address("2001:db8::11"),
+    group="both",
+    authentication="required",
+    announce_every_s=60.0,
+    witnessed=True,
+    rivals=1,
+)
+
+LINK = LinkConfig(
+    node="pi-a",
+    peer="pi-b",
+    address=IPv4Address("192.0.2.11"),
+    peer_address=IPv4Address("192.0.2.12"),
+    port=1339,
+    secret=bytes(range(32)),
+    interval_s=0.1,
+)
+
+LINK_UP = LinkSnapshot(
+    up=True,
+    since_monotonic=1.5,
+    peer="pi-b",
+    peer_address="192.0.2.12",
+    lost=1,
+    last_cause="died",
+    last_detail="end of file",
+    waiting_for=None,
+    rejected={"proof": 1},
+    round_trip_s=0.0002,
 )
 
 BALANCER = BalancerConfig(
@@ -130,15 +187,37 @@ BALANCER = BalancerConfig(
 
 TO = [
     (TO_ANNOUNCER, Heartbeat()),
-    (TO_ANNOUNCER, StartRouters((ROUTER,))),
-    (TO_ANNOUNCER, StartRouters(())),
+    (TO_ANNOUNCER, StartRouters(routers=(ROUTER, ROUTER_6))),
+    (TO_ANNOUNCER, StartRouters(routers=())),
+    (
+        TO_ANNOUNCER,
+        StartRouters(
+            routers=(),
+            secret=b"\x00" * 31 + b"\xff",
+            link=LINK,
+            epoch=1_700_000_000,
+            witnesses={"eth0": (IPv4Address("192.0.2.1"), IPv6Address("fe80::1")), "eth1": ()},
+            tracked={"lan": (InterfaceTrack(name="wan", interface="eth1", weight=-50),)},
+            stays_backup=True,
+            record_to="/tmp/recording",
+        ),
+    ),
     (TO_ANNOUNCER, Resign("no worker serves")),
+    (TO_ANNOUNCER, Track("lan", (Tracked("script x", False, "exit status 1", None),))),
+    (TO_ANNOUNCER, Preempt()),
+    (TO_ANNOUNCER, Announce()),
+    (TO_ANNOUNCER, Tell(("lan", "dmz"), HandOver(1005.5))),
+    (TO_ANNOUNCER, Tell(("lan",), TakeOver(1005.5, "pi-a hands over"))),
+    (TO_ANNOUNCER, Tell(("lan",), HandedOver("pi-b"))),
+    (TO_ANNOUNCER, ToPeer(b"\x00whatever\xff")),
     (TO_ANNOUNCER, Resume()),
     (TO_ANNOUNCER, LowerPriority(1)),
     (TO_ANNOUNCER, LowerPriority(None)),
     (TO_ANNOUNCER, Stop()),
     (FROM_ANNOUNCER, Heartbeat()),
     (FROM_ANNOUNCER, RouterReport((SNAPSHOT, WAITING))),
+    (FROM_ANNOUNCER, RouterReport((), link=LINK_UP, fence=FenceSnapshot(obstacle="no nf_tables", restored=1))),
+    (FROM_ANNOUNCER, FromPeer(b"")),
     (TO_WORKER, Heartbeat()),
     (TO_WORKER, Serve(1, 4, BALANCER, (Endpoint("::", 5432),), {"web": True, "db": False})),
     (TO_WORKER, FrontendRole("web", True)),

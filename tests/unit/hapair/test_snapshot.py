@@ -7,7 +7,7 @@ import pytest
 from balancer.config import BalancerConfig, Frontend, Pool, Server
 from balancer.fieldtypes import Endpoint
 from balancer.slots import Counts
-from hapair.snapshot import PoolView, ProcessView, RouterView, ServerView, warnings_of
+from hapair.snapshot import FenceView, LinkView, PoolView, ProcessView, RouterView, ServerView, warnings_of
 
 NOTHING = Counts(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
 CONFIG = BalancerConfig(
@@ -15,7 +15,8 @@ CONFIG = BalancerConfig(
     pools={"web": Pool(servers={"web1": Server(address=Endpoint("192.0.2.21", 80))})},
 )
 ROUTER = RouterView(
-    name="lan", vrid=51, interface="eth0", state="Active", since_s=1.0, reason="", waiting_for=None, priority=100,
+    name="lan", vrid=51, interface="eth0", version=3, group=None, stays_backup=False, tracked=(),
+    adverts_unsigned=0, state="Active", since_s=1.0, reason="", waiting_for=None, priority=100,
     configured_priority=100, vips=("192.0.2.100/24",), vips_held=("192.0.2.100/32",), lease_s=1, lease_age_s=0.1,
     active_router=None, transitions=1, adverts_sent=1, adverts_received=0, adverts_rejected={}, unusual_checksums=0,
     vips_restored=0, lateness_max_ms=0.0,
@@ -42,6 +43,8 @@ def test_all_is_well() -> None:
     [
         (replace(ROUTER, waiting_for="interface eth0 to exist", state="Initialize", vips_held=()),
          "virtual router lan waits for interface eth0 to exist"),
+        (replace(ROUTER, state="Backup", stays_backup=True, reason="handed over to pi-b", vips_held=()),
+         "virtual router lan does not preempt: it handed over, or gave up (handed over to pi-b)"),
         (replace(ROUTER, priority=1), "virtual router lan stands with a lowered priority (1)"),
         (replace(ROUTER, vips_held=()), "virtual router lan is Active and does not hold all of its addresses"),
         (replace(ROUTER, adverts_rejected={"TTL": 2, "CHECKSUM": 3}),
@@ -50,6 +53,37 @@ def test_all_is_well() -> None:
 )  # fmt: skip
 def test_a_virtual_router_to_look_at(router: RouterView, warning: str) -> None:
     assert warnings_of(CONFIG, [router], [pool(SERVER)], [WORKER]) == (warning,)
+
+
+@pytest.mark.parametrize(
+    ("changes", "warnings"),
+    [
+        ({}, ()),
+        ({"up": False, "waiting_for": "192.0.2.12 port 1339: Connection refused"},
+         ("the liveness link to pi-b is down (192.0.2.12 port 1339: Connection refused): its death would be noticed by "
+          "silence alone",)),
+        ({"up": False, "last_detail": "nothing came for 1 s"},
+         ("the liveness link to pi-b is down (nothing came for 1 s): its death would be noticed by silence alone",)),
+        ({"rejected": {"proof": 2, "name": 1}}, ("the liveness link refused connections (name 1, proof 2)",)),
+    ],
+)  # fmt: skip
+def test_a_link_to_look_at(changes: dict[str, object], warnings: tuple[str, ...]) -> None:
+    link = LinkView(
+        peer="pi-b", peer_address="192.0.2.12", up=True, since_s=1.0, lost=0, last_cause=None, last_detail=None,
+        waiting_for=None, rejected={}, round_trip_ms=0.2,
+    )  # fmt: skip
+    assert warnings_of(CONFIG, [], [], [], replace(link, **changes), None) == warnings  # type: ignore[arg-type]
+
+
+def test_a_fence_to_look_at() -> None:
+    def about(obstacle: str | None, restored: int) -> tuple[str, ...]:
+        return warnings_of(CONFIG, [], [], [], None, FenceView(obstacle=obstacle, restored=restored))
+
+    assert about(None, 0) == ()
+    assert about(None, 2) == ("somebody flushed the fence 2 times; it was put back",)
+    assert about("this kernel lacks nf_tables", 0) == (
+        "no fence around the VIPs: this kernel lacks nf_tables; a dead node answers for them until the lease ends",
+    )
 
 
 def test_a_backup_holds_no_addresses_and_that_is_well() -> None:

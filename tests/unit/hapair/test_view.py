@@ -9,10 +9,12 @@ from balancer.checks.runner import ServerHealth
 from balancer.slots import BYTES_IN, OPEN, REQUESTS, Slots
 from hapair.config import NodeConfig, load_text, node_view
 from hapair.fitness import WorkerState
-from hapair.snapshot import NodeSnapshot
+from hapair.snapshot import FenceView, LinkView, NodeSnapshot, TrackedView
+from hapair.tracking import TrackView
 from hapair.view import node_snapshot
 from hapair.wire import from_plain, to_plain
-from vrrp.snapshot import RouterSnapshot
+from vrrp.liveness.config import LinkSnapshot
+from vrrp.snapshot import FenceSnapshot, RouterSnapshot
 
 TEXT = """\
 pair: {nodes: {pi-a: 192.0.2.11}}
@@ -27,7 +29,8 @@ workers: 2
 """
 
 ACTIVE = RouterSnapshot(
-    name="lan", vrid=51, interface="eth0", state="Active", priority=200, configured_priority=200,
+    name="lan", vrid=51, interface="eth0", version=3, group=None, stays_backup=False,
+    adverts_unsigned=0, state="Active", priority=200, configured_priority=200,
     since_monotonic=1000.0, waiting_for=None, vips=("192.0.2.100",), vips_held=("192.0.2.100/32",), lease_s=1,
     lease_renewed_at=1009.75, active_router="192.0.2.11", transitions=2, adverts_sent=90, adverts_received=1,
     adverts_rejected={}, unusual_checksums=0, send_errors=0, vips_restored=0, lateness_max_ms=0.5,
@@ -41,9 +44,17 @@ class FakeAnnouncer:
     pid: int | None = None
     restarts: int = 0
     is_needed: bool = True
+    link: LinkSnapshot | None = None
+    fence: FenceSnapshot | None = None
 
     def states(self) -> dict[str, str]:
         return {"lan": "Initialize"} | {name: one.state for name, one in self.snapshots.items()}
+
+
+@dataclass
+class FakeTracking:
+    def snapshot(self, router: str) -> tuple[TrackView, ...]:
+        return (TrackView(name=f"script {router}", ok=False, weight=-20, reason="exit status 1", since=480.0),)
 
 
 @dataclass
@@ -78,6 +89,7 @@ def look(config: NodeConfig, slots: Slots, announcer: FakeAnnouncer, workers: Fa
                 "web2": ServerHealth(False, "DOWN", None, 499.0, "connection refused", 440.0),
             }
         },
+        tracking=FakeTracking(),  # type: ignore[arg-type]
         started_at=400.0,
         now=500.0,
         monotonic=1010.0,
@@ -138,3 +150,20 @@ def test_a_node_whose_announcer_is_not_there(config: NodeConfig, slots: Slots) -
 def test_the_snapshot_survives_the_wire(config: NodeConfig, slots: Slots) -> None:
     view = look(config, slots, FakeAnnouncer({"lan": ACTIVE}), FakeWorkers([1, 2], [WorkerState.SERVING] * 2))
     assert from_plain(to_plain(view), NodeSnapshot) == view
+
+
+def test_link_fence_and_what_is_tracked(config: NodeConfig, slots: Slots) -> None:
+    link = LinkSnapshot(
+        up=True, since_monotonic=1004.0, peer="pi-b", peer_address="192.0.2.12", lost=1, last_cause="died",
+        last_detail="end of file", waiting_for=None, rejected={"proof": 1}, round_trip_s=0.00025,
+    )  # fmt: skip
+    announcer = FakeAnnouncer({"lan": ACTIVE}, pid=11, link=link, fence=FenceSnapshot(obstacle=None, restored=1))
+    view = look(config, slots, announcer, FakeWorkers([], []))
+    assert view.link == LinkView(
+        peer="pi-b", peer_address="192.0.2.12", up=True, since_s=6.0, lost=1, last_cause="died",
+        last_detail="end of file", waiting_for=None, rejected={"proof": 1}, round_trip_ms=0.25,
+    )  # fmt: skip
+    assert view.fence == FenceView(obstacle=None, restored=1)
+    assert view.routers[0].tracked == (
+        TrackedView(name="script lan", ok=False, weight=-20, reason="exit status 1", since_s=20.0),
+    )

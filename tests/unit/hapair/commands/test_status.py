@@ -11,7 +11,17 @@ from rich.console import Console
 
 from balancer.slots import Counts
 from hapair.commands import status
-from hapair.snapshot import FrontendView, NodeSnapshot, PoolView, ProcessView, RouterView, ServerView
+from hapair.snapshot import (
+    FenceView,
+    FrontendView,
+    LinkView,
+    NodeSnapshot,
+    PoolView,
+    ProcessView,
+    RouterView,
+    ServerView,
+    TrackedView,
+)
 from hapair.wire import to_plain
 
 COUNTS = Counts(3, 40, 1536, 2_000_000, 500, 0, 490, 0, 7, 2, 1, 0, 0, 0, 0, 0)
@@ -24,7 +34,9 @@ NODE = NodeSnapshot(
     config="/etc/hapair/hapair.yaml",
     routers=(
         RouterView(
-            name="lan", vrid=51, interface="eth0", state="Active", since_s=12.0, reason="Active_Down_Timer fired",
+            name="lan", vrid=51, interface="eth0", version=3, group=None, stays_backup=False, adverts_unsigned=0,
+            tracked=(TrackedView(name="script dns", ok=False, weight=-20, reason="exit status 1", since_s=20.0),),
+            state="Active", since_s=12.0, reason="Active_Down_Timer fired",
             waiting_for=None, priority=200, configured_priority=200, vips=("192.0.2.100/24",),
             vips_held=("192.0.2.100/32",), lease_s=1, lease_age_s=0.2, active_router=None, transitions=1,
             adverts_sent=9, adverts_received=0, adverts_rejected={}, unusual_checksums=0, vips_restored=0,
@@ -49,6 +61,9 @@ NODE = NodeSnapshot(
         ProcessView(name="announcer", pid=7, state="running"),
         ProcessView(name="worker 0", pid=None, state="dead"),
     ),
+    link=LinkView(peer="pi-b", peer_address="192.0.2.12", up=True, since_s=65.0, lost=1, last_cause="died",
+                  last_detail="end of file", waiting_for=None, rejected={}, round_trip_ms=0.25),
+    fence=FenceView(obstacle=None, restored=0),
     restarts=0,
     warnings=("pool web: DOWN: web2 (answered 503)",),
 )  # fmt: skip
@@ -67,6 +82,10 @@ def test_everything_is_on_one_screen() -> None:
         "Virtual routers",
         "name vrid on state for addresses lease why",
         "lan 51 eth0 Active 12s 192.0.2.100/24 1s, 200ms old Active_Down_Timer fired",
+        "Tracked",
+        "router what weight well for why",
+        "lan script dns -20 no 20s exit status 1",
+        "Liveness link to pi-b (192.0.2.12) up for 1m05s, round trip 0.25 ms, lost 1 times, last: end of file",
         "Frontends",
         "name listen mode here open connections requests 5xx in out",
         "web 192.0.2.100:80 [2001:db8::1]:80 http yes 3 40 500 2 1.5 KiB 1.9 MiB",
@@ -84,7 +103,7 @@ def test_brackets_in_texts_are_shown_as_they_are(text: str) -> None:
 
 
 def test_a_standby_without_anything() -> None:
-    node = replace(NODE, role="STANDBY", routers=(), frontends=(), pools=(), processes=(), warnings=())
+    node = replace(NODE, role="STANDBY", routers=(), frontends=(), pools=(), processes=(), link=None, warnings=())
     assert shown(node) == ["pi-a is STANDBY, up for 3m10s, /etc/hapair/hapair.yaml"]
 
 
