@@ -4,23 +4,27 @@
     node = FakeNode(lan, "a", "192.0.2.1/24")
     runner = Runner(configs, ports=node.ports, observe=...)
 
-Under `trio.testing.MockClock(autojump_threshold=0)` hours pass in milliseconds, always in the same way.
+Under `trio.testing.MockClock(autojump_threshold=0)` hours pass in milliseconds, always in the same way. What joins two
+machines beside the LAN is in `vrrp.testing_link`.
 """
 
 import errno
 import math
 import random
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import replace
+from heapq import heappop, heappush
 from ipaddress import ip_address, ip_interface
 from typing import Literal
 
 import trio
 
-from vrrp.advertisement import TTL, Datagram
+from vrrp.advertisement import IP_PROTOCOL, TTL, Datagram
 from vrrp.config import Address, Vip
+from vrrp.frames import ETHERTYPE_IPV4, ETHERTYPE_IPV6
 from vrrp.interfaces import HeldAddress, Interface
 from vrrp.ports import AddressOrder, AddressReport, Ports
+from vrrp.snapshot import FenceSnapshot
 
 
 class FakeClock:
@@ -50,9 +54,12 @@ class FakeLan:
         self.packets: list[tuple[float, str, bytes]] = []
         """What was sent: when, by which machine, the payload."""
         self.frames: list[tuple[float, str, bytes]] = []
-        """Ethernet frames that were sent."""
+        """Ethernet frames that were sent as such: announcements, and advertisements from a virtual MAC address."""
+        self.witnesses: list[FakeWitness] = []
+        self.deaf: Collection[str] = ()
+        """Machines that are heard and hear nobody."""
         self._random = random.Random(seed)
-        self._nodes: list[FakeNode] = []
+        self._cards: list[FakeCard] = []
         self._parts: tuple[Collection[str], ...] | None = None
 
     def partition(self, *parts: Collection[str]) -> None:
@@ -63,89 +70,180 @@ class FakeLan:
         """Undo `partition`."""
         self._parts = None
 
-    def attach(self, node: "FakeNode") -> None:
+    def attach(self, card: "FakeCard") -> None:
         """Plug a machine in."""
-        self._nodes.append(node)
+        self._cards.append(card)
 
-    def carry(self, sender: "FakeNode", datagram: Datagram) -> None:
+    def carry(self, sender: "FakeCard", datagram: Datagram) -> None:
         """Deliver a packet to all others, or to the one that it is for, as things stand when it is sent."""
-        self.packets.append((trio.current_time(), sender.name, datagram.payload))
-        for node in self._nodes:
-            if node is sender or not self._connected(sender, node) or self._random.random() < self.loss:
-                continue
-            if not (datagram.destination.is_multicast or node.has_address(datagram.destination)):
-                continue
-            node.arrive(datagram, at=trio.current_time() + self.delay_s + self._random.random() * self.jitter_s)
+        self.packets.append((trio.current_time(), sender.node.name, datagram.payload))
+        for card in self._reached_by(sender):
+            if datagram.destination.is_multicast or card.has_address(datagram.destination):
+                card.arrive(datagram, at=self.arrives_at())
 
-    def _connected(self, one: "FakeNode", other: "FakeNode") -> bool:
-        if not (one.reachable and other.reachable):
-            return False
-        return self._parts is None or any(one.name in part and other.name in part for part in self._parts)
+    def carry_frame(self, sender: "FakeCard", frame: bytes) -> None:
+        """Deliver an Ethernet frame to all others: they count it, and read the advertisement that it may carry."""
+        self.frames.append((trio.current_time(), sender.node.name, frame))
+        datagram = _advertisement_in(frame)
+        if datagram is not None:
+            self.carry(sender, datagram)
+            return
+        for card in self._reached_by(sender):
+            card.arrive(None, at=self.arrives_at())
+
+    def arrives_at(self) -> float:
+        """When something arrives that is sent now."""
+        return trio.current_time() + self.delay_s + self._random.random() * self.jitter_s
+
+    def joins(self, one: str, other: str) -> bool:
+        """Whether two machines are in the same part."""
+        return self._parts is None or any(one in part and other in part for part in self._parts)
+
+    def _reached_by(self, sender: "FakeCard") -> list["FakeCard"]:
+        others = [card for card in self._cards if card is not sender and self.joins(sender.node.name, card.node.name)]
+        others = [card for card in others if card.node.name not in self.deaf]
+        reached = [card for card in others if sender.reachable and card.reachable]
+        return [card for card in reached if self._random.random() >= self.loss]
+
+
+class FakeWitness:
+    """A machine that answers whoever asks, as a gateway does. In a partition it is in the part that has its name."""
+
+    def __init__(self, lan: FakeLan, name: str = "gateway") -> None:
+        self.name = name
+        self.answers = True
+        self.asked: list[tuple[float, str]] = []
+        """When, and by which machine."""
+        lan.witnesses.append(self)
+
+
+class FakeCard:
+    """One interface of a machine, and what it is plugged into."""
+
+    def __init__(self, node: "FakeNode", lan: FakeLan, interface: Interface) -> None:
+        self.node = node
+        self.lan = lan
+        self.bare = interface
+        """As it is without the VIPs."""
+        self.sockets: list[_FakeSocket] = []
+        self._arriving: list[float] = []
+        self._received = 0
+        lan.attach(self)
+
+    @property
+    def reachable(self) -> bool:
+        """Whether packets come and go."""
+        return self.bare.up and bool(self.bare.index) and not self.node.crashed
+
+    @property
+    def interface(self) -> Interface:
+        """As the kernel would show it, with the VIPs that it holds."""
+        held = tuple(HeldAddress(address, ours=True) for address in self.node.vips.held(self.bare.name))
+        return replace(self.bare, addresses=self.bare.addresses + held)
+
+    def has_address(self, address: Address) -> bool:
+        """Whether packets to this address are for it."""
+        return any(held.address.ip == address for held in self.interface.addresses)
+
+    def arrive(self, datagram: Datagram | None, *, at: float) -> None:
+        """Count a packet, and queue it for every socket of its family; None: one that no socket is for."""
+        heappush(self._arriving, at)
+        for sock in self.sockets:
+            if datagram is not None and sock.family == datagram.source.version:
+                sock.arrive(datagram, at)
+
+    def received(self) -> int:
+        """How many packets have arrived by now."""
+        while self._arriving and self._arriving[0] <= trio.current_time():
+            heappop(self._arriving)
+            self._received += 1
+        return self._received
 
 
 class FakeNode:
-    """A machine with one interface. It can crash, freeze, be suspended, and have its link pulled."""
+    """A machine with one interface, or more (`plug`). It can crash, freeze, be suspended, and have a link pulled.
+
+    Where a method takes `interface`, None is the first.
+    """
 
     def __init__(self, lan: FakeLan, name: str, address: str | None, *, interface: str = "eth0") -> None:
         self.name = name
         self.lan = lan
         self.clock = FakeClock()
         self.vips = FakeVips(self)
+        self.witnesses = _FakeWitnesses(self)
         self.crashed = False
-        self.received = 0
-        """Packets that came in by the interface, by the kernel's count."""
-        self._interface = Interface(
-            name=interface, index=2, up=True, mac=b"\x02\0\0" + name.encode()[-3:].rjust(3, b"\0")
-        )
-        self._sockets: list[_FakeSocket] = []
+        self.at_crash: list[Callable[[FakeNode], None]] = []
+        """What else a crash ends."""
+        self._cards: dict[str, FakeCard] = {}
         self._changed = trio.Event()
-        self._pending_change = True
+        self._pending: list[str] = []
         self._thawed = trio.Event()
         self._thawed.set()
-        if address is not None:
-            self.add_address(address)
-        lan.attach(self)
+        self.plug(lan, interface, *([] if address is None else [address]))
 
     @property
     def ports(self) -> Ports:
         """What a runner on this machine needs."""
-        return Ports(clock=self.clock, adverts=self, frames=_FakeFrames(self), interfaces=self, addresses=self.vips)
+        return Ports(
+            clock=self.clock,
+            adverts=self,
+            frames=_FakeFrames(self),
+            interfaces=self,
+            addresses=self.vips,
+            witnesses=self.witnesses,
+        )
 
     @property
-    def reachable(self) -> bool:
-        """Whether packets come and go."""
-        return self._interface.up and bool(self._interface.index) and not self.crashed
+    def running(self) -> bool:
+        """Whether its processes go on."""
+        return not self.crashed and self._thawed.is_set()
 
     @property
     def interface(self) -> Interface:
-        """The interface as the kernel would show it, with the VIPs that it holds."""
-        held = tuple(HeldAddress(address, ours=True) for address in self.vips.held())
-        return replace(self._interface, addresses=self._interface.addresses + held)
+        """The first interface as the kernel would show it, with the VIPs that it holds."""
+        return self.card().interface
 
-    def add_address(self, address: str) -> None:
-        """Give the interface an address of its own."""
-        added = (*self._interface.addresses, HeldAddress(ip_interface(address)))
-        self._change(replace(self._interface, addresses=added))
+    def card(self, interface: str | None = None) -> FakeCard:
+        """One of its interfaces."""
+        return next(iter(self._cards.values())) if interface is None else self._cards[interface]
 
-    def has_address(self, address: Address) -> bool:
-        """Whether packets to this address are for this machine."""
-        return any(held.address.ip == address for held in self.interface.addresses)
+    def plug(self, lan: FakeLan, interface: str, *addresses: str) -> None:
+        """Give it an interface on a LAN. A runner is told of no interface that comes after it has started."""
+        mac = bytes((2, 0, len(self._cards))) + self.name.encode()[-3:].rjust(3, b"\0")
+        bare = Interface(name=interface, index=2 + len(self._cards), up=True, mac=mac)
+        self._cards[interface] = FakeCard(self, lan, bare)
+        self._pending.append(interface)
+        for address in addresses:
+            self.add_address(address, interface=interface)
 
-    def remove_addresses(self) -> None:
-        """Take the interface's own addresses away."""
-        self._change(replace(self._interface, addresses=()))
+    def send(self, payload: bytes, source: str, destination: str, *, ttl: int = TTL) -> None:
+        """Send whatever it may be from the first interface, as a program on this machine could."""
+        datagram = Datagram(payload, ip_address(source), ip_address(destination), ttl)
+        self.card().lan.carry(self.card(), datagram)
 
-    def set_link(self, *, up: bool) -> None:
+    def add_address(self, address: str, *, interface: str | None = None) -> None:
+        """Give an interface an address of its own."""
+        bare = self.card(interface).bare
+        self._change(replace(bare, addresses=(*bare.addresses, HeldAddress(ip_interface(address)))))
+
+    def remove_addresses(self, *, interface: str | None = None) -> None:
+        """Take an interface's own addresses away."""
+        self._change(replace(self.card(interface).bare, addresses=()))
+
+    def set_link(self, *, up: bool, interface: str | None = None) -> None:
         """Pull the cable, or plug it in."""
-        self._change(replace(self._interface, up=up))
+        self._change(replace(self.card(interface).bare, up=up))
 
-    def set_index(self, index: int) -> None:
-        """Delete the interface (0), or make it anew with another index."""
-        self._change(replace(self._interface, index=index))
+    def set_index(self, index: int, *, interface: str | None = None) -> None:
+        """Delete an interface (0), or make it anew with another index."""
+        self._change(replace(self.card(interface).bare, index=index))
 
     def crash(self) -> None:
         """SIGKILL: nothing more is sent or changed. VIPs stay until their lease ends. Cancel the runner after it."""
         self.crashed = True
+        for end in self.at_crash:
+            end(self)
 
     def freeze(self) -> None:
         """SIGSTOP: from its next wait on, a runner on this machine stands still while packets queue up."""
@@ -160,47 +258,38 @@ class FakeNode:
         with trio.CancelScope(shield=True):
             await self._thawed.wait()
 
-    def arrive(self, datagram: Datagram, *, at: float) -> None:
-        """Queue a packet for every socket of its family on this machine."""
-        self.received += 1
-        for sock in self._sockets:
-            if sock.family == datagram.source.version:
-                sock.arrive(datagram, at)
-
     def open(self, interface: Interface, family: Literal[4, 6]) -> "_FakeSocket":
         """See `vrrp.ports.AdvertSockets`."""
-        if interface.index != self._interface.index:
+        card = self.card(interface.name)
+        if interface.index != card.bare.index:
             raise OSError(errno.ENODEV, "No such device")
-        sock = _FakeSocket(self, family)
-        self._sockets.append(sock)
+        sock = _FakeSocket(card, family)
+        card.sockets.append(sock)
         return sock
-
-    def forget(self, sock: "_FakeSocket") -> None:
-        """Deliver nothing more to a socket."""
-        self._sockets.remove(sock)
 
     async def next_change(self) -> Interface:
         """See `vrrp.ports.Interfaces`."""
-        while not self._pending_change:
+        while not self._pending:
             await self._changed.wait()
         await self.until_thawed()
         await trio.lowlevel.checkpoint()
-        self._pending_change = False
-        return self.interface
+        return self.card(self._pending.pop(0)).interface
 
     def received_packets(self, name: str) -> int:
         """See `vrrp.ports.Interfaces`."""
-        return self.received
+        return self._cards[name].received() if name in self._cards else 0
 
-    def interface_changed(self) -> None:
+    def interface_changed(self, interface: str | None = None) -> None:
         """Tell the runner."""
-        self._pending_change = True
+        name = self.card(interface).bare.name
+        if name not in self._pending:
+            self._pending.append(name)
         self._changed.set()
         self._changed = trio.Event()
 
     def _change(self, interface: Interface) -> None:
-        self._interface = interface
-        self.interface_changed()
+        self._cards[interface.name].bare = interface
+        self.interface_changed(interface.name)
 
 
 class FakeVips:
@@ -212,22 +301,22 @@ class FakeVips:
         self.refuse: str | None = None
         """Let every claim fail with this error."""
         self._node = node
-        self._expiry: dict[Vip, float] = {}
+        self._expiry: dict[tuple[str, Vip], float] = {}
         self._mine: dict[str, tuple[Vip, ...]] = {}
         self._orders: dict[str, tuple[float, AddressOrder]] = {}
         self._ordered = trio.Event()
 
-    def held(self) -> tuple[Vip, ...]:
-        """The VIPs that are on the interface now."""
+    def held(self, interface: str | None = None) -> tuple[Vip, ...]:
+        """The VIPs that are on an interface now; None: on all of them."""
         now = trio.current_time() if self._expiry else 0.0
-        return tuple(address for address, expiry in self._expiry.items() if now < expiry)
+        alive = (place for place, expiry in self._expiry.items() if now < expiry)
+        return tuple(address for name, address in alive if interface in (None, name))
 
     def delete(self, vip: str) -> None:
         """Remove a VIP behind the runner's back."""
-        for address in self.held():
-            if address.ip == ip_address(vip):
-                del self._expiry[address]
-        self._node.interface_changed()
+        for name, address in [place for place in self._expiry if place[1].ip == ip_address(vip)]:
+            del self._expiry[name, address]
+            self._node.interface_changed(name)
 
     def submit(self, order: AddressOrder) -> None:
         """See `vrrp.ports.AddressBook`."""
@@ -247,6 +336,10 @@ class FakeVips:
             with trio.move_on_at(due_at):
                 await self._ordered.wait()
 
+    def fence_snapshot(self) -> FenceSnapshot:
+        """See `vrrp.ports.AddressBook`."""
+        return FenceSnapshot(obstacle=None, restored=0)
+
     def _carry_out(self, order: AddressOrder) -> AddressReport:
         if self._orders[order.router][1] is order:
             del self._orders[order.router]
@@ -255,36 +348,35 @@ class FakeVips:
         wanted = () if error else order.addresses
         for address in self._mine.get(order.router, ()):
             if address not in wanted:
-                self._expiry.pop(address, None)
+                self._expiry.pop((order.interface, address), None)
         for address in wanted:
-            self._expiry[address] = trio.current_time() + (order.lease_s or math.inf)
+            self._expiry[order.interface, address] = trio.current_time() + (order.lease_s or math.inf)
         self._mine[order.router] = wanted
-        self._node.interface_changed()
+        self._node.interface_changed(order.interface)
         return AddressReport(router=order.router, serial=order.serial, held=wanted, error=error)
 
 
 class _FakeSocket:
-    def __init__(self, node: FakeNode, family: Literal[4, 6]) -> None:
+    def __init__(self, card: FakeCard, family: Literal[4, 6]) -> None:
         self.family = family
-        self._node = node
+        self._card = card
         self._queue: list[tuple[float, int, Datagram]] = []
         self._arrived = trio.Event()
         self._count = 0
         self._closed = False
 
     def send(self, payload: bytes, *, source: Address, destination: Address) -> None:
-        if not self._node.crashed:
-            self._node.lan.carry(self._node, Datagram(payload, source, destination, TTL))
+        if not self._card.node.crashed:
+            self._card.lan.carry(self._card, Datagram(payload, source, destination, TTL))
 
     def arrive(self, datagram: Datagram, at: float) -> None:
         self._count += 1
-        self._queue.append((at, self._count, datagram))
-        self._queue.sort(key=lambda item: item[:2])
+        heappush(self._queue, (at, self._count, datagram))
         self._wake()
 
     def receive(self) -> Datagram | None:
         if self._queue and self._queue[0][0] <= trio.current_time():
-            return self._queue.pop(0)[2]
+            return heappop(self._queue)[2]
         return None
 
     async def wait_readable(self) -> None:
@@ -297,12 +389,12 @@ class _FakeSocket:
                 with trio.move_on_at(arrives_at):
                     await self._arrived.wait()
         finally:
-            await self._node.until_thawed()
+            await self._card.node.until_thawed()
         raise trio.ClosedResourceError
 
     def close(self) -> None:
         self._closed = True
-        self._node.forget(self)
+        self._card.sockets.remove(self)
         self._wake()
 
     def _wake(self) -> None:
@@ -316,4 +408,38 @@ class _FakeFrames:
 
     def send(self, interface: Interface, frame: bytes) -> None:
         if not self._node.crashed:
-            self._node.lan.frames.append((trio.current_time(), self._node.name, frame))
+            card = self._node.card(interface.name)
+            card.lan.carry_frame(card, frame)
+
+
+class _FakeWitnesses:
+    def __init__(self, node: FakeNode) -> None:
+        self._node = node
+        self._answers, self._queue = trio.open_memory_channel[tuple[float, str]](math.inf)
+
+    def ask(self, interface: Interface, source: Address) -> None:
+        card = self._node.card(interface.name)
+        for witness in card.lan.witnesses:
+            if not (card.reachable and card.lan.joins(self._node.name, witness.name)):
+                continue
+            witness.asked.append((trio.current_time(), self._node.name))
+            if witness.answers:
+                answered_at = card.lan.arrives_at() + card.lan.delay_s
+                card.arrive(None, at=answered_at)
+                self._answers.send_nowait((answered_at, interface.name))
+
+    async def next_answer(self) -> str:
+        at, name = await self._queue.receive()
+        await trio.sleep_until(at)
+        await self._node.until_thawed()
+        return name
+
+
+def _advertisement_in(frame: bytes) -> Datagram | None:
+    """The VRRP packet that an Ethernet frame carries; None: it carries something else."""
+    ethertype, packet = frame[12:14], frame[14:]
+    if ethertype == ETHERTYPE_IPV4 and packet[9] == IP_PROTOCOL:
+        return Datagram(packet[20:], ip_address(packet[12:16]), ip_address(packet[16:20]), packet[8])
+    if ethertype == ETHERTYPE_IPV6 and packet[6] == IP_PROTOCOL:
+        return Datagram(packet[40:], ip_address(packet[8:24]), ip_address(packet[24:40]), packet[7])
+    return None

@@ -33,16 +33,35 @@ class World:
     def __init__(self):
         self.asked = []
         self.orders = []
+        self.payloads = []
+        self.frames = []
+        self.by_link = []
+        self.news = []
         self.error = None
 
     def submit(self, order):
         self.orders.append(order)
         self.asked.append(("hold", *map(str, order.addresses)) if order.addresses else ("release",))
 
-    def send(self, first, second=None, *, source=None):
+    def send(self, first, frame=None, *, source=None, destination=None):
+        """An advertisement from a socket, or a frame."""
         if self.error:
             raise self.error
-        self.asked.append(("advert", first[2]) if source else ("arp", first.name))
+        if source is None:
+            self.frames.append(frame)
+            self.asked.append(("frame", first.name))
+        else:
+            self.payloads.append((first, str(source), str(destination)))
+            self.asked.append(("advert", first[2]))
+
+    def advertised(self, router, payload):
+        self.by_link.append((router.config.name, payload))
+
+    def wants_active(self, router):
+        self.asked.append(("wants active", router.config.name))
+
+    def state_changed(self, router, reason):
+        self.news.append((router.machine.state_name, reason))
 
 
 @pytest.fixture
@@ -62,11 +81,27 @@ def seen():
 
 @pytest.fixture
 def router(world, clock, seen):
-    config = VirtualRouterConfig(
-        name="lan", vrid=51, interface="eth0", addresses=(IPv4Interface("192.0.2.10/24"),), advertisement_interval_cs=10
+    return make(world, clock, seen.append)
+
+
+def make(world, clock, observe=lambda snapshot: None, *, signer=None, verifier=None, record=None, **changes):
+    values = {
+        "name": "lan",
+        "vrid": 51,
+        "interface": "eth0",
+        "addresses": (IPv4Interface("192.0.2.10/24"),),
+        "advertisement_interval_cs": 10,
+    }
+    router = RunningRouter(
+        VirtualRouterConfig(**(values | changes)),
+        ports=Ports(clock=clock, adverts=None, frames=world, interfaces=None, addresses=world),
+        all_vips={VIP.ip},
+        observe=observe,
+        company=world,
+        signer=signer,
+        verifier=verifier,
+        record=record,
     )
-    ports = Ports(clock=clock, adverts=None, frames=world, interfaces=None, addresses=world)
-    router = RunningRouter(config, ports=ports, all_vips={VIP.ip}, observe=seen.append)
     router.interface, router.socket = ETH0, world
     return router
 
@@ -86,7 +121,7 @@ def report(serial, *held, error=None):
 def test_rule_26_advert_then_claim_then_announcement(active, world):
     assert world.asked == [("advert", 100), ("hold", "192.0.2.10/32")]
     active.address_report(report(1, VIP))
-    assert world.asked[2:] == [("arp", "eth0")]
+    assert world.asked[2:] == [("frame", "eth0")]
 
 
 def test_an_order_says_for_how_long_and_until_when(active, world):
@@ -104,7 +139,7 @@ def test_a_report_of_an_older_order_is_not_a_claim(active, world, clock):
     active.address_report(report(1, VIP))
     assert world.asked == []
     active.address_report(report(3, VIP))
-    assert world.asked == [("arp", "eth0")]
+    assert world.asked == [("frame", "eth0")]
 
 
 def test_releasing_until_the_newest_order_is_reported(active):
@@ -152,10 +187,10 @@ def test_a_failing_interface_is_counted_and_survived(active, world, clock):
     assert active.snapshot().state == "Active"
 
 
-def test_no_arp_where_there_are_no_mac_addresses(active, world):
+def test_no_announcement_where_there_are_no_mac_addresses(active, world):
     active.interface = Interface(name="tun0", index=2, up=True)
     active.address_report(report(1, VIP))
-    assert ("arp", "tun0") not in world.asked
+    assert ("frame", "tun0") not in world.asked
 
 
 def test_observed_at_transitions_and_when_what_is_held_changes(active, seen):
@@ -174,9 +209,12 @@ def test_snapshot_can_be_sent_as_json(active):
         "name": "lan",
         "vrid": 51,
         "interface": "eth0",
+        "version": 3,
+        "group": None,
         "state": "Active",
         "priority": 100,
         "configured_priority": 100,
+        "stays_backup": False,
         "since_monotonic": 101.0,
         "waiting_for": None,
         "vips": ["192.0.2.10"],
@@ -188,6 +226,7 @@ def test_snapshot_can_be_sent_as_json(active):
         "adverts_sent": 1,
         "adverts_received": 0,
         "adverts_rejected": {},
+        "adverts_unsigned": 0,
         "unusual_checksums": 0,
         "send_errors": 0,
         "vips_restored": 0,

@@ -10,6 +10,7 @@ from vrrp.ports import AddressOrder
 from vrrp.testing import FakeLan, FakeNode
 
 SOURCE = IPv4Address("192.0.2.1")
+GROUP = IPv4Address("224.0.0.18")
 
 
 @pytest.fixture
@@ -19,7 +20,7 @@ def lan():
 
 def node(lan, name):
     made = FakeNode(lan, name, "192.0.2.1/24")
-    return made, made.open(made.interface)
+    return made, made.open(made.interface, 4)
 
 
 def order(*addresses, serial=1, lease_s=1, not_after=math.inf):
@@ -30,6 +31,8 @@ def order(*addresses, serial=1, lease_s=1, not_after=math.inf):
         index=2,
         addresses=tuple(map(IPv4Interface, addresses)),
         lease_s=lease_s,
+        virtual_mac=None,
+        accept=True,
         not_after=not_after,
     )
 
@@ -37,7 +40,7 @@ def order(*addresses, serial=1, lease_s=1, not_after=math.inf):
 async def test_a_packet_arrives_late_and_not_at_its_sender(autojump_clock, lan):
     (_, one), (_, other) = node(lan, "a"), node(lan, "b")
     began = trio.current_time()
-    one.send(b"hello", source=SOURCE)
+    one.send(b"hello", source=SOURCE, destination=GROUP)
     assert other.receive() is None
     await other.wait_readable()
     assert trio.current_time() - began == pytest.approx(0.01)
@@ -47,10 +50,10 @@ async def test_a_packet_arrives_late_and_not_at_its_sender(autojump_clock, lan):
 async def test_partition_and_loss(autojump_clock, lan):
     (_, one), (_, other), (_, third) = node(lan, "a"), node(lan, "b"), node(lan, "c")
     lan.partition({"a", "c"}, {"b"})
-    one.send(b"1", source=SOURCE)
+    one.send(b"1", source=SOURCE, destination=GROUP)
     lan.heal()
     lan.loss = 1.0
-    one.send(b"2", source=SOURCE)
+    one.send(b"2", source=SOURCE, destination=GROUP)
     await trio.sleep(1)
     assert other.receive() is None
     assert third.receive().payload == b"1"
@@ -61,7 +64,7 @@ async def test_jitter_keeps_packets_in_the_order_of_their_arrival(autojump_clock
     lan.jitter_s = 1.0
     (_, one), (_, other) = node(lan, "a"), node(lan, "b")
     for number in range(10):
-        one.send(bytes([number]), source=SOURCE)
+        one.send(bytes([number]), source=SOURCE, destination=GROUP)
     arrived = []
     while len(arrived) < 10:
         await other.wait_readable()
@@ -89,7 +92,7 @@ async def test_an_interface_that_is_gone_takes_no_socket(autojump_clock, lan):
     before = made.interface
     made.set_index(0)
     with pytest.raises(OSError, match="No such device"):
-        made.open(before)
+        made.open(before, 4)
 
 
 async def test_a_lease_ends(autojump_clock, lan):
@@ -120,7 +123,7 @@ async def test_an_order_that_a_pause_has_overtaken_is_refused(autojump_clock, la
 async def test_who_is_frozen_does_not_get_on(autojump_clock, lan):
     (_, one), (made, other) = node(lan, "a"), node(lan, "b")
     made.freeze()
-    one.send(b"hello", source=SOURCE)
+    one.send(b"hello", source=SOURCE, destination=GROUP)
 
     async def thaw():
         await trio.sleep(5)
@@ -137,7 +140,7 @@ async def test_who_is_frozen_does_not_get_on(autojump_clock, lan):
 async def test_who_has_crashed_sends_nothing(autojump_clock, lan):
     (made, one), (_, other) = node(lan, "a"), node(lan, "b")
     made.crash()
-    one.send(b"hello", source=SOURCE)
+    one.send(b"hello", source=SOURCE, destination=GROUP)
     await trio.sleep(1)
     assert other.receive() is None
     assert lan.packets == []
