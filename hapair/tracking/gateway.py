@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 
 import trio
 
-from hapair.tracking.routes import gateway_in_ipv6_route, gateway_in_route
+from vrrp.routes import gateway_in_ipv6_route, gateway_in_route
 from hapair.tracking.watch import Finding
 from vrrp.config import Address
 from vrrp.interfaces import Interface

@@ -2,7 +2,7 @@
 
 from ipaddress import IPv4Address, IPv6Address
 
-from hapair.tracking.routes import gateway_in_ipv6_route, gateway_in_route
+from vrrp.routes import gateway_in_ipv6_route, gateway_in_route, gateways_in
 
 # As on a little-endian machine.
 ROUTE = """\
@@ -35,3 +35,9 @@ def test_routes_that_lead_to_no_gateway() -> None:
 def test_empty_tables() -> None:
     assert gateway_in_route("", "eth0") is None
     assert gateway_in_ipv6_route("", "eth0") is None
+
+
+def test_both_families_at_once() -> None:
+    assert gateways_in(ROUTE, IPV6_ROUTE, "eth0") == (IPv4Address("192.168.1.2"), IPv6Address("fe80::2"))
+    assert gateways_in(ROUTE, "", "eth0") == (IPv4Address("192.168.1.2"),)
+    assert gateways_in("", "", "eth0") == ()

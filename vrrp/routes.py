@@ -8,6 +8,12 @@ from vrrp.config import Address
 _UP, _GATEWAY = 0x1, 0x2
 
 
+def gateways_in(route: str, ipv6_route: str, interface: str) -> tuple[Address, ...]:
+    """From both tables: where the default routes of an interface lead, in each family that has one."""
+    found = (gateway_in_route(route, interface), gateway_in_ipv6_route(ipv6_route, interface))
+    return tuple(gateway for gateway in found if gateway is not None)
+
+
 def gateway_in_route(text: str, interface: str) -> Address | None:
     """From /proc/net/route (IPv4): the gateway with the lowest metric; None: there is none."""
     return min(_ipv4_gateways(text, interface), default=(0, None), key=lambda found: found[0])[1]
