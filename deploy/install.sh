@@ -65,5 +65,6 @@ fi
 if [ -e "$destdir/etc/hapair/hapair.yaml" ]; then
     say "done; to let a running hapair use it: sudo systemctl restart hapair"
 else
-    say "done; write /etc/hapair/hapair.yaml (begin with a file from $here/examples), then: sudo systemctl enable --now hapair"
+    say "done; write /etc/hapair/hapair.yaml (begin with a file from $here/examples); make the pair's secret on one node"
+    say "with sudo hapair init, which says how to copy it to the other; then: sudo systemctl enable --now hapair"
 fi

@@ -21,6 +21,7 @@ def problems(file: HapairFile, tree: Tree) -> Iterator[Problem]:
         yield from _unicast(file, tree, name, router)
         yield from _secret(file, tree, name, router)
         yield from _tracked_pools(file, tree, name, router)
+    yield from _families(file, tree)
     yield from _groups(file, tree)
     yield from _witnesses(file, tree)
 
@@ -87,6 +88,14 @@ def _secret(file: HapairFile, tree: Tree, name: str, router: VirtualRouterSectio
     if router.authenticate and file.pair.secret_file is None:
         message = "needs pair.secret_file; `hapair init` makes the file"
         yield problem_at(tree, ("virtual_routers", name, "authenticate"), message)
+
+
+def _families(file: HapairFile, tree: Tree) -> Iterator[Problem]:
+    """The link between the nodes has one family."""
+    families = {":" in address for address in file.pair.nodes.values()}
+    if file.pair.secret_file is not None and len(families) > 1:
+        message = "must be all IPv4 or all IPv6, for the nodes speak to each other by them"
+        yield problem_at(tree, ("pair", "nodes"), message)
 
 
 def _tracked_pools(file: HapairFile, tree: Tree, name: str, router: VirtualRouterSection) -> Iterator[Problem]:

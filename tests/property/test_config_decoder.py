@@ -11,14 +11,51 @@ from hapair.config import ConfigError, Loaded, load_text, node_view
 from hapair.config.tree import DEPTH_LIMIT, parse
 
 GOOD: dict[str, Any] = {
-    "pair": {"nodes": {"pi-a": "192.0.2.11", "pi-b": "192.0.2.12"}},
+    "pair": {
+        "nodes": {"pi-a": "192.0.2.11", "pi-b": "192.0.2.12"},
+        "secret_file": "pair.key",
+        "port": 1339,
+        "witness": ["192.0.2.1"],
+    },
     "virtual_routers": {
         "lan": {
             "vrid": 51,
             "interface": "eth0",
             "addresses": ["192.0.2.100/24"],
             "priority": {"pi-a": 200, "pi-b": 100},
-        }
+            "excluded_addresses": ["2001:db8::100/64"],
+            "version": 3,
+            "advertisement_interval": "100ms",
+            "authenticate": "permissive",
+            "peers": "unicast",
+            "group": "site",
+            "hold_down": "1s",
+            "virtual_mac": True,
+            "announce_every": "1m",
+            "track": {
+                "interfaces": {"wan": {"interface": {"pi-a": "eth1", "pi-b": "end1"}, "weight": -50}},
+                "scripts": {"dns": {"command": ["/bin/true"], "interval": "1s", "rise": 2, "weight": 10}},
+                "gateway": "192.0.2.1",
+                "files": {"away": {"path": "/etc/away", "expect": "absent"}},
+                "pools": ["web"],
+            },
+            "notify": ["/bin/true", "x"],
+        },
+        "lan6": {
+            "vrid": 51,
+            "interface": "eth0",
+            "addresses": ["fe80::200:5eff:fe00:233/64"],
+            "group": "site",
+            "priority": {"pi-a": 255, "pi-b": 100},
+        },
+        "old": {
+            "vrid": 52,
+            "interface": "eth0",
+            "addresses": ["192.0.2.110/24"],
+            "version": 2,
+            "password": "secret",
+            "priority": {"pi-a": 1, "pi-b": 2},
+        },
     },
     "frontends": {
         "web": {

@@ -13,7 +13,18 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 import pytest
 
 from balancer.fieldtypes import ByteCount, ListenEndpoint, Seconds, ServerEndpoint, Shorthand, without_unit
-from hapair.config.types import HapairFile, InterfaceName, NodeAddress, PerNode, Vip
+from hapair.config.scalars import (
+    Authenticate,
+    FilePath,
+    HostAddress,
+    InterfaceName,
+    Names,
+    NodeAddress,
+    PerNode,
+    Vip,
+    Witness,
+)
+from hapair.config.types import HapairFile
 
 PAGE = Path(__file__).parents[2] / "docs" / "configuration.md"
 
@@ -24,7 +35,11 @@ SCALARS = {
     ListenEndpoint: "address:port",
     NodeAddress: "IP address",
     InterfaceName: "interface name",
-    Vip: "IPv4 address/prefix",
+    HostAddress: "IP address",
+    Vip: "IP address/prefix",
+    FilePath: "whole path",
+    Witness: "`gateway`, IP address, or list of IP address",
+    Authenticate: "true, false or `permissive`",
     bool: "true or false",
     int: "whole number",
     str: "text",
@@ -60,6 +75,8 @@ def written_as(kind: Any) -> str:
         inner = written_as(args[0])
         if any(isinstance(extra, PerNode) for extra in args[1:]):
             return f"{inner.removeprefix('table of ')}, or a table of one for each node"
+        if any(isinstance(extra, Names) for extra in args[1:]):
+            return f"{inner}, or list of names"
         short = [extra.key for extra in args[1:] if isinstance(extra, Shorthand)]
         return f"{inner} or {short[0]}" if short else inner
     if origin is Literal:
@@ -93,7 +110,7 @@ def default_of(field: Any, kind: Any) -> str:
 
 
 def as_duration(seconds: float) -> str:
-    unit_s = next(unit_s for unit_s in LENGTHS if seconds >= unit_s)
+    unit_s = next((unit_s for unit_s in LENGTHS if seconds >= unit_s), 1.0)
     return f"{seconds / unit_s:g}{LENGTHS[unit_s]}"
 
 
@@ -116,6 +133,8 @@ def rows_on_page() -> dict[str, list[str]]:
     for line in PAGE.read_text(encoding="utf-8").splitlines():
         if match := re.fullmatch(r"### (\w+)", line):
             heading = match[1]
+        elif line.startswith("## "):
+            heading = ""
         elif line.startswith("| `") and heading:
             rows.setdefault(heading, []).append(line)
     return rows

@@ -150,3 +150,74 @@ def test_workers_are_auto_or_a_number() -> None:
     assert HapairFile(pair=pair, workers=64).workers == 64
     with pytest.raises(ValueError, match=r"^workers must be auto or from 1 to 64$"):
         HapairFile(pair=pair, workers=65)
+
+
+def test_defaults_in_numbers() -> None:
+    section = router()
+    assert (section.version, section.interval_s, section.family) == (3, 0.1, 4)
+    assert (section.hold_down_s, section.preempt_delay_s, section.startup_delay_s) == (10.0, 0.0, 0.0)
+    assert (section.accept, section.virtual_mac, section.peers, section.notify) == (True, False, "multicast", ())
+    assert (section.authenticate, section.password, section.group, section.announce_every_s) == (None, None, None, None)
+
+
+def test_version_2_counts_whole_seconds() -> None:
+    assert router(version="2").interval_s == 1.0
+    assert router(version="2", advertisement_interval="3s", password="geheim").password == "geheim"
+    assert said(version="2", advertisement_interval="1500ms") == [
+        "virtual_routers.lan.advertisement_interval: must be from 1s to 255s, in whole seconds, with version 2"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("lines", "problem"),
+    [
+        ({"version": "4"}, "version: 4 is not one of 2, 3"),
+        ({"password": "geheim"}, "password: must be left out with version 3, which has none (RFC 9568 section 9)"),
+        ({"version": "2", "password": "much-too-long"}, "password: must be 1 to 8 ASCII characters"),
+        ({"version": "2", "authenticate": "true"},
+         "authenticate: must be false with version 2: its peers know no signature"),
+        ({"version": "2", "addresses": '["fe80::1:1/64"]'},
+         "version: must be 3 for IPv6 addresses: VRRPv2 knows IPv4 alone"),
+        ({"addresses": '["2001:db8::1/64"]'},
+         "addresses: must begin with a link-local one for IPv6 (RFC 9568 section 5.2.9): "
+         "put fe80::200:5eff:fe00:233/64 first"),
+        ({"addresses": '[192.0.2.7/24, "2001:db8::1/64"]'},
+         "addresses: must be all IPv4 or all IPv6: list those of the other family in excluded_addresses, "
+         "or make a second virtual router and put both in one group"),
+        ({"virtual_mac": "true", "priority": "255"},
+         "virtual_mac: must be false with priority 255: an owner's addresses stand on its real interface"),
+        ({"announce_every": "100ms"}, "announce_every: must be from 1s to 1h"),
+        ({"notify": "[tell-me]"},
+         "notify: must begin with the whole path of a program, for example [/usr/local/bin/example, now]"),
+        ({"notify": "/bin/tell-me"}, "notify: must be a list, for example [first, second]"),
+        ({"peers": "broadcast"}, "peers: broadcast is not one of multicast, unicast"),
+    ],
+)  # fmt: skip
+def test_what_a_virtual_router_cannot_be(lines: dict[str, str], problem: str) -> None:
+    assert said(**lines) == [f"virtual_routers.lan.{problem}"]
+
+
+def test_a_span_that_is_too_long() -> None:
+    assert said(hold_down="2h") == ["virtual_routers.lan: preempt_delay, startup_delay and hold_down are at most 1h"]
+
+
+def test_a_password_is_not_shown() -> None:
+    assert "geheim" not in repr(router(version="2", password="geheim"))
+
+
+@pytest.mark.parametrize(
+    ("written", "problem"),
+    [
+        ("port: 0", "pair.port: must be from 1 to 65535"),
+        ("port: 70000", "pair.port: must be from 1 to 65535"),
+        ('secret_file: ""', "pair.secret_file: must be the path of a file, for example pair.key"),
+        ("secret_file: 5", "pair.secret_file: must be text"),
+        ('nodes: {a: "fe80::1%eth0"}',
+         "pair.nodes.a: 'fe80::1%eth0': leave out what follows the %; the interface is known"),
+    ],
+)  # fmt: skip
+def test_what_a_pair_cannot_be(written: str, problem: str) -> None:
+    text = f"pair:\n  {written}\n" + ("" if "nodes" in written else "  nodes: {a: 192.0.2.1}\n")
+    with pytest.raises(ConfigError) as caught:
+        load_text(text)
+    assert [f"{one.where}: {one.message}" for one in caught.value.problems] == [problem]
