@@ -124,9 +124,10 @@ class GroupReady:
 
 @dataclass(frozen=True, slots=True)
 class GroupLeft:
-    """Another member of the group is no longer Active."""
+    """Another member of the group is no longer Active. `stay`: that one does not preempt, so nor does this one."""
 
     reason: str
+    stay: bool = False
 
 
 @dataclass(frozen=True, slots=True)

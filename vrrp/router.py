@@ -235,7 +235,8 @@ class VirtualRouter:
             case HandedOver(peer=peer):
                 self.stays_backup = True
                 return self._yield(now, self.config.advertisement_interval_cs, f"handed over to {peer}", self._peer)
-            case GroupLeft(reason=reason):
+            case GroupLeft(reason=reason, stay=stay):
+                self.stays_backup = stay
                 own_interval_cs = self.config.advertisement_interval_cs
                 return (SendAdvertisement(RESIGN_PRIORITY), *self._yield(now, own_interval_cs, reason))
             case VipsClaimed() if not active.claimed:

@@ -1,7 +1,8 @@
 """Runs virtual routers on trio: `Runner.run` until cancelled. See `vrrp.running` for what carries out effects."""
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import groupby
 from typing import Protocol
 
@@ -91,6 +92,7 @@ class Runner:
             for key, routers in groupby(by_segment, key=_segment_of)
         }
         self._reported = trio.Event()
+        self._moving: frozenset[str] = frozenset()
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Run until cancelled. Ready once it knows every interface and has started what can start.
@@ -116,8 +118,9 @@ class Runner:
         Every router goes to Initialize and stays there until `resume`. `stay`: those that were Active do not preempt
         then (see vrrp.events.StayBackup).
         """
-        for router in self._routers.values():
-            self.set_gate(router.config.name, "node", reason, stay=stay)
+        with self._moving_together(self._routers):
+            for name in self._routers:
+                self.set_gate(name, "node", reason, stay=stay)
         with trio.move_on_after(RELEASE_LIMIT_S):
             while self._releasing:
                 await self._reported.wait()
@@ -175,8 +178,9 @@ class Runner:
 
     def tell(self, names: Iterable[str], event: HandOver | TakeOver | HandedOver) -> None:
         """Hand a step of a handover to these routers. Whatever that leads to is done when this returns."""
-        for name in names:
-            if name in self._routers:
+        known = [name for name in names if name in self._routers]
+        with self._moving_together(known):
+            for name in known:
                 self._feed(self._routers[name], event)
 
     def sources(self) -> dict[str, Address]:
@@ -203,10 +207,20 @@ class Runner:
     def state_changed(self, router: RunningRouter, reason: str) -> None:
         """See `vrrp.running.Company`."""
         if router.config.group is not None and router.machine.state_name != "Active":
-            left = GroupLeft(f"{router.config.name} of group {router.config.group} left: {reason}")
+            reason = f"{router.config.name} of group {router.config.group} left: {reason}"
+            left = GroupLeft(reason, router.machine.stays_backup)
             for member in self._group_of(router):
-                if member.machine.state_name == "Active":
+                if member.machine.state_name == "Active" and member.config.name not in self._moving:
                     self._feed(member, left)
+
+    @contextmanager
+    def _moving_together(self, names: Iterable[str]) -> Iterator[None]:
+        """Each of these is told by itself: the rest of its group need not be told that it left."""
+        self._moving = frozenset(names)
+        try:
+            yield
+        finally:
+            self._moving = frozenset()
 
     def _group_of(self, router: RunningRouter) -> list[RunningRouter]:
         return [one for one in self._routers.values() if one.config.group == router.config.group]
@@ -258,10 +272,11 @@ class Runner:
                     segment.feed(router, WitnessAnswered())
 
     async def _leave(self) -> None:
-        for segment in self._segments.values():
-            for router in segment.routers:
-                segment.set_gate(router, "node", "stopped", stay=False)
-            segment.close()
+        with self._moving_together(self._routers):
+            for segment in self._segments.values():
+                for router in segment.routers:
+                    segment.set_gate(router, "node", "stopped", stay=False)
+                segment.close()
         while self._releasing:
             await self._take_report()
 
