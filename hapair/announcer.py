@@ -40,6 +40,8 @@ from vrrp.snapshot import RouterSnapshot
 log = logging.getLogger(__name__)
 
 RESIGN_LIMIT_S = 1.0
+THREAD_SWITCH_S = 0.0005
+"""How long one of the two threads may keep the interpreter from the other. By default 5 ms: more than a takeover."""
 
 
 def main() -> None:
@@ -47,6 +49,7 @@ def main() -> None:
     logs.set_up("announcer")
     channel = channel_from_arguments(TO_ANNOUNCER)
     privileges.use_realtime_scheduling()
+    sys.setswitchinterval(THREAD_SWITCH_S)
     privileges.lock_memory()
     sys.exit(trio.run(_Announcer(channel).run))
 

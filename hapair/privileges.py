@@ -45,9 +45,13 @@ def drop_all() -> None:
 
 
 def use_realtime_scheduling(priority: int = 10) -> bool:
-    """SCHED_RR, or a better nice value, or neither where the system allows none. True for SCHED_RR."""
+    """SCHED_RR, or a better nice value, or neither where the system allows none. True for SCHED_RR.
+
+    Threads that are started later have it too (no SCHED_RESET_ON_FORK): one without it that lost its core while it held
+    the interpreter's lock would keep the others waiting.
+    """
     try:
-        os.sched_setscheduler(0, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(priority))
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(priority))
     except PermissionError:
         try:
             os.setpriority(os.PRIO_PROCESS, 0, -15)

@@ -8,7 +8,7 @@ from typing import Any
 from hapair.privileges import CAP_NET_ADMIN, CAP_NET_RAW, effective_capabilities, missing_capabilities
 
 STATUS = """
-import json, os, resource, sys
+import json, os, resource, sys, threading
 from hapair import privileges
 def status():
     lines = open("/proc/self/status").read().splitlines()
@@ -55,12 +55,14 @@ def test_dropping_twice_is_dropping_once() -> None:
 
 
 def test_real_time_scheduling_where_it_is_allowed_and_no_failure_where_it_is_not() -> None:
-    got, policy, on_fork = in_a_process(
+    got, policy, of_a_thread = in_a_process(
         "got = privileges.use_realtime_scheduling()\n"
-        "policy = os.sched_getscheduler(0)\n"
-        "print(json.dumps([got, policy & ~os.SCHED_RESET_ON_FORK, bool(policy & os.SCHED_RESET_ON_FORK)]))"
+        "threads = []\n"
+        "thread = threading.Thread(target=lambda: threads.append(os.sched_getscheduler(0)))\n"
+        "thread.start(); thread.join()\n"
+        "print(json.dumps([got, os.sched_getscheduler(0), threads[0]]))"
     )
-    assert (got, policy, on_fork) in ((True, 2, True), (False, 0, False))  # SCHED_RR is 2, SCHED_OTHER 0
+    assert (got, policy, of_a_thread) in ((True, 2, 2), (False, 0, 0))  # SCHED_RR is 2, SCHED_OTHER 0
 
 
 def test_without_any_privilege_scheduling_stays_as_it_is() -> None:
