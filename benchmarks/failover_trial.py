@@ -76,12 +76,7 @@ async def settle(pair: Pair) -> bool:
                 await undo(Fault.KILL_ALL, pair, pair.nodes[name])
         if not await pair.settled(preferred):
             return False
-    with trio.move_on_after(20):
-        for node in pair.nodes.values():
-            while not await pair.program.ready(node):  # noqa: ASYNC110 - a node tells those who ask
-                await trio.sleep(0.1)
-        return True
-    return False
+    return await pair.ready()
 
 
 async def _freeze(pair: Pair, victim: Host) -> None:

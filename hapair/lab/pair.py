@@ -90,6 +90,15 @@ class Pair:
                     return True
         return False
 
+    async def ready(self, *, within_s: float = 30.0) -> bool:
+        """Wait until every node takes part; False where that takes too long."""
+        with trio.move_on_after(within_s):
+            for node in self.nodes.values():
+                while not await self.program.ready(node):  # noqa: ASYNC110 - a node tells those who ask
+                    await trio.sleep(0.1)
+            return True
+        return False
+
     async def _held_by(self, holder: str) -> None:
         while self.holders() != [holder]:
             await self.changed()

@@ -4,10 +4,10 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from hapair import __version__, secret
 from hapair.lab.entry import lab_environment
@@ -77,7 +77,7 @@ class Hapair:
 
     async def ready(self, host: Host) -> bool:
         run = await host.run([*self._where, *hapair("status"), *at(host), "--json"], check=False)
-        return run.returncode == 0 and json.loads(run.stdout)["role"] in ("ACTIVE", "STANDBY")
+        return run.returncode == 0 and _takes_part(json.loads(run.stdout))
 
 
 def hapair(verb: str) -> list[str]:
@@ -88,6 +88,10 @@ def hapair(verb: str) -> list[str]:
 def at(host: Host) -> list[str]:
     """The option that tells a command which of the lab's nodes is meant."""
     return ["--runtime-dir", str(host.folder / "run")]
+
+
+def _takes_part(status: Mapping[str, Any]) -> bool:
+    return all(router["state"] in ("Active", "Backup") for router in status["routers"])
 
 
 class Keepalived:
