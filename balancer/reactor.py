@@ -49,6 +49,12 @@ class Watched(Protocol):
     def on_events(self, mask: int) -> None: ...
 
 
+class Ledger(Protocol):
+    """What is counted in passing and written down once a turn."""
+
+    def settle(self) -> None: ...
+
+
 class _Sleeper:
     """A task in the timer wheel."""
 
@@ -70,6 +76,8 @@ class Reactor:
         self.now = clock()
         """The time at the start of this turn: good enough for deadlines, and free."""
         self.ready: deque[Task[Any]] = deque()
+        self.unsettled: list[Ledger] = []
+        """To be settled at the end of the turn."""
         self.wheel = TimerWheel()
         self.pipes = PipePool()
         self.bugs = BugReporter(clock)
@@ -182,6 +190,7 @@ class Reactor:
             self._run_ready()
         finally:
             self.in_turn = False
+            self._settle()
             self._close_closing()
         return worked
 
@@ -194,6 +203,11 @@ class Reactor:
             task.step()
             if clock() >= ends_at:
                 break
+
+    def _settle(self) -> None:
+        for ledger in self.unsettled:
+            ledger.settle()
+        self.unsettled.clear()
 
     def _close_closing(self) -> None:
         for closing in self._closing:

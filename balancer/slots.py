@@ -16,7 +16,7 @@ from __future__ import annotations
 import mmap
 import os
 from dataclasses import dataclass
-from typing import Final, Self
+from typing import Final, Protocol, Self
 
 from balancer.config import BalancerConfig
 
@@ -48,14 +48,25 @@ TIMEOUTS: Final = 14
 RESETS: Final = 15
 
 
+class Unsettled(Protocol):
+    """A list of counters to settle soon."""
+
+    def append(self, counters: Counters, /) -> object: ...
+
+
 class Counters:
     """One record, for its only writer. `counters.add(BYTES_IN, 512)`."""
 
-    __slots__ = ("_base", "_cells")
+    __slots__ = ("_base", "_bytes_in", "_bytes_out", "_cells", "_statuses", "_unsettled")
 
     def __init__(self, cells: memoryview, base: int) -> None:
         self._cells = cells
         self._base = base
+        self._unsettled = False
+        self._statuses = [0] * 6
+        """By the first digit."""
+        self._bytes_in = 0
+        self._bytes_out = 0
 
     def add(self, slot: int, amount: int = 1) -> None:
         """Add to one slot; a negative amount only to OPEN."""
@@ -71,13 +82,31 @@ class Counters:
         """Count a response, by the first digit of its status (100 to 599)."""
         self._cells[self._base + STATUS_1XX - 1 + status // 100] += 1
 
-    def add_exchange(self, status: int, bytes_in: int, bytes_out: int) -> None:
-        """Count a request, its response and their first bytes in one call: this is done for every request."""
-        cells, base = self._cells, self._base
-        cells[base + REQUESTS] += 1
-        cells[base + STATUS_1XX - 1 + status // 100] += 1
-        cells[base + BYTES_IN] += bytes_in
-        cells[base + BYTES_OUT] += bytes_out
+    def add_exchange(self, status: int, bytes_in: int, bytes_out: int, unsettled: Unsettled) -> None:
+        """Count a request, its response and their first bytes: in numbers of our own, until `settle`.
+
+        Done for every request, and an addition in shared memory costs as much as two here. The first one enters the
+        record into `unsettled`.
+        """
+        if not self._unsettled:
+            self._unsettled = True
+            unsettled.append(self)
+        self._statuses[status // 100] += 1
+        self._bytes_in += bytes_in
+        self._bytes_out += bytes_out
+
+    def settle(self) -> None:
+        """Write down the exchanges that were added."""
+        cells, base, statuses = self._cells, self._base, self._statuses
+        cells[base + REQUESTS] += sum(statuses)
+        for digit, number in enumerate(statuses):
+            if number:
+                cells[base + STATUS_1XX - 1 + digit] += number
+                statuses[digit] = 0
+        cells[base + BYTES_IN] += self._bytes_in
+        cells[base + BYTES_OUT] += self._bytes_out
+        self._bytes_in = self._bytes_out = 0
+        self._unsettled = False
 
     def set(self, slot: int, value: int) -> None:
         self._cells[self._base + slot] = value

@@ -32,6 +32,7 @@ RECEIVE_BYTES = 65_536
 _INPUT = EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR | EPOLLPRI
 _OUTPUT = EPOLLOUT | EPOLLHUP | EPOLLERR
 _UNANNOUNCED = EPOLLRDHUP | EPOLLHUP | EPOLLERR | EPOLLPRI
+_NOTHING_SPECIAL = EPOLLIN | EPOLLOUT
 _SPLICE = 1 | 2  # SPLICE_F_MOVE | SPLICE_F_NONBLOCK: the os module names them only from 3.12 on
 _ABORTING_LINGER = struct.pack("ii", 1, 0)
 
@@ -97,29 +98,45 @@ class Stream:
 
     async def receive(self, max_bytes: int = RECEIVE_BYTES) -> bytes:
         """Some bytes, as soon as there are any; b"" at the end of the stream."""
-        while True:
-            if self.readable:
-                data = self.try_receive(max_bytes)
-                if data is not None:
-                    if len(data) == max_bytes and self.reactor.overdue():
-                        await self.reactor.pause()
-                    return data
-            if self.ended:
-                return b""
-            # As _until_readable, but not by a call: most of a worker's connections are parked here, and every
-            # coroutine more in their stack is a tenth of what they weigh.
-            if self.closed or self.deadline <= self.reactor.now:
-                raise self._refusal()
-            self._reader = self.reactor.current
-            if self.deadline < self.filed_at:
-                self.reactor.wheel.file(self, self.reactor.now)
+        while (data := self.receive_or_expect(max_bytes)) is None:
             try:
                 await PARK
             finally:
                 self._reader = None
+        if len(data) == max_bytes and self.reactor.overdue():
+            await self.reactor.pause()
+        return data
+
+    def receive_or_expect(self, max_bytes: int = RECEIVE_BYTES) -> bytes | None:
+        """As `receive`, but None instead of waiting: then `await PARK` and call again.
+
+            while (data := stream.receive_or_expect()) is None:
+                await PARK
+
+        This is `receive` without a coroutine more to make and to resume, for the two places where each request waits.
+        The task goes on being woken until it has received: who is interrupted here must be about to close the stream.
+        """
+        if self.readable:
+            data = self.try_receive(max_bytes)
+            if data is not None:
+                return data
+        if self.ended:
+            return b""
+        self._expect()
+        return None
+
+    def _expect(self) -> None:
+        """Have the current task woken when there is something to receive."""
+        reactor = self.reactor
+        if self.closed or self.deadline <= reactor.now:
+            raise self._refusal()
+        self._reader = reactor.current
+        if self.deadline < self.filed_at:
+            reactor.wheel.file(self, reactor.now)
 
     def try_receive(self, max_bytes: int = RECEIVE_BYTES) -> bytes | None:
         """As `receive`, but None instead of waiting. Asks the kernel, even where no event has come yet."""
+        self._reader = None
         try:
             data = self._socket.recv(max_bytes)
         except BlockingIOError:
@@ -279,6 +296,15 @@ class Stream:
 
     def on_events(self, mask: int) -> None:
         """What epoll has to say (called by the reactor)."""
+        if mask == _NOTHING_SPECIAL:
+            self.readable = self._writable = True
+            if self._reader is not None:
+                self._reader.wake()
+            elif self.watcher is not None and self._writer is None:
+                self.watcher(self, mask)
+            if self._writer is not None:
+                self._writer.wake()
+            return
         if mask & _UNANNOUNCED:
             self._unannounced = True
             self._failed = self._failed or bool(mask & EPOLLERR)
@@ -309,11 +335,7 @@ class Stream:
 
     async def _until_readable(self) -> None:
         """Park until woken for reading: a hint, look again."""
-        if self.closed or self.deadline <= self.reactor.now:
-            raise self._refusal()
-        self._reader = self.reactor.current
-        if self.deadline < self.filed_at:
-            self.reactor.wheel.file(self, self.reactor.now)
+        self._expect()
         try:
             await PARK
         finally:

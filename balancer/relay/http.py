@@ -18,6 +18,7 @@ from balancer.relay.http_exchange import exchange
 from balancer.service import FrontendService
 from balancer.slots import BAD_REQUESTS, FAILED, TIMEOUTS
 from balancer.streams import Stream
+from balancer.task import PARK
 
 LINGER_S = 2.0
 LINGER_BYTES = 1 << 20
@@ -37,7 +38,9 @@ async def serve(service: FrontendService, downstream: Stream) -> None:
                     return
                 downstream.deadline = reactor.now + keep_alive_s
                 downstream.idle = True
-                buffer = await downstream.receive()
+                while (received := downstream.receive_or_expect()) is None:
+                    await PARK
+                buffer = received
                 downstream.idle = False
                 if not buffer:
                     return
@@ -111,7 +114,7 @@ async def _refuse(client: Client, head: RequestHead | None, status: int, why: st
 
 async def _reply(client: Client, status: int, reply: bytes) -> None:
     client.allow_idle()
-    client.service.counters.add_exchange(status, 0, len(reply))
+    client.service.counters.add_exchange(status, 0, len(reply), client.service.reactor.unsettled)
     await client.stream.send_all(reply)
 
 

@@ -37,10 +37,11 @@ class Client:
     def begin_answer(self, status: int, bytes_in: int, bytes_out: int, server: Counters) -> None:
         """The first bytes of a final response are about to be sent."""
         service = self.service
+        reactor = service.reactor
         self.answering = True
-        self.stream.deadline = service.reactor.now + service.config.timeouts.idle_s
-        service.counters.add_exchange(status, bytes_in, bytes_out)
-        server.add_exchange(status, bytes_in, bytes_out)
+        self.stream.deadline = reactor.now + service.config.timeouts.idle_s
+        service.counters.add_exchange(status, bytes_in, bytes_out, reactor.unsettled)
+        server.add_exchange(status, bytes_in, bytes_out, reactor.unsettled)
 
     def allow_idle(self) -> None:
         """The client has this much time to take what is sent to it next."""

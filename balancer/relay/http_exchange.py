@@ -21,6 +21,7 @@ from balancer.relay.http_request import Outgoing
 from balancer.relay.http_response import relay_response, whole_response
 from balancer.relay.http_tunnel import tunnel
 from balancer.service import PoolService
+from balancer.task import PARK
 from balancer.upstream import Upstream
 
 
@@ -44,7 +45,8 @@ async def exchange(client: Client, head: RequestHead, pool: PoolService) -> bool
                 stream.deadline = reactor.now + response_s
             else:
                 upload = outgoing.pump_rest(upstream, response_s)
-            received = await stream.receive()
+            while (received := stream.receive_or_expect()) is None:
+                await PARK
             response = parse(received, head.method, upstream.counters)
             if response is None or response.status < 200:
                 response, received = await _later_head(outgoing, upstream, received)

@@ -184,3 +184,20 @@ def test_an_event_for_a_stream_closed_earlier_in_the_batch_is_dropped(reactor: R
     for stream in (one, other, *(pair[1] for pair in peers)):
         stream.close()
     settle(reactor)
+
+
+def test_what_is_unsettled_is_settled_once_at_the_end_of_the_turn(reactor: Reactor) -> None:
+    log = []
+
+    class Ledger:
+        def settle(self) -> None:
+            log.append("settled")
+
+    async def work() -> None:
+        reactor.unsettled.append(Ledger())
+        log.append("worked")
+
+    reactor.spawn(work())
+    settle(reactor)
+    reactor.turn()
+    assert log == ["worked", "settled"]

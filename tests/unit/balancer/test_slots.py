@@ -6,7 +6,7 @@ import pytest
 
 from balancer.config import BalancerConfig, Frontend, Pool, Server
 from balancer.fieldtypes import Endpoint
-from balancer.slots import BYTES_IN, HEARTBEAT_NS, OPEN, Counts, Layout, Slots
+from balancer.slots import BYTES_IN, HEARTBEAT_NS, OPEN, Counters, Counts, Layout, Slots
 
 SERVER = Server(address=Endpoint("192.0.2.1", 80))
 CONFIG = BalancerConfig(
@@ -56,11 +56,21 @@ def test_a_status_is_counted_by_its_first_digit(status: int, field: str) -> None
     slots.close()
 
 
-def test_an_exchange_is_counted_in_one_call() -> None:
+def test_exchanges_are_written_down_when_they_are_settled() -> None:
     slots = Slots.create(CONFIG, 1)
-    slots.server(0, "a", "one").add_exchange(200, 10, 20)
-    counts = slots.server_counts("a", "one")
-    assert (counts.requests, counts.status_2xx, counts.bytes_in, counts.bytes_out) == (1, 1, 10, 20)
+    server = slots.server(0, "a", "one")
+    unsettled: list[Counters] = []
+    server.add_exchange(200, 10, 20, unsettled)
+    server.add_exchange(404, 1, 2, unsettled)
+    assert unsettled == [server]
+    assert slots.server_counts("a", "one").requests == 0
+    for again in range(2):  # the second time there is nothing left to write
+        server.settle()
+        counts = slots.server_counts("a", "one")
+        assert (counts.requests, counts.status_2xx, counts.status_4xx) == (2, 1, 1), again
+        assert (counts.bytes_in, counts.bytes_out) == (11, 22)
+    server.add_exchange(200, 10, 20, unsettled)
+    assert unsettled == [server, server]
     slots.close()
 
 

@@ -15,6 +15,7 @@ from balancer.failures import DeadlineExpired, Disconnected
 from balancer.pipes import PipePool
 from balancer.reactor import Reactor
 from balancer.streams import Stream, until_either
+from balancer.task import PARK
 from balancer.testing import (
     FakeClock,
     run,
@@ -74,6 +75,28 @@ def test_parks_until_something_comes(reactor: Reactor, pair: tuple[Stream, socke
     peer.sendall(b"late")
     settle(reactor)
     assert task.done
+
+
+def test_receiving_without_a_coroutine_more(reactor: Reactor, pair: tuple[Stream, socket.socket]) -> None:
+    stream, peer = pair
+    got: list[bytes] = []
+
+    async def main() -> None:
+        while not stream.ended:
+            while (data := stream.receive_or_expect(4)) is None:
+                await PARK
+            got.append(data)
+
+    task = reactor.spawn(main())
+    settle(reactor)
+    assert got == []
+    peer.sendall(b"sixsix")
+    settle(reactor)
+    peer.close()
+    settle(reactor)
+    assert task.done
+    assert got == [b"sixs", b"ix", b""]
+    assert stream.receive_or_expect() == b""
 
 
 def test_the_end_is_seen_though_a_short_read_came_first(reactor: Reactor, pair: tuple[Stream, socket.socket]) -> None:

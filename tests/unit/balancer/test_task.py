@@ -138,3 +138,17 @@ def test_cancellation_is_not_displaced_by_a_later_interruption(reactor: Reactor,
     task.interrupt(StreamFailure())
     settle(reactor)
     assert log.lines == ["task: Cancelled"]
+
+
+def test_a_task_that_wakes_itself_with_its_last_act_has_ended(reactor: Reactor) -> None:
+    ended = []
+
+    async def last_words() -> None:
+        reactor.current.wake()
+        ended.append(reactor.current)
+
+    reactor.spawn(last_words())
+    settle(reactor)
+    assert ended[0].done
+    ended[0].wake()
+    assert not reactor.ready

@@ -25,6 +25,7 @@ def test_an_answer_begins(rig: HttpRig) -> None:
     client.begin_answer(404, 10, 20, rig.slots.server(0, "pool", "one"))
     assert client.answering
     assert stream.deadline == rig.clock.now + 300.0
+    rig.reactor.turn()  # what was counted is written down at its end
     for counts in (rig.frontend_counts, rig.server_counts()):
         assert (counts.requests, counts.status_4xx, counts.bytes_in, counts.bytes_out) == (1, 1, 10, 20)
     stream.close()
