@@ -80,7 +80,8 @@ class KernelAddresses:
         index = order.index
         if order.virtual_mac is not None:
             try:
-                index = self.virtual.switch_on(table, index, order.virtual_mac)
+                ipv6 = any(address.version == 6 for address in order.addresses)
+                index = self.virtual.switch_on(table, index, order.virtual_mac, ipv6=ipv6)
             except OSError as error:
                 errors.append(f"no virtual interface on {order.interface}: {error.strerror}")
                 return []

@@ -51,14 +51,17 @@ class VirtualInterfaces:
             try:
                 self._make(table, socket.if_nametoindex(config.interface), config.virtual_mac_address)
             except OSError as error:
-                fields = {"router": config.name, "detail": error.strerror}
+                fields = {"router": config.name, "detail": str(error)}
                 log.debug("virtual interface not made yet", extra=fields)
 
-    def switch_on(self, table: AddressTable, index: int, mac: bytes) -> int:
-        """The index of the virtual interface on top of interface `index`, made where there is none. Raises OSError."""
+    def switch_on(self, table: AddressTable, index: int, mac: bytes, *, ipv6: bool) -> int:
+        """The index of the virtual interface on top of interface `index`, made where there is none. Raises OSError.
+
+        `ipv6`: IPv6 addresses will stand there.
+        """
         virtual = self._make(table, index, mac)
         table.switch(virtual, on=True)
-        if _family(mac) == 6:
+        if ipv6:
             table.route_link_local(virtual)
         return virtual
 
@@ -112,9 +115,7 @@ def _configure(name: str) -> None:
 def _index_of(name: str) -> int | None:
     try:
         return socket.if_nametoindex(name)
-    except OSError as error:
-        if error.errno not in (errno.ENODEV, errno.ENXIO):
-            raise
+    except OSError:  # there is no other reason; some versions of Python tell no errno
         return None
 
 

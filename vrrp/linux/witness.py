@@ -79,7 +79,7 @@ class LanWitnesses:
                 log.debug("witness not asked", extra={"interface": interface.name, "detail": str(error)})
 
     async def next_answer(self) -> str:
-        """See `vrrp.ports.Witnesses`."""
+        """See `vrrp.ports.Witnesses`. Raises trio.ClosedResourceError once closed."""
         while True:
             for sock in self._sockets.values():
                 name = self._answered(sock)
@@ -109,9 +109,15 @@ class LanWitnesses:
                 return name
 
     async def _wait_readable(self) -> None:
-        async with trio.open_nursery() as nursery:
-            for sock in self._sockets.values():
-                nursery.start_soon(_first_readable, sock, nursery.cancel_scope)
+        closed = False
+        try:
+            async with trio.open_nursery() as nursery:
+                for sock in self._sockets.values():
+                    nursery.start_soon(_first_readable, sock, nursery.cancel_scope)
+        except* trio.ClosedResourceError:
+            closed = True
+        if closed:
+            raise trio.ClosedResourceError("the witnesses' sockets were closed")
 
 
 def _gateways(interface: str) -> tuple[Address, ...]:
@@ -132,13 +138,13 @@ async def _first_readable(sock: socket.socket, others: trio.CancelScope) -> None
 
 
 def _open(protocol: int, program: tuple[tuple[int, int, int, int], ...]) -> socket.socket:
-    """A packet socket of one protocol. Bound only after it has its filter: nothing else ever gets into its queue."""
-    sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC, 0)
+    """A packet socket of one protocol. What gets into its queue before it has its filter, `answer_in` sorts out."""
+    kind = socket.SOCK_RAW | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
+    sock = socket.socket(socket.AF_PACKET, kind, socket.htons(protocol))
+    code = array("B", b"".join(struct.pack("=HBBI", *step) for step in program))
+    address, _ = code.buffer_info()
     try:
-        code = array("B", b"".join(struct.pack("=HBBI", *step) for step in program))
-        address, _ = code.buffer_info()
         sock.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, struct.pack("@HP", len(program), address))
-        sock.bind(("", protocol))
     except OSError:
         sock.close()
         raise

@@ -39,8 +39,8 @@ class FakeTable:
 class FakeVirtual:
     """Virtual interfaces that exist; 100 is added to the index."""
 
-    def switch_on(self, table, index, mac):
-        assert mac == VMAC
+    def switch_on(self, table, index, mac, *, ipv6):
+        assert (mac, ipv6) == (VMAC, False)
         table.switch(100 + index, on=True)
         return 100 + index
 
