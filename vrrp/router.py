@@ -56,6 +56,9 @@ from vrrp.timers import active_down_interval, advertisement_interval, lease_leng
 
 Effects = tuple[Effect, ...]
 
+LATE_COPY_S = 0.05
+"""How much later than by one way an advertisement may come by the other; never counted longer than one interval."""
+
 
 class VirtualRouter:
     """One virtual router: `handle` events, carry out the effects, come back at `deadline`."""
@@ -71,6 +74,8 @@ class VirtualRouter:
         """See StayBackup."""
         self._peer: Address | None = None
         self._met_a_third = False
+        self._left: tuple[Address | None, float] = (None, -math.inf)
+        """Who said or was seen to leave, and until when its advertisements can only be older ones."""
         interval_cs = config.advertisement_interval_cs
         self._interval = advertisement_interval(interval_cs)
         self.lease_s = None if config.owner else lease_length(config.priority, interval_cs, config.version)
@@ -96,6 +101,8 @@ class VirtualRouter:
                 return ()
             case PeerMet(address=address):
                 self._peer = address
+            case AdvertReceived(advertisement=advert, source=source) if self._is_late(advert, source, now):
+                return ()
             case AdvertReceived(source=source) if self._peer is not None and source != self._peer:
                 self._met_a_third = True
             case InterfaceReady(address=address):
@@ -154,7 +161,8 @@ class VirtualRouter:
             case AdvertReceived(advertisement=advert, source=source):
                 self._heard_in_backup(_unmuted(backup), advert, source, now)
             case PeerLost() if backup.active_router is not None and backup.active_router == self._peer:
-                self._resigned(backup, f"{backup.active_router} died: its liveness link closed", now)
+                cause = f"{backup.active_router} died: its liveness link closed"
+                self._resigned(backup, backup.active_router, cause, now)
             case LanHeard() | PeerMet() | PeerHeard():
                 self.state = _unmuted(backup)
             case WitnessAnswered():
@@ -185,7 +193,7 @@ class VirtualRouter:
 
     def _heard_in_backup(self, backup: Backup, advert: Advertisement, source: Address, now: float) -> None:
         if advert.priority == RESIGN_PRIORITY:
-            self._resigned(backup, f"{source} resigned", now)
+            self._resigned(backup, source, f"{source} resigned", now)
         elif self._is_to_be_let_be(backup, advert, now):
             lower_since = None
             if advert.priority < self.priority:
@@ -209,11 +217,17 @@ class VirtualRouter:
         lower_since = now if backup.lower_since is None else backup.lower_since
         return now < lower_since + self.config.preempt_delay_s
 
-    def _resigned(self, backup: Backup, cause: str, now: float) -> None:
+    def _resigned(self, backup: Backup, source: Address, cause: str, now: float) -> None:
         """RFC 9568 section 6.4.2 waits for Skew_Time, lest several take over. Of two, only one can."""
         alone = self.config.rivals == 1 and self._peer is not None and not self._met_a_third
         skew = 0.0 if alone else skew_time(self.priority, backup.active_adver_interval_cs, self.config.version)
         self.state = replace(backup, active_down_at=now + skew, cause=cause, told=True)
+        self._left = source, now + min(LATE_COPY_S, self._interval)
+
+    def _is_late(self, advert: Advertisement, source: Address, now: float) -> bool:
+        """LAN and link bring a copy each, in any order: one from before its sender left must not undo a takeover."""
+        left, until = self._left
+        return source == left and now < until and advert.priority != RESIGN_PRIORITY
 
     def _in_active(self, active: Active, event: Event, now: float) -> Effects:
         match event:
