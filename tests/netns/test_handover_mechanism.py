@@ -1,0 +1,364 @@
+"""Open downloads go on while their VIP moves: the conversation, and what it does to two kernels, on a real LAN.
+
+This file is also the programs that run on the lab's hosts: a node (handovers as the product has them, VRRP only played),
+a server that answers on the VIPs, a client with downloads and a stream of short connections.
+"""
+
+import hashlib
+import json
+import os
+import socket
+import struct
+import subprocess
+import sys
+from ipaddress import IPv4Interface, IPv6Interface, ip_address
+
+import pytest
+import trio
+
+from hapair.handover.carrier import Carrier
+from hapair.handover.events import FitnessReported, LinkUp, Moved, RoutersReported, Standing
+from vrrp.config import VirtualRouterConfig
+from vrrp.events import HandedOver, TakeOver
+
+pytestmark = [pytest.mark.netns, pytest.mark.slow]
+
+VIPS = ("192.168.1.100", "fd00:1::100")
+ROUTERS = (
+    VirtualRouterConfig(name="lan", vrid=51, interface="eth0", addresses=(IPv4Interface("192.168.1.100/24"),)),
+    VirtualRouterConfig(
+        name="lan6",
+        vrid=52,
+        interface="eth0",
+        addresses=(IPv6Interface("fe80::100/64"), IPv6Interface("fd00:1::100/64")),
+    ),
+)
+PORT = 8080
+CHUNK, CHUNKS, PACE_S = 4096, 30, 0.1
+
+# -- the node -------------------------------------------------------------------------------------------------------
+
+
+class Node:
+    """A Carrier between the test, which is the link, and a VRRP that does as it is told at once."""
+
+    def __init__(self, active, peer, drain_s):
+        self.peer = peer
+        self.active = active
+        self.carrier = Carrier(
+            ROUTERS,
+            drain_s=drain_s,
+            send=lambda data: say(message=data.decode()),
+            tell_announcer=self.vrrp,
+            live_on=lambda routers: say(live_on=sorted(routers)),
+        )
+
+    async def run(self):
+        async with trio.open_nursery() as nursery:
+            self.nursery = nursery
+            nursery.start_soon(self.carrier.run)
+            self.carrier.tell(LinkUp(self.peer))
+            self.carrier.tell(FitnessReported(None, 3))
+            if self.active:
+                move_addresses("add")
+                announce()
+            self.report()
+            say(ready=True)
+            async for line in lines_of(trio.lowlevel.FdStream(os.dup(0))):
+                if "message" in line:
+                    self.carrier.received(line["message"].encode())
+                elif "handover" in line:
+                    nursery.start_soon(self.hand_over, line["handover"])
+                else:
+                    self.active = True
+                    move_addresses("add")
+                    announce()
+                    self.report()
+
+    async def hand_over(self, reason):
+        async for news in self.carrier.hand_over(reason):
+            if isinstance(news, Moved):
+                say(ok=news.ok, words=news.words, flows=news.flows)
+        await self.carrier.until_given()
+        say(given=True)
+
+    def vrrp(self, told):
+        if isinstance(told.event, TakeOver):
+            self.active = True
+            move_addresses("add")
+            announce()
+        elif isinstance(told.event, HandedOver):
+            move_addresses("delete")
+            self.active = False
+        self.report()
+
+    def report(self):
+        standing = Standing("Active" if self.active else "Backup", settled=self.active)
+        self.carrier.tell(RoutersReported({router.name: standing for router in ROUTERS}))
+
+
+def say(**what):
+    print(json.dumps(what), flush=True)
+
+
+async def lines_of(stream):
+    buffer = b""
+    async for data in stream:
+        *lines, buffer = (buffer + data).split(b"\n")
+        for line in lines:
+            yield json.loads(line)
+
+
+def move_addresses(verb):
+    for router in ROUTERS:
+        for vip in router.addresses:
+            subprocess.run(["ip", "address", verb, str(vip), "dev", "eth0", *(["nodad"] if vip.version == 6 and verb == "add" else [])])
+
+
+def announce():
+    """Gratuitous ARP, unsolicited neighbour advertisement."""
+    link = subprocess.run(["ip", "-json", "link", "show", "eth0"], capture_output=True, check=True).stdout
+    mac = bytes.fromhex(json.loads(link)[0]["address"].replace(":", ""))
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as sock:
+        sock.bind(("eth0", 0))
+        vip = ip_address(VIPS[0]).packed
+        sock.send(b"\xff" * 6 + mac + bytes.fromhex("08060001080006040001") + mac + vip + bytes(6) + vip)
+        vip, group = ip_address(VIPS[1]).packed, ip_address("ff02::1").packed
+        body = struct.pack("!BBHI", 136, 0, 0, 0x20000000) + vip + b"\x02\x01" + mac
+        words = vip + group + struct.pack("!II", len(body), 58) + body
+        total = sum(struct.unpack(f"!{len(words) // 2}H", words))
+        total = (total & 0xFFFF) + (total >> 16)
+        body = body[:2] + struct.pack("!H", ~((total & 0xFFFF) + (total >> 16)) & 0xFFFF) + body[4:]
+        header = struct.pack("!IHBB", 0x60000000, len(body), 58, 255) + vip + group
+        sock.send(bytes.fromhex("333300000001") + mac + b"\x86\xdd" + header + body)
+
+
+# -- server and client ----------------------------------------------------------------------------------------------
+
+
+def content(seed, chunk):
+    return hashlib.shake_128(f"{seed}/{chunk}".encode()).digest(CHUNK)
+
+
+async def serve(name):
+    async def handle(stream):
+        try:
+            asked = (await stream.receive_some(100)).decode()
+            if asked == "who":
+                await stream.send_all(name.encode())
+                return
+            for chunk in range(CHUNKS):
+                await stream.send_all(content(asked, chunk))
+                await trio.sleep(PACE_S)
+        except trio.BrokenResourceError:
+            pass
+        finally:
+            await stream.aclose()
+
+    listeners = []
+    for vip in VIPS:
+        family = socket.AF_INET6 if ":" in vip else socket.AF_INET
+        sock = trio.socket.socket(family, socket.SOCK_STREAM)
+        sock.setsockopt(*((socket.IPPROTO_IPV6, 78, 1) if ":" in vip else (socket.IPPROTO_IP, 15, 1)))  # freebind
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        await sock.bind((vip, PORT))
+        sock.listen(1024)
+        listeners.append(trio.SocketListener(sock))
+    say(ready=True)
+    await trio.serve_listeners(handle, listeners)
+
+
+async def be_client(downloads):
+    """`downloads` to each VIP, all at once; and a short connection to each every 10 ms until they have ended."""
+    outcome = {"whole": 0, "broken": [], "answers": {}, "failed": []}
+
+    async def download(vip, number):
+        seed = f"{vip}-{number}"
+        received = b""
+        try:
+            async with await trio.open_tcp_stream(vip, PORT) as stream:
+                await stream.send_all(seed.encode())
+                async for data in stream:
+                    received += data
+        except OSError as error:
+            outcome["broken"].append(f"{seed}: {error}")
+        except trio.BrokenResourceError as error:
+            outcome["broken"].append(f"{seed}: {error.__cause__}")
+        else:
+            whole = received == b"".join(content(seed, chunk) for chunk in range(CHUNKS))
+            outcome["whole"] += whole
+
+    async def ask_who(vip):
+        began = trio.current_time()
+        try:
+            with trio.fail_after(5):
+                async with await trio.open_tcp_stream(vip, PORT) as stream:
+                    await stream.send_all(b"who")
+                    name = (await stream.receive_some(100)).decode() or "nobody"
+        except (OSError, trio.BrokenResourceError, trio.TooSlowError) as error:
+            outcome["failed"].append(f"{vip}: {error!r}")
+        else:
+            outcome["answers"][name] = outcome["answers"].get(name, 0) + 1
+            outcome["slowest_s"] = max(outcome.get("slowest_s", 0.0), round(trio.current_time() - began, 3))
+
+    async def ask_on(vip, nursery):
+        while True:
+            nursery.start_soon(ask_who, vip)
+            await trio.sleep(0.01)
+
+    async with trio.open_nursery() as askers, trio.open_nursery() as loops:
+        for vip in VIPS:
+            loops.start_soon(ask_on, vip, askers)
+        async with trio.open_nursery() as nursery:
+            for number in range(downloads):
+                for vip in VIPS:
+                    nursery.start_soon(download, vip, number)
+        loops.cancel_scope.cancel()
+    say(**outcome)
+
+
+# -- the test -------------------------------------------------------------------------------------------------------
+
+
+class Program:
+    """A program of this file on a host, and what it said."""
+
+    def __init__(self, process):
+        self.process = process
+        self.said = []
+        self.heard = trio.Condition()
+
+    async def listen(self):
+        async for line in lines_of(self.process.stdout):
+            async with self.heard:
+                self.said.append(line)
+                self.heard.notify_all()
+
+    async def tell(self, **what):
+        await self.process.stdin.send_all(json.dumps(what).encode() + b"\n")
+
+    async def until(self, key, limit_s=20):
+        with trio.fail_after(limit_s):
+            async with self.heard:
+                while not (found := [line for line in self.said if key in line]):
+                    await self.heard.wait()
+        return found[0]
+
+
+async def start(nursery, host, *arguments, environment=None):
+    process = await host.start(
+        [sys.executable, __file__, *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        log="program.log",
+        environment=environment,
+    )
+    program = Program(process)
+    nursery.start_soon(program.listen)
+    return program
+
+
+async def connect(one, other):
+    """The link: what one says, the other hears."""
+    passed = 0
+    while True:
+        async with one.heard:
+            while passed == len(one.said):
+                await one.heard.wait()
+        if "message" in one.said[passed]:
+            await other.tell(message=one.said[passed]["message"])
+        passed += 1
+
+
+class Scene:
+    """Two nodes with a server each, and a client that counts resets."""
+
+    def __init__(self, lab, nursery):
+        self.lab = lab
+        self.nursery = nursery
+
+    async def set(self, *, drain_s=30, environment_b=None):
+        lab, nursery = self.lab, self.nursery
+        self.a = await lab.host("pi-a", "192.168.1.11")
+        self.b = await lab.host("pi-b", "192.168.1.12")
+        self.client = await lab.host("client", "192.168.1.50")
+        for host, address in ((self.a, "fd00:1::11"), (self.b, "fd00:1::12"), (self.client, "fd00:1::50")):
+            await host.run(["ip", "address", "add", f"{address}/64", "dev", "eth0", "nodad"])
+        chain = "chain in { type filter hook input priority 0 \n tcp flags & rst == rst counter \n }"
+        await self.client.run(["nft", "table inet count { " + chain + " \n }"])
+        self.node_a = await start(nursery, self.a, "node", "active", "pi-b", str(drain_s))
+        self.node_b = await start(nursery, self.b, "node", "backup", "pi-a", "30", environment=environment_b)
+        for host in (self.a, self.b):
+            server = await start(nursery, host, "server", host.name)
+            await server.until("ready")
+        await self.node_a.until("ready")
+        await self.node_b.until("ready")
+        nursery.start_soon(connect, self.node_a, self.node_b)
+        nursery.start_soon(connect, self.node_b, self.node_a)
+
+    async def downloads(self, count):
+        """Start them, and wait until they run."""
+        client = await start(self.nursery, self.client, "client", str(count))
+        await trio.sleep(1.2)
+        return client
+
+    async def resets(self):
+        listing = (await self.client.run(["nft", "-j", "list", "table", "inet", "count"])).stdout
+        rules = [one["rule"] for one in json.loads(listing)["nftables"] if "rule" in one]
+        return next(part["counter"]["packets"] for part in rules[0]["expr"] if "counter" in part)
+
+    async def left_over(self):
+        """Rules and routes of a handover, on both nodes."""
+        found = b""
+        for host in (self.a, self.b):
+            found += (await host.run(["nft", "list", "tables"])).stdout
+            for family in ("-4", "-6"):
+                show = ["ip", family, "route", "show", "table", "local", "proto", "113"]
+                found += (await host.run(show)).stdout
+        return found.decode()
+
+    async def mac_for_vip(self):
+        """Whom the client believes to have the IPv4 VIP."""
+        return (await self.client.run(["ip", "neighbour", "show", VIPS[0]])).stdout.decode().split()[4]
+
+
+async def mac_of(host):
+    return json.loads((await host.run(["ip", "-json", "link", "show", "eth0"])).stdout)[0]["address"]
+
+
+async def test_downloads_go_on_and_new_connections_reach_the_peer(lab, capsys):
+    async with trio.open_nursery() as nursery:
+        scene = Scene(lab, nursery)
+        await scene.set()
+        client = await scene.downloads(100)
+        await scene.node_a.tell(handover="maintenance")
+        moved = await scene.node_a.until("ok")
+        # In the midst of it the old node must ask who has the client, and may not tell it who has the VIP.
+        await scene.a.run(["ip", "neighbour", "flush", "dev", "eth0"])
+        outcome = await client.until("whole")
+        given = await scene.node_a.until("given")
+        resets, mac = await scene.resets(), await scene.mac_for_vip()
+        left_over = await scene.left_over()
+        mac_b = await mac_of(scene.b)
+        nursery.cancel_scope.cancel()
+    with capsys.disabled():
+        print("\n", moved["words"], outcome, f"{resets} resets")
+    assert outcome["broken"] == []
+    assert outcome["whole"] == 200
+    assert outcome["failed"] == []
+    assert set(outcome["answers"]) == {"pi-a", "pi-b"}
+    assert moved["flows"] >= 200
+    assert resets == 0
+    assert mac == mac_b
+    assert given
+    assert left_over == ""
+
+
+if __name__ == "__main__":
+    what, *rest = sys.argv[1:]
+    if what == "node":
+        trio.run(Node(rest[0] == "active", rest[1], float(rest[2])).run)
+    elif what == "server":
+        trio.run(serve, rest[0])
+    else:
+        trio.run(be_client, int(rest[0]))
