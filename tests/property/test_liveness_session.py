@@ -1,6 +1,7 @@
 """The liveness link's session: however its bytes are cut, and whatever is done to them on the way."""
 
 from contextlib import suppress
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -53,7 +54,7 @@ def listen(role, pieces):
 
 def cut(data, places):
     places = sorted({0, len(data), *(place % (len(data) + 1) for place in places)})
-    return [data[start:end] for start, end in zip(places, places[1:], strict=False)]
+    return [data[start:end] for start, end in pairwise(places)]
 
 
 def test_split_at_every_byte():

@@ -69,6 +69,7 @@ SEAMS: Mapping[str, tuple[str, ...]] = {
     "fcntl": (
         "balancer/pipes.py",
         "vrrp/linux/fence.py",
+        "vrrp/liveness/tcp.py",
         "hapair/tracking/gateway.py",
     ),
     "select.epoll": ("balancer/reactor.py",),

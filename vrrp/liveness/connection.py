@@ -60,6 +60,7 @@ class Connection:
         self.hello: Hello | None = None
         """What the peer says of itself; None: not up yet."""
         self.ending: Ending | None = None
+        self._left = False
         self._session, self._owner = session, owner
         self._interval_s, self._silence_limit_s = interval_s, silence_limit_s
         self._introduction = hello
@@ -114,7 +115,7 @@ class Connection:
         """Say that we live, and wait until the other end has heard it or must have given up on its own; then close."""
         assert self.ending is not None
         try:
-            if self._session.established and self.ending.cause is LostCause.ENDED:
+            if self._session.established and self.ending.cause is LostCause.ENDED and not self._left:
                 with trio.move_on_after(self._silence_limit_s + _FAREWELL_MARGIN_S):
                     await self._say_goodbye(self.ending.detail)
         except OSError as error:
@@ -125,6 +126,7 @@ class Connection:
     def leave(self, reason: str) -> None:
         """Say goodbye as well as it goes without waiting, and close."""
         self.end(LostCause.ENDED, reason)
+        self._left = True
         try:
             if self._session.established:
                 self._pending += self._session.seal(encode(Bye(reason)))

@@ -37,6 +37,7 @@ class LivenessLink:
         """`epoch`: when this process started, in seconds of the Unix epoch. `transport`: TCP, if nothing else."""
         self.config = config
         self._observer = observer
+        self._scope = trio.CancelScope()
         self._transport = transport or TcpTransport()
         self._hello = Hello(node=config.node, epoch=epoch, incarnation=secrets.randbits(64))
         self._current: Connection | None = None
@@ -57,7 +58,7 @@ class LivenessLink:
         """By virtual router, where our advertisements come from. The peer is told, now and each time it is met."""
         hello = self._hello
         self._hello = Hello(node=hello.node, epoch=hello.epoch, incarnation=hello.incarnation, sources=dict(sources))
-        for connection in (*self._unknown, *([self._current] if self._current else [])):
+        for connection in self._connections():
             connection.introduce(self._hello)
 
     def send(self, frame: Advert | Message) -> bool:
@@ -82,20 +83,25 @@ class LivenessLink:
             round_trip_s=self._current.wire.round_trip_s() if self._current else None,
         )
 
-    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> NoReturn:
-        """For ever. When cancelled it says goodbye. Raises PortTakenError where another program has the port."""
-        try:
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Until `leave`. Cancelled, it ends its connections as a death does: whoever does not say goodbye has not left.
+
+        Raises PortTakenError, in a group, where another program has the port.
+        """
+        with self._scope:
             async with trio.open_nursery() as nursery:
                 self._nursery = nursery
                 task_status.started()
-                if self.config.dial:
-                    await self._dial()
-                else:
-                    await self._listen()
-        finally:
-            for connection in (*self._unknown, *([self._current] if self._current else [])):
-                connection.leave("this node leaves the pair")
-        raise AssertionError("unreachable")
+                await (self._dial() if self.config.dial else self._listen())
+
+    def leave(self, reason: str) -> None:
+        """Say goodbye, close everything, and let `run` return: the peer does not take this for a death."""
+        for connection in self._connections():
+            connection.leave(reason)
+        self._scope.cancel()
+
+    def _connections(self) -> tuple[Connection, ...]:
+        return (*self._unknown, self._current) if self._current else tuple(self._unknown)
 
     # -- making connections
 
@@ -151,7 +157,11 @@ class LivenessLink:
         if len(self._unknown) >= _UNKNOWN_LIMIT:
             self._unknown[0].end(LostCause.ENDED, "too many at once", RejectReason.CROWD)
         self._unknown.append(connection)
-        ending = await connection.run()
+        try:
+            ending = await connection.run()
+        except BaseException:
+            wire.close()
+            raise
         self._nursery.start_soon(connection.bid_farewell)
         return ending
 

@@ -20,8 +20,8 @@ _RTT_AT = 68
 """Where tcpi_rtt is in struct tcp_info, a 32-bit number of microseconds."""
 
 _HIGH_DESCRIPTORS = (1000, 500, 250)
-"""The kernel closes a dying process's descriptors from the highest to the lowest, and a packet or raw socket takes
-10 ms and more (it waits for RCU). So the link has the highest: the peer sees its end before any of that.
+"""The kernel closes a dying process's descriptors from the highest to the lowest (a habit, no promise), and a packet
+socket takes 6 to 12 ms: it waits for RCU. So the link has the highest, and the peer sees its end before any of that.
 """
 
 
@@ -42,6 +42,7 @@ class TcpWire:
         self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(user_timeout_s * 1000))
         self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
+        self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_PRIORITY, _PRIORITY_INTERNETWORK_CONTROL)
 
     def receive(self, limit_bytes: int) -> bytes | None:
         """What has arrived."""
@@ -174,8 +175,7 @@ def _new(address: Address) -> socket.socket:
     level, option = (
         (socket.IPPROTO_IP, socket.IP_TOS) if address.version == 4 else (socket.IPPROTO_IPV6, socket.IPV6_TCLASS)
     )
-    sock.setsockopt(level, option, _TOS_INTERNETWORK_CONTROL)  # an accepted socket inherits both
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_PRIORITY, _PRIORITY_INTERNETWORK_CONTROL)
+    sock.setsockopt(level, option, _TOS_INTERNETWORK_CONTROL)  # an accepted socket inherits it
     return sock
 
 

@@ -24,7 +24,8 @@ def dialer(**changes):
 
 def listener(**changes):
     values = {
-        "secret": SECRET, "purpose": "liveness", "node": "pi-b", "peer": "pi-a", "role": Role.LISTENER, "nonce": NONCE_B,
+        "secret": SECRET, "purpose": "liveness", "node": "pi-b", "peer": "pi-a", "role": Role.LISTENER,
+        "nonce": NONCE_B,
     }  # fmt: skip
     return Session(**(values | changes))
 
@@ -57,8 +58,7 @@ def established():
 def refusal(session, data=b""):
     session.feed(data)
     with pytest.raises(LinkRejected) as caught:
-        while session.next_frame() is not None:
-            pass
+        list(iter(session.next_frame, None))
     return caught.value.reason
 
 
