@@ -1,11 +1,15 @@
-"""The runtime socket: a line of JSON in, a line of JSON out, on a unix socket in the runtime directory."""
+"""The runtime socket: a line of JSON in, a line of JSON out, on a unix socket in the runtime directory.
+
+A command is answered by one line; a story, which takes its time, by as many as it has to tell.
+"""
 
 import json
 import logging
 import os
 import socket
 import stat
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +22,9 @@ _LINE_LIMIT = 65_536
 _PATIENCE_S = 10.0
 
 Commands = Mapping[str, Callable[[], Any]]
+Stories = Mapping[str, Callable[[Mapping[str, Any]], AsyncGenerator[Any, None]]]
+"""Each is called with the whole request: its arguments stand beside `command`."""
+NO_STORIES: Stories = {}
 
 
 class AlreadyRunningError(Exception):
@@ -55,35 +62,56 @@ def _listen(path: Path) -> socket.socket:
     return sock
 
 
-async def serve_runtime(listener: trio.SocketListener, commands: Commands) -> None:
+async def serve_runtime(listener: trio.SocketListener, commands: Commands, stories: Stories = NO_STORIES) -> None:
     """Answer for ever."""
 
     async def handler(stream: trio.SocketStream) -> None:
         try:
-            with trio.move_on_after(_PATIENCE_S):
-                await _answer(stream, commands)
+            async with stream:
+                await _answer(stream, commands, stories)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             return  # the asker left
 
     await trio.serve_listeners(handler, [listener])
 
 
-async def _answer(stream: trio.SocketStream, commands: Commands) -> None:
-    async with stream:
+async def _answer(stream: trio.SocketStream, commands: Commands, stories: Stories) -> None:
+    request: Mapping[str, Any] = {}
+    story = None
+    with trio.move_on_after(_PATIENCE_S):
         line = await _read_line(stream)
-        reply = _reply(line, commands) if line is not None else {"error": "one line of JSON is expected"}
-        await stream.send_all(json.dumps(reply, separators=(",", ":")).encode() + b"\n")
+        request = _parse(line)
+        story = stories.get(request.get("command", ""))
+        if story is None:
+            await _say(stream, _reply(line, request, commands, stories))
+    if story is not None:
+        async with aclosing(story(request)) as lines:
+            async for one in lines:
+                await _say(stream, one)
 
 
-def _reply(line: bytes, commands: Commands) -> Any:
+def _parse(line: bytes | None) -> Mapping[str, Any]:
+    """A request; empty where the line is none."""
     try:
-        request = json.loads(line)
-        command = commands.get(request["command"])
-    except (ValueError, TypeError, KeyError):
+        request = json.loads(line or b"")
+    except (ValueError, RecursionError):
+        return {}
+    return request if isinstance(request, dict) and isinstance(request.get("command"), str) else {}
+
+
+def _reply(line: bytes | None, request: Mapping[str, Any], commands: Commands, stories: Stories) -> Any:
+    if line is None:
+        return {"error": "one line of JSON is expected"}
+    if not request:
         return {"error": 'write a command, for example {"command": "status"}'}
-    if command is None:
-        return {"error": f"there is no command {request['command']}; there is: {', '.join(commands)}"}
-    return command()
+    name = request["command"]
+    if name not in commands:
+        return {"error": f"there is no command {name}; there is: {', '.join((*commands, *stories))}"}
+    return commands[name]()
+
+
+async def _say(stream: trio.SocketStream, what: Any) -> None:
+    await stream.send_all(json.dumps(what, separators=(",", ":")).encode() + b"\n")
 
 
 async def _read_line(stream: trio.SocketStream) -> bytes | None:
@@ -98,6 +126,14 @@ async def _read_line(stream: trio.SocketStream) -> bytes | None:
 
 async def ask(directory: Path, command: str) -> Any:
     """Send one command to the node that runs with this runtime directory. Raises NotRunningError, PermissionError."""
+    async with aclosing(follow(directory, {"command": command})) as lines:
+        async for line in lines:
+            return line
+    raise NotRunningError(f"the hapair on {directory / SOCKET_NAME} went away while it was asked")
+
+
+async def follow(directory: Path, request: Mapping[str, Any]) -> AsyncGenerator[Any, None]:
+    """Send a request and give what comes back, line by line. Raises NotRunningError, PermissionError."""
     path = directory / SOCKET_NAME
     try:
         stream = await trio.open_unix_socket(path)
@@ -106,13 +142,12 @@ async def ask(directory: Path, command: str) -> Any:
             raise
         raise NotRunningError(f"no hapair answers on {path}; `hapair up` starts one") from error
     async with stream:
-        await stream.send_all(json.dumps({"command": command}).encode() + b"\n")
+        await stream.send_all(json.dumps(request).encode() + b"\n")
         received = bytearray()
         async for data in stream:
-            received += data
-    if not received:
-        raise NotRunningError(f"the hapair on {path} went away while it was asked")
-    return json.loads(received)
+            *lines, received = (received + data).split(b"\n")
+            for line in lines:
+                yield json.loads(line)
 
 
 def remove_runtime_socket(directory: Path) -> None:

@@ -8,7 +8,7 @@ import logging
 import secrets
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 
 import trio
 
@@ -82,7 +82,7 @@ class Carrier:
             reason = {"reason": str(error)[:200]}
             self._limited.warning("unreadable", "unreadable handover message", reason, now=self._clock())
 
-    async def hand_over(self, reason: str) -> AsyncIterator[Progress | Moved]:
+    async def hand_over(self, reason: str) -> AsyncGenerator[Progress | Moved, None]:
         """Ask the peer to take over. Says how it goes; Moved is the last."""
         id = secrets.token_hex(8)
         self._askers[id], news = trio.open_memory_channel[Progress | Moved](_NEWS)

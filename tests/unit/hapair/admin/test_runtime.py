@@ -3,7 +3,7 @@
 import json
 import socket
 import stat
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from hapair.admin.runtime import (
     AlreadyRunningError,
     NotRunningError,
     ask,
+    follow,
     open_runtime_socket,
     remove_runtime_socket,
     serve_runtime,
@@ -23,12 +24,19 @@ from hapair.admin.runtime import (
 COMMANDS = {"status": lambda: {"role": "ACTIVE"}, "other": lambda: [1, 2]}
 
 
+async def count(request: Mapping[str, Any]) -> AsyncGenerator[Any, None]:
+    """A story with as many lines as it is asked for, one each second."""
+    for number in range(request["lines"]):
+        await trio.sleep(1)
+        yield {"line": number}
+
+
 @pytest.fixture
 async def directory(tmp_path: Path) -> AsyncIterator[Path]:
     """Where a node answers."""
     listener = await open_runtime_socket(tmp_path)
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(serve_runtime, listener, COMMANDS)
+        nursery.start_soon(serve_runtime, listener, COMMANDS, {"count": count})
         yield tmp_path
         nursery.cancel_scope.cancel()
 
@@ -51,7 +59,7 @@ async def test_a_command_is_answered(directory: Path) -> None:
 
 
 async def test_an_unknown_command_names_those_that_there_are(directory: Path) -> None:
-    assert await ask(directory, "reboot") == {"error": "there is no command reboot; there is: status, other"}
+    assert await ask(directory, "reboot") == {"error": "there is no command reboot; there is: status, other, count"}
 
 
 @pytest.mark.parametrize(
@@ -59,6 +67,23 @@ async def test_an_unknown_command_names_those_that_there_are(directory: Path) ->
 )
 async def test_another_line_is_told_what_to_write(directory: Path, line: bytes) -> None:
     assert await say(directory, line) == {"error": 'write a command, for example {"command": "status"}'}
+
+
+async def test_a_story_is_told_line_by_line_however_long_it_takes(autojump_clock: MockClock, directory: Path) -> None:
+    told = [(line, round(trio.current_time())) async for line in follow(directory, {"command": "count", "lines": 15})]
+    assert [line for line, _ in told] == [{"line": number} for number in range(15)]
+    assert [told[place][1] - told[0][1] for place in (1, 14)] == [1, 14]
+
+
+async def test_a_story_whose_listener_left_is_not_told_to_its_end(autojump_clock: MockClock, directory: Path) -> None:
+    async with await trio.open_unix_socket(directory / "hapair.sock") as stream:
+        await stream.send_all(b'{"command": "count", "lines": 1000000}\n')
+        await stream.receive_some(100)
+    assert await ask(directory, "status") == {"role": "ACTIVE"}
+
+
+async def test_a_line_that_is_nested_too_deep_is_no_command(directory: Path) -> None:
+    assert "error" in await say(directory, b"[" * 60_000 + b"\n")
 
 
 async def test_a_line_without_an_end_is_no_line(directory: Path) -> None:
