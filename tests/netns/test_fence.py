@@ -5,6 +5,7 @@ has the VIPs; what it hears is what counts.
 """
 
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -240,8 +241,8 @@ def silence_after_kill(lan, vip):
     owner = Owner(V4, V6)
     assert lan.answers(V4, V6) == [True, True]
     lan.frames()
-    owner.kill()
     killed_at = time.perf_counter()
+    owner.kill()
     last_at = now = killed_at
     while now < killed_at + 0.2:
         lan.ask(vip)
@@ -476,7 +477,13 @@ def ns_opening_waits_for_nobody(lan):
 
 def ns_its_socket_is_closed_early(lan):
     """The kernel goes through a dying process' descriptors from the highest down."""
-    assert Fence([V4]).fileno() >= 900
+    assert 900 <= Fence([V4]).fileno() < 1000
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))
+    assert 200 <= Fence([V4]).fileno() < 250
+    resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+    fence = Fence([V4])
+    assert fence.fileno() < 64
+    fence.install()
 
 
 def ns_without_privileges(lan):

@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 _SOL_NETLINK, _ADD_MEMBERSHIP, _SHORT_ANSWERS = 270, 1, 10
 _ANSWER_BYTES = 1 << 16
-_HIGH_DESCRIPTOR = 900
+_HIGH_DESCRIPTORS = (900, 400, 200)  # below that of the liveness link, which has to be closed first of all
 _FAMILY_NAMES = {nftables.ARP: "ARP", nftables.IPV6: "IPv6", nftables.IPV4: "IPv4"}
 
 
@@ -149,14 +149,16 @@ def _open_socket() -> socket.socket:
 
 def _moved_up(low: socket.socket) -> socket.socket:
     """A high descriptor is closed before packet sockets are, each of which takes the kernel some milliseconds."""
-    try:
-        descriptor = fcntl.fcntl(low.fileno(), fcntl.F_DUPFD_CLOEXEC, _HIGH_DESCRIPTOR)
-    except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.EMFILE):  # as many are not allowed
-            raise
-        return low
-    low.close()
-    return socket.socket(fileno=descriptor)
+    for lowest in _HIGH_DESCRIPTORS:
+        try:
+            descriptor = fcntl.fcntl(low.fileno(), fcntl.F_DUPFD_CLOEXEC, lowest)
+        except OSError as error:
+            if error.errno not in (errno.EINVAL, errno.EMFILE):  # as many are not allowed
+                raise
+        else:
+            low.close()
+            return socket.socket(fileno=descriptor)
+    return low
 
 
 def refusal_of(answer: nftables.Answer, requests: Sequence[Request]) -> Exception:
