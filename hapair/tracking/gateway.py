@@ -1,21 +1,25 @@
 """Asks a gateway, by ARP or neighbour discovery, whether it is there."""
 
 import errno
+import fcntl
 import socket
+import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, Protocol
 
 import trio
 
-from vrrp.routes import gateway_in_ipv6_route, gateway_in_route
 from hapair.tracking.watch import Finding
 from vrrp.config import Address
 from vrrp.interfaces import Interface
 from vrrp.linux.witness import LanWitnesses
+from vrrp.routes import gateway_in_ipv6_route, gateway_in_route
 
 _DISCARD_PORT = 9
-_NOT_NOW = (errno.ENODEV, errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL, errno.ENETDOWN, errno.EACCES)
+_SIOCGIFHWADDR = 0x8927
+_NAME_BYTES, _FAMILY_BYTES, _MAC_BYTES = 16, 2, 6
+_NOT_NOW = (errno.ENODEV, errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL, errno.ENETDOWN, errno.EPERM)
 
 
 class Asker(Protocol):
@@ -44,14 +48,13 @@ class Gateway:
         *,
         ask: Callable[[str, Address], Asker] = ask_lan,
         proc: Path = Path("/proc/net"),
-        sys: Path = Path("/sys/class/net"),
     ) -> None:
         """`address` None: where the default route of the interface leads, in that family."""
         self._interface = interface
         self._family: Literal[4, 6] = family
         self._address = address
         self._ask = ask
-        self._proc, self._sys = proc, sys
+        self._proc = proc
         self._asker: tuple[Address, Asker] | None = None
 
     async def look(self, limit_s: float) -> Finding:
@@ -60,14 +63,13 @@ class Gateway:
         if target is None:
             return Finding(False, f"there is no default route by {self._interface}")
         try:
-            here = self._here()
-            source = _source(self._interface, target)
+            mac, source = _own_addresses(self._interface, target)
             asker = self._asker_for(target)
         except OSError as error:
-            if error.errno not in (*_NOT_NOW, errno.ENOENT, errno.EPERM):
+            if error.errno not in _NOT_NOW:
                 raise
             return Finding(False, f"{target} cannot be asked by {self._interface}: {error.strerror}")
-        asker.ask(here, source)
+        asker.ask(Interface(name=self._interface, up=True, mac=mac), source)
         with trio.move_on_after(limit_s):
             await asker.next_answer()
             return Finding(True, f"{target} answers")
@@ -91,22 +93,26 @@ class Gateway:
             return gateway_in_route(_text(self._proc / "route"), self._interface)
         return gateway_in_ipv6_route(_text(self._proc / "ipv6_route"), self._interface)
 
-    def _here(self) -> Interface:
-        mac = bytes.fromhex(_text(self._sys / self._interface / "address").strip().replace(":", ""))
-        return Interface(name=self._interface, index=socket.if_nametoindex(self._interface), up=True, mac=mac)
-
 
 def _text(path: Path) -> str:
     return path.read_text(encoding="ascii")
 
 
-def _source(interface: str, target: Address) -> Address:
-    """The address that the kernel would speak to `target` from. Sends nothing. Raises OSError."""
+def _own_addresses(interface: str, target: Address) -> tuple[bytes, Address]:
+    """The interface's MAC address, and from where the kernel would speak to `target`. Sends nothing. Raises OSError."""
     family = socket.AF_INET if target.version == 4 else socket.AF_INET6
     with socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sock:
+        mac = _mac(sock, interface)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.encode())
         if target.version == 4:
             sock.connect((str(target), _DISCARD_PORT))
         else:
             sock.connect((str(target), _DISCARD_PORT, 0, socket.if_nametoindex(interface)))
-        return type(target)(sock.getsockname()[0].partition("%")[0])
+        return mac, type(target)(sock.getsockname()[0].partition("%")[0])
+
+
+def _mac(sock: socket.socket, interface: str) -> bytes:
+    """By ioctl: /sys shows the interfaces of whoever mounted it."""
+    request = struct.pack(f"{_NAME_BYTES}s24x", interface.encode())
+    begin = _NAME_BYTES + _FAMILY_BYTES
+    return fcntl.ioctl(sock, _SIOCGIFHWADDR, request)[begin : begin + _MAC_BYTES]

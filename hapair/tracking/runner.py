@@ -67,6 +67,7 @@ class Tracking:
         self._changed = changed
         self._run_program = run or Programs().run
         self._gateway = gateway or _gateway
+        self._gateways: list[Gateway] = []
         self._watches: dict[_Key, Watch] = {}
         self._looked: dict[object, _Looked] = {}
         self._pools: dict[str, list[tuple[_Key, int]]] = {}
@@ -77,9 +78,13 @@ class Tracking:
         """For ever; to end it, cancel it. What is known to begin with is told first: nothing is well yet."""
         for router in dict.fromkeys(router for router, _ in self._watches):
             self._changed(router, self.tracked(router))
-        async with trio.open_nursery() as nursery:
-            for looked in self._looked.values():
-                nursery.start_soon(self._keep_looking, looked)
+        try:
+            async with trio.open_nursery() as nursery:
+                for looked in self._looked.values():
+                    nursery.start_soon(self._keep_looking, looked)
+        finally:
+            for gateway in self._gateways:
+                gateway.close()
 
     def pool_health(self, healths: Mapping[str, Iterable[bool]]) -> None:
         """For each pool whether each of its servers is UP: now, and whenever one flips. Never blocks."""
@@ -133,6 +138,7 @@ class Tracking:
                 return lambda: self._run_script(settings)
             case TrackedGateway():
                 gateway = self._gateway(router, settings)
+                self._gateways.append(gateway)
                 return lambda: gateway.look(settings.timeout_s)
             case TrackedFile():
                 return FileReader(settings).look

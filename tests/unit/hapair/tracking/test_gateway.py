@@ -63,7 +63,7 @@ async def test_one_that_answers(asker: FakeAsker) -> None:
     assert await gateway.look(0.5) == Finding(True, "127.0.0.9 answers")
     assert asker.opened == [("lo", GATEWAY)]
     (interface, source) = asker.asked[0]
-    assert (interface.name, interface.index, interface.mac) == ("lo", 1, bytes(6))
+    assert (interface.name, interface.mac) == ("lo", bytes(6))
     assert source == IPv4Address("127.0.0.1")
 
 
@@ -93,7 +93,7 @@ async def test_the_default_route_of_the_other_family(asker: FakeAsker, proc: Pat
 
 async def test_an_interface_that_is_not_there(asker: FakeAsker) -> None:
     found = await Gateway("nothere0", 4, GATEWAY, ask=asker.open).look(0.5)
-    assert found == Finding(False, "127.0.0.9 cannot be asked by nothere0: No such file or directory")
+    assert found == Finding(False, "127.0.0.9 cannot be asked by nothere0: No such device")
 
 
 async def test_where_asking_is_not_allowed(asker: FakeAsker) -> None:

@@ -29,6 +29,7 @@ class World:
         self.ok = True
         self.runs: list[tuple[Sequence[str], Mapping[str, str], float]] = []
         self.gateway_ok = True
+        self.closed = False
         self.told: list[tuple[float, str, tuple[Tracked, ...]]] = []
 
     async def run(self, command: Sequence[str], environment: Mapping[str, str], limit_s: float) -> Ended:
@@ -39,6 +40,9 @@ class World:
     async def look(self, limit_s: float) -> Finding:
         await trio.lowlevel.checkpoint()
         return Finding(self.gateway_ok, "192.0.2.1 answers" if self.gateway_ok else "192.0.2.1 does not answer")
+
+    def close(self) -> None:
+        self.closed = True
 
     def changed(self, router: str, tracked: tuple[Tracked, ...]) -> None:
         self.told.append((round(trio.current_time(), 3), router, tracked))
@@ -135,6 +139,15 @@ async def test_the_same_script_of_two_routers_runs_once(
     assert len(world.runs) == 3
     assert tracking.tracked("lan")[0] == Tracked("script dns", True, "exited with status 0", None)
     assert tracking.tracked("wan")[0] == Tracked("script names", True, "exited with status 0", -50)
+
+
+async def test_its_end_closes_what_it_opened(world: World) -> None:
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(world.tracking(lan=RouterTracks(gateway=TrackedGateway())).run)
+        await wait_all_tasks_blocked()
+        assert not world.closed
+        nursery.cancel_scope.cancel()
+    assert world.closed
 
 
 async def test_a_router_that_tracks_nothing_is_not_spoken_of(
