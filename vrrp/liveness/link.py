@@ -57,6 +57,8 @@ class LivenessLink:
     def set_sources(self, sources: Mapping[str, Address]) -> None:
         """By virtual router, where our advertisements come from. The peer is told, now and each time it is met."""
         hello = self._hello
+        if hello.sources == sources:
+            return
         self._hello = Hello(node=hello.node, epoch=hello.epoch, incarnation=hello.incarnation, sources=dict(sources))
         for connection in self._connections():
             connection.introduce(self._hello)

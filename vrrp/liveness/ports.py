@@ -81,6 +81,8 @@ class Transport(Protocol):
 _DIED = {errno.ECONNRESET, errno.EPIPE}
 _ENDED = {
     *(errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN),
+    # What a router on the way says by ICMP, forged or not, becomes the error of a connection that times out.
+    *(errno.EPROTO, errno.ENOPROTOOPT, errno.ENONET, errno.EOPNOTSUPP, errno.EMSGSIZE),
     *(errno.ECONNABORTED, errno.ECONNREFUSED, errno.EACCES, errno.EPERM, errno.ENOBUFS, errno.ENOMEM),
 }
 

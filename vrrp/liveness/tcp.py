@@ -19,6 +19,12 @@ _USER_TIMEOUT_SILENCES = 4
 _RTT_AT = 68
 """Where tcpi_rtt is in struct tcp_info, a 32-bit number of microseconds."""
 
+_GONE_ALREADY = {
+    *(errno.ECONNABORTED, errno.EPROTO, errno.ENOPROTOOPT, errno.EPERM, errno.EOPNOTSUPP, errno.ENONET),
+    *(errno.ENETDOWN, errno.ENETUNREACH, errno.EHOSTDOWN, errno.EHOSTUNREACH),
+}
+"""Errors of the new connection, which accept(2) reports as its own."""
+
 _HIGH_DESCRIPTORS = (1000, 500, 250)
 """The kernel closes a dying process's descriptors from the highest to the lowest (a habit, no promise), and a packet
 socket takes 6 to 12 ms: it waits for RCU. So the link has the highest, and the peer sees its end before any of that.
@@ -67,8 +73,12 @@ class TcpWire:
         await trio.lowlevel.wait_writable(self._sock)
 
     def finish_sending(self) -> None:
-        """FIN."""
-        self._sock.shutdown(socket.SHUT_WR)
+        """FIN, if the connection is still there."""
+        try:
+            self._sock.shutdown(socket.SHUT_WR)
+        except OSError as error:
+            if error.errno != errno.ENOTCONN:
+                raise
 
     def close(self) -> None:
         """Close, and wake whoever waits."""
@@ -133,9 +143,9 @@ class TcpListener:
             except BlockingIOError:
                 continue
             except OSError as error:
-                if error.errno not in (errno.ECONNABORTED, errno.EPROTO, errno.ENETDOWN, errno.EHOSTUNREACH):
+                if error.errno not in _GONE_ALREADY:
                     raise
-                continue  # that one is gone already (accept(2): "treat them like EAGAIN")
+                continue
             source = socket.inet_pton(sock.family, str(where[0]).partition("%")[0])
             return TcpWire(sock, user_timeout_s=self._user_timeout_s), source
 

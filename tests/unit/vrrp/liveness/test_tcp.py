@@ -230,6 +230,36 @@ async def closes_soon(wire):
     wire.close()
 
 
+async def test_a_farewell_to_one_that_resets(nursery):
+    """The kernel refuses to end what has ended: that is no reason to crash."""
+    pair = Pair()
+    await pair.up(nursery)
+    connection = pair.links["a"]._current
+    pair.sock("b").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    pair.scopes["b"].cancel()
+    connection.end(LostCause.ENDED, "at the same time")
+    await pair.seen["a"].until(LostCause.ENDED)
+    with trio.fail_after(5):
+        while connection.wire._sock.fileno() >= 0:  # noqa: ASYNC110
+            await trio.sleep(0.001)
+    nursery.cancel_scope.cancel()
+
+
+async def test_finishing_what_was_reset():
+    transport, port = TcpTransport(), free_port()
+    listener = transport.listen(config(port, node="b"))
+    wire = await transport.dial(config(port))
+    accepted, _ = await listener.accept()
+    accepted._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    accepted.close()
+    await wire.wait_readable()
+    with pytest.raises(ConnectionResetError):
+        wire.receive(10)
+    wire.finish_sending()
+    wire.close()
+    listener.close()
+
+
 def test_socket_addresses():
     assert sockaddr(A, 1) == ("127.0.0.1", 1)
     assert sockaddr(IPv6Address("2001:db8::1"), 1) == ("2001:db8::1", 1, 0, 0)
