@@ -4,7 +4,8 @@ The kernel does it the other way round: 40 MB of locked memory keep the peer fro
 what another thread still uses need not be given back yet. So one thread of the process sleeps for ever, shares the
 memory and has no descriptors; the others, which SIGKILL wakes before it, have nothing to give back and close
 their descriptors at once. Measured with two packet sockets and a second thread: 0.2 ms instead of 8; on a busy machine
-0.4 ms instead of 30. Where the sleeper is faster after all, one time in six, it is as it would be without.
+0.3 to 1.5 ms instead of 30 (medians). It is a race: where another thread is the last one after all, one time in six and
+on a busy machine up to one in two, it is as it would be without.
 """
 
 import ctypes
