@@ -130,8 +130,9 @@ class AddressTable:
 
     def route_link_local(self, index: int) -> None:
         """Let link-local neighbours be reached by an interface that has no link-local address of its own."""
+        metric = 1024 + index  # its own: a route of the same metric by another interface would be replaced
         with _errors():
-            self._ipr.route("replace", dst="fe80::/64", oif=index, family=socket.AF_INET6)
+            self._ipr.route("replace", dst="fe80::/64", oif=index, family=socket.AF_INET6, priority=metric)
 
     def dump(self) -> tuple[Change, ...]:
         """Every link, then every address."""

@@ -13,6 +13,7 @@ from lan import (
     PEER_MAC,
     VMAC,
     VMAC6,
+    Machine,
     config,
     config6,
     is_advert,
@@ -401,6 +402,25 @@ def ns_sigkill_with_virtual_mac(lan):
     run_router(lan, again, config(virtual_mac=True))
     assert lan.link(name) is None
     assert lan.link("mine") is not None
+
+
+def ns_virtual_mac_asks_for_its_neighbours(lan):
+    """A node that has just become Active must find the MAC addresses of those whom it answers from the VIP."""
+    lan.up("10.99.0.1/24", "fd00:99::1/64")
+    other = Machine(lan, "10.99.0.200/24", "fd00:99::200/64")
+
+    def ping(vip, mac):
+        other.run("ip", "neigh", "replace", vip, "lladdr", mac.hex(":"), "dev", "v1", "nud", "permanent")
+        subprocess.run(["ip", "neigh", "flush", "all"], check=True, timeout=10)
+        other.run("ping", "-c", "1", "-W", "2", vip)
+
+    async def scenario(lan, runner, states):
+        await until(lambda: all(router.vips_held for router in runner.snapshot()))
+        await trio.to_thread.run_sync(ping, "fd00:99::100", VMAC6)
+        await trio.to_thread.run_sync(ping, "10.99.0.100", VMAC)
+
+    run_router(lan, scenario, config(virtual_mac=True), config6(virtual_mac=True))
+    other.close()
 
 
 if __name__ == "__main__":

@@ -68,9 +68,26 @@ def thread():
     return SameThread()
 
 
+class FakeFencing:
+    """Opens and closes among the calls of the table."""
+
+    def __init__(self, table):
+        self._table = table
+
+    def open(self, order):
+        self._table.calls.append(("open", order.router))
+
+    def close(self, router):
+        self._table.calls.append(("close", router))
+
+
 @pytest.fixture
 def book(thread):
-    return KernelAddresses(thread)
+    return KernelAddresses(thread, FakeFencing(thread.table))
+
+
+def kernel_calls(thread):
+    return [call for call in thread.table.calls if call[0] not in ("open", "close")]
 
 
 def order(*addresses, serial=1, index=2, not_after=math.inf, router="lan", lease_s=1, virtual_mac=None):
@@ -94,7 +111,7 @@ async def test_claim_then_release(book, thread):
     book.submit(order(serial=2))
     report = await book.next_report()
     assert (report.serial, report.held, report.error) == (2, (), None)
-    assert thread.table.calls == [
+    assert kernel_calls(thread) == [
         ("put", 2, "192.0.2.10/32", 1),
         ("put", 2, "192.0.2.11/32", 1),
         ("remove", 2, "192.0.2.10/32"),
@@ -105,14 +122,14 @@ async def test_claim_then_release(book, thread):
 async def test_release_of_nothing_touches_nothing(book, thread):
     book.submit(order())
     assert (await book.next_report()).held == ()
-    assert thread.table.calls == []
+    assert kernel_calls(thread) == []
 
 
 async def test_routers_do_not_share(book, thread):
     book.submit(order(VIP))
     book.submit(order(OTHER, router="wan", lease_s=None))
     book.submit(order(serial=2))
-    assert thread.table.calls == [
+    assert kernel_calls(thread) == [
         ("put", 2, "192.0.2.10/32", 1),
         ("put", 2, "192.0.2.11/32", None),
         ("remove", 2, "192.0.2.10/32"),
@@ -122,7 +139,7 @@ async def test_routers_do_not_share(book, thread):
 async def test_what_was_put_on_elsewhere_is_removed_there(book, thread):
     book.submit(order(VIP, index=2))
     book.submit(order(VIP, index=5, serial=2))
-    assert thread.table.calls[1:] == [("remove", 2, "192.0.2.10/32"), ("put", 5, "192.0.2.10/32", 1)]
+    assert kernel_calls(thread)[1:] == [("remove", 2, "192.0.2.10/32"), ("put", 5, "192.0.2.10/32", 1)]
 
 
 async def test_a_refusal_is_told_and_the_rest_is_done(book, thread):
@@ -145,7 +162,7 @@ async def test_a_vip_that_cannot_be_removed_is_still_held(book, thread):
 async def test_a_claim_that_a_pause_has_overtaken_is_not_carried_out(book, thread):
     book.submit(order(VIP, not_after=0.0))
     report = await book.next_report()
-    assert (report.held, thread.table.calls) == ((), [])
+    assert (report.held, kernel_calls(thread)) == ((), [])
     assert report.error == "a claim was not carried out: the process had been paused"
 
 
@@ -160,7 +177,7 @@ async def test_with_a_virtual_mac_they_stand_on_the_virtual_interface(book, thre
     book.virtual = FakeVirtual()
     book.submit(order(VIP, virtual_mac=VMAC))
     book.submit(order(serial=2, virtual_mac=VMAC))
-    assert thread.table.calls == [
+    assert kernel_calls(thread) == [
         ("switch", 102, "on"),
         ("put", 102, "192.0.2.10/32", 1),
         ("remove", 102, "192.0.2.10/32"),
@@ -183,3 +200,14 @@ async def test_a_virtual_interface_that_stays_on_is_told(book, thread):
     thread.table.errors["off"] = errno.EPERM
     book.submit(order(virtual_mac=VMAC))
     assert (await book.next_report()).error == "virtual interface cannot be switched off: refused"
+
+
+async def test_the_fence_is_open_from_before_a_vip_is_put_on_until_after_it_is_removed(book, thread):
+    book.submit(order(VIP))
+    book.submit(order(serial=2))
+    assert thread.table.calls == [
+        ("open", "lan"),
+        ("put", 2, "192.0.2.10/32", 1),
+        ("remove", 2, "192.0.2.10/32"),
+        ("close", "lan"),
+    ]
