@@ -247,7 +247,8 @@ class FakeNode:
 
     def freeze(self) -> None:
         """SIGSTOP: from its next wait on, a runner on this machine stands still while packets queue up."""
-        self._thawed = trio.Event()
+        if self._thawed.is_set():
+            self._thawed = trio.Event()
 
     def thaw(self) -> None:
         """SIGCONT."""

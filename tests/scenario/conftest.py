@@ -120,14 +120,14 @@ async def pair(start, machine, config):
 
 @pytest.fixture
 def joined(lan, machine, nursery):
-    """`joined(config_of_a, config_of_b)`: two machines, not started, with a liveness link. Each knows there are two."""
+    """`joined(config_of_a, config_of_b)`: two machines, not started, with a liveness link. `records`: one for each."""
 
-    def make(one, other, **options):
+    def make(one, other, *, records=(None, None)):
         a, b = FakeNode(lan, "a", "192.0.2.1/24"), FakeNode(lan, "b", "192.0.2.2/24")
         link = FakeLink(a, b)
         machines = (
-            machine(a, one, peer=link.end(a), **options),
-            machine(b, other, peer=link.end(b), **options),
+            machine(a, one, peer=link.end(a), record=records[0]),
+            machine(b, other, peer=link.end(b), record=records[1]),
         )
         link.join(*(each.runner for each in machines))
         nursery.start_soon(link.run)

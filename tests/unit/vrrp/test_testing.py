@@ -1,13 +1,16 @@
 """The fakes keep the promises of what they stand for."""
 
 import math
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Interface
 
 import pytest
 import trio
 
+from vrrp.advertisement import Datagram
+from vrrp.frames import advert_frame
 from vrrp.ports import AddressOrder
-from vrrp.testing import FakeLan, FakeNode
+from vrrp.testing import FakeLan, FakeNode, FakeWitness
 
 SOURCE = IPv4Address("192.0.2.1")
 GROUP = IPv4Address("224.0.0.18")
@@ -144,3 +147,109 @@ async def test_who_has_crashed_sends_nothing(autojump_clock, lan):
     await trio.sleep(1)
     assert other.receive() is None
     assert lan.packets == []
+
+
+async def test_who_is_frozen_twice_is_thawed_once(autojump_clock, lan):
+    made, _ = node(lan, "a")
+    made.freeze()
+
+    async def thaw():
+        await trio.sleep(1)
+        made.freeze()
+        made.thaw()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(thaw)
+        with trio.fail_after(2):
+            await made.until_thawed()
+
+
+async def test_who_is_deaf_is_heard(autojump_clock, lan):
+    (_, one), (_, other) = node(lan, "a"), node(lan, "b")
+    lan.deaf = {"a"}
+    one.send(b"1", source=SOURCE, destination=GROUP)
+    other.send(b"2", source=SOURCE, destination=GROUP)
+    await trio.sleep(1)
+    assert (one.receive(), other.receive().payload) == (None, b"1")
+
+
+async def test_unicast_reaches_one_machine(autojump_clock, lan):
+    made, one = node(lan, "a")
+    other, third = FakeNode(lan, "b", "192.0.2.2/24"), FakeNode(lan, "c", "192.0.2.3/24")
+    socks = [each.open(each.interface, 4) for each in (other, third)]
+    made.send(b"hello", "192.0.2.1", "192.0.2.2", ttl=64)
+    await trio.sleep(1)
+    assert socks[0].receive() == Datagram(b"hello", SOURCE, IPv4Address("192.0.2.2"), 64)
+    assert (socks[1].receive(), one.receive()) == (None, None)
+    assert (other.received_packets("eth0"), third.received_packets("eth0")) == (1, 0)
+
+
+async def test_families_are_apart(autojump_clock, lan):
+    (one, _), (other, four) = node(lan, "a"), node(lan, "b")
+    six = other.open(other.interface, 6)
+    one.send(b"six", "fe80::1", "ff02::12")
+    await trio.sleep(1)
+    assert (four.receive(), six.receive().payload) == (None, b"six")
+
+
+async def test_interfaces_are_apart(autojump_clock, lan):
+    wan = FakeLan()
+    (one, _), (other, inside) = node(lan, "a"), node(lan, "b")
+    other.plug(wan, "eth1", "198.51.100.2/24")
+    outside = other.open(other.card("eth1").interface, 4)
+    one.send(b"hello", "192.0.2.1", "224.0.0.18")
+    await trio.sleep(1)
+    assert (inside.receive().payload, outside.receive()) == (b"hello", None)
+    assert [(await other.next_change()).name for _ in range(2)] == ["eth0", "eth1"]
+    other.set_link(up=False, interface="eth1")
+    assert (await other.next_change()).up is False
+    assert (other.card("eth0").reachable, other.card("eth1").reachable) == (True, False)
+
+
+async def test_a_frame_is_counted_when_it_arrives(autojump_clock, lan):
+    (one, _), (other, _) = node(lan, "a"), node(lan, "b")
+    one.ports.frames.send(one.interface, bytes(60))
+    assert other.received_packets("eth0") == 0
+    await trio.sleep(0.02)
+    assert (other.received_packets("eth0"), one.received_packets("eth0")) == (1, 0)
+    assert lan.packets == []
+
+
+async def test_an_advertisement_in_a_frame_is_received(autojump_clock, lan):
+    (one, _), (_, sock) = node(lan, "a"), node(lan, "b")
+    one.ports.frames.send(one.interface, advert_frame(b"advert", SOURCE, GROUP, bytes(6)))
+    await trio.sleep(1)
+    assert sock.receive() == Datagram(b"advert", SOURCE, GROUP, 255)
+    assert (len(lan.packets), len(lan.frames)) == (1, 1)
+
+
+async def test_a_witness_answers_those_of_its_part(autojump_clock, lan):
+    witness = FakeWitness(lan, "gateway")
+    (one, _), (other, _) = node(lan, "a"), node(lan, "b")
+    lan.partition({"a"}, {"b", "gateway"})
+    for each in (one, other):
+        each.ports.witnesses.ask(each.interface, SOURCE)
+    with trio.move_on_after(1) as scope:
+        await one.witnesses.next_answer()
+    assert scope.cancelled_caught
+    asked_at = trio.current_time()
+    other.ports.witnesses.ask(other.interface, SOURCE)
+    assert [await other.witnesses.next_answer() for _ in range(2)] == ["eth0", "eth0"]
+    assert trio.current_time() - asked_at == pytest.approx(0.02)  # there and back
+    assert [name for _, name in witness.asked] == ["b", "b"]
+    witness.answers = False
+    other.ports.witnesses.ask(other.interface, SOURCE)
+    with trio.move_on_after(1) as scope:
+        await other.witnesses.next_answer()
+    assert scope.cancelled_caught
+
+
+async def test_vips_are_on_their_interface(autojump_clock, lan):
+    made, _ = node(lan, "a")
+    made.plug(FakeLan(), "eth1", "198.51.100.1/24")
+    made.vips.submit(replace(order("198.51.100.10/32"), interface="eth1"))
+    await made.vips.next_report()
+    assert [str(address) for address in made.vips.held("eth1")] == ["198.51.100.10/32"]
+    assert made.vips.held("eth0") == ()
+    made.vips.delete("198.51.100.10")
+    assert made.vips.held() == ()
