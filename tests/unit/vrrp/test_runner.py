@@ -2,11 +2,12 @@
 
 import subprocess
 import sys
-from ipaddress import IPv4Interface
+from ipaddress import IPv4Address, IPv4Interface, IPv6Interface
 
 import pytest
 
 from vrrp.config import VirtualRouterConfig
+from vrrp.events import HandedOver
 from vrrp.runner import Runner, check_together
 from vrrp.testing import FakeLan, FakeNode
 
@@ -52,3 +53,30 @@ def test_nothing_heavy_is_imported():
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
+
+
+async def test_one_number_may_stand_in_both_families():
+    six = VirtualRouterConfig(name="six", vrid=51, interface="eth0", addresses=(IPv6Interface("fe80::10/64"),))
+    check_together([config(), six])
+
+
+async def test_what_concerns_no_router_of_ours_is_passed_over():
+    runner = Runner([config()], ports=FakeNode(FakeLan(), "a", None).ports, observe=lambda snapshot: None)
+    runner.peer_met({"other": IPv4Address("192.0.2.2")})
+    runner.peer_advertised("other", IPv4Address("192.0.2.2"), b"")
+    runner.tell(["other"], HandedOver("b"))
+    runner.peer_heard()
+    runner.peer_lost()
+    assert runner.snapshot()[0].state == "Initialize"
+    assert runner.sources() == {}
+
+
+async def test_a_gate_is_closed_before_anything_runs(autojump_clock, nursery):
+    runner = Runner([config()], ports=FakeNode(FakeLan(), "a", "192.0.2.1/24").ports, observe=lambda snapshot: None)
+    runner.set_gate("lan", "workers", "no worker serves")
+    await nursery.start(runner.run)
+    assert runner.snapshot()[0].waiting_for == "resume, after: no worker serves"
+    runner.set_gate("lan", "workers", None)
+    assert runner.snapshot()[0].state == "Backup"
+    assert runner.sources() == {"lan": IPv4Address("192.0.2.1")}
+    nursery.cancel_scope.cancel()

@@ -6,8 +6,17 @@ from ipaddress import IPv4Address, IPv4Interface
 
 import pytest
 
+from vrrp.authentication import Verifier
 from vrrp.config import VirtualRouterConfig
-from vrrp.events import DeadlineReached, InterfaceReady, Shutdown
+from vrrp.events import (
+    ClaimVips,
+    DeadlineReached,
+    GroupReady,
+    InterfaceReady,
+    SendAdvertisement,
+    Shutdown,
+    StateChanged,
+)
 from vrrp.interfaces import HeldAddress, Interface
 from vrrp.ports import AddressReport, Ports
 from vrrp.running import RunningRouter
@@ -233,3 +242,100 @@ def test_snapshot_can_be_sent_as_json(active):
         "lateness_max_ms": 0.0,
         "last_reason": "no other router was heard",
     }
+
+
+def start(router, clock):
+    router.feed(InterfaceReady(IPv4Address("192.0.2.1")))
+    clock.now += 1
+    router.feed(DeadlineReached())
+
+
+class Signer:
+    """Numbers what it signs."""
+
+    count = 0
+
+    def sign(self, payload, source):
+        self.count += 1
+        return payload + f" {self.count} from {source}".encode()
+
+
+def test_rule_1_an_advert_goes_from_our_address_to_the_group(active, world):
+    assert [(source, destination) for _, source, destination in world.payloads] == [("192.0.2.1", "224.0.0.18")]
+
+
+def test_a_copy_for_each_peer_and_the_link(world, clock):
+    peers = (IPv4Address("192.0.2.2"), IPv4Address("192.0.2.3"))
+    start(make(world, clock, peers=peers, signer=Signer()), clock)
+    assert [(source, destination) for _, source, destination in world.payloads] == [
+        ("192.0.2.1", "192.0.2.2"),
+        ("192.0.2.1", "192.0.2.3"),
+    ]
+    assert [payload[12:] for payload, _, _ in world.payloads] == [b" 1 from 192.0.2.1", b" 2 from 192.0.2.1"]
+    # The checksum has the destination in it. The link's copy is as to the group, and unsigned: the link vouches for it.
+    assert [payload[:12].hex() for payload, _, _ in world.payloads] == [
+        "31336401000a2436c000020a",
+        "31336401000a2435c000020a",
+    ]
+    assert [(name, payload.hex()) for name, payload in world.by_link] == [("lan", "31336401000a0626c000020a")]
+
+
+def test_rule_2_with_a_virtual_mac_address_the_frame_is_ours(world, clock):
+    router = make(world, clock, virtual_mac=True)
+    start(router, clock)
+    router.address_report(report(1, VIP))
+    assert world.payloads == []
+    assert [frame[:14].hex() for frame in world.frames] == [
+        "01005e000012" + "00005e000133" + "0800",
+        "ffffffffffff" + "00005e000133" + "0806",
+    ]
+    assert router.snapshot().adverts_sent == 1
+
+
+def test_rule_35_with_a_virtual_mac_address_the_vips_stand_on_it(world, clock):
+    """The kernel answers ARP and neighbour solicitations with the MAC address of the interface that a VIP stands on."""
+    start(make(world, clock, virtual_mac=True), clock)
+    assert world.orders[0].virtual_mac == bytes.fromhex("00005e000133")
+
+
+@pytest.mark.parametrize("accept", [True, False])
+def test_rule_38_accept_mode_goes_with_the_order(world, clock, accept):
+    start(make(world, clock, accept=accept), clock)
+    assert world.orders[0].accept is accept
+
+
+def test_what_happens_is_recorded(world, clock):
+    recorded = []
+    start(make(world, clock, record=lambda *entry: recorded.append(entry)), clock)
+    assert recorded == [
+        (
+            "lan",
+            100.0,
+            InterfaceReady(IPv4Address("192.0.2.1")),
+            (StateChanged("Backup", "eth0 is ready with 192.0.2.1"),),
+        ),
+        (
+            "lan",
+            101.0,
+            DeadlineReached(),
+            (SendAdvertisement(100), ClaimVips(1), StateChanged("Active", "no other router was heard")),
+        ),
+    ]
+
+
+def test_a_member_of_a_group_asks_its_company(world, clock):
+    router = make(world, clock, group="both")
+    start(router, clock)
+    assert world.asked == [("wants active", "lan")]
+    router.feed(GroupReady())
+    assert world.news == [("Backup", "eth0 is ready with 192.0.2.1"), ("Active", "no other router was heard")]
+
+
+def test_an_advert_by_the_link_needs_no_signature(world, clock):
+    router = make(world, clock, authentication="required", verifier=Verifier(bytes(32), "required"))
+    router.feed(InterfaceReady(IPv4Address("192.0.2.1")))
+    payload = bytes.fromhex("31336401000a0626c000020a")
+    router.receive_by_link(IPv4Address("192.0.2.1"), payload)
+    assert (router.snapshot().adverts_received, router.snapshot().adverts_rejected) == (1, {})
+    router.receive_by_link(IPv4Address("192.0.2.1"), payload[:11])
+    assert router.snapshot().adverts_rejected == {"length": 1}

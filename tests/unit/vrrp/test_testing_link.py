@@ -48,13 +48,13 @@ async def ends(autojump_clock, nursery):
     nursery.cancel_scope.cancel()
 
 
-async def test_they_meet_once_and_hear_each_other_each_interval(ends):
+async def test_they_meet_once_and_hear_each_other_each_interval(autojump_clock, ends):
     _, _, (one, other) = ends
     expected = [(0.002, "met", "lan"), (0.002, "heard"), (0.102, "heard"), (0.202, "heard")]
     assert one.told == other.told == expected
 
 
-async def test_an_advertisement_is_carried_to_the_other_end(ends):
+async def test_an_advertisement_is_carried_to_the_other_end(autojump_clock, ends):
     link, (node, _), (one, other) = ends
     link.end(node).advertised("lan", "192.0.2.1", b"advert")
     await trio.sleep(0.01)
@@ -62,7 +62,7 @@ async def test_an_advertisement_is_carried_to_the_other_end(ends):
     assert ("advert", "lan", b"advert") not in [told[1:] for told in one.told]
 
 
-async def test_a_crash_is_the_last_that_is_told(ends):
+async def test_a_crash_is_the_last_that_is_told(autojump_clock, ends):
     _, (node, _), (one, other) = ends
     node.crash()
     await trio.sleep(1)
@@ -70,7 +70,7 @@ async def test_a_crash_is_the_last_that_is_told(ends):
     assert len(one.told) == 4
 
 
-async def test_silence_is_not_told(ends):
+async def test_silence_is_not_told(autojump_clock, ends):
     link, (node, _), (_, other) = ends
     link.silent = True
     link.end(node).advertised("lan", "192.0.2.1", b"advert")
@@ -79,7 +79,7 @@ async def test_silence_is_not_told(ends):
     assert len(other.told) == 4
 
 
-async def test_who_is_frozen_neither_says_nor_hears_anything(ends):
+async def test_who_is_frozen_neither_says_nor_hears_anything(autojump_clock, ends):
     _, (node, _), (one, other) = ends
     node.freeze()
     await trio.sleep(1)
@@ -89,7 +89,7 @@ async def test_who_is_frozen_neither_says_nor_hears_anything(ends):
     assert len(one.told) == 14
 
 
-async def test_new_sources_are_told(ends):
+async def test_new_sources_are_told(autojump_clock, ends):
     _, _, (one, other) = ends
     one._sources = {"lan": "192.0.2.1", "wan": "198.51.100.1"}
     await trio.sleep(0.1)

@@ -62,3 +62,21 @@ def test_a_quarter_of_the_lease_between_renewals():
 def test_interval_in_seconds():
     assert advertisement_interval(1) == 0.01
     assert advertisement_interval(4095) == 40.95
+
+
+@pytest.mark.parametrize(
+    ("priority", "interval_cs", "seconds"),
+    [
+        pytest.param(100, 100, 0.609375, id="default"),
+        pytest.param(100, 500, 0.609375, id="whatever the interval is"),
+        pytest.param(254, 25500, 0.0078125, id="highest"),
+    ],
+)
+def test_rule_27_v2_skew_time_is_a_part_of_one_second(priority, interval_cs, seconds):
+    assert skew_time(priority, interval_cs, version=2) == seconds
+
+
+def test_version_2_has_its_own_spans():
+    assert active_down_interval(100, 500, version=2) == 15.609375
+    assert lease_length(100, 500, version=2) == 16
+    assert lease_length(100, 500) == 19
