@@ -10,7 +10,16 @@ from hapair.tracking.gateway import Gateway
 from hapair.tracking.watch import Finding
 
 V4, V6 = ip_address("10.99.0.200"), ip_address("fe80::200")
-SOON_S, SILENCE_S = 5.0, 0.3
+SILENCE_S, LOOKS = 0.3, 15
+
+
+async def soon(gateway):
+    """What a look finds once the other machine's addresses are ready, which its kernel takes a moment for."""
+    for _ in range(LOOKS):
+        found = await gateway.look(SILENCE_S)
+        if found.passed:
+            break
+    return found
 
 
 def ns_by_its_address(lan):
@@ -19,8 +28,8 @@ def ns_by_its_address(lan):
 
     async def main():
         four, six, none = Gateway("v0", 4, V4), Gateway("v0", 6, V6), Gateway("v0", 4, ip_address("10.99.0.201"))
-        assert await four.look(SOON_S) == Finding(True, "10.99.0.200 answers")
-        assert await six.look(SOON_S) == Finding(True, "fe80::200 answers")
+        assert await soon(four) == Finding(True, "10.99.0.200 answers")
+        assert await soon(six) == Finding(True, "fe80::200 answers")
         assert await none.look(SILENCE_S) == Finding(False, "10.99.0.201 does not answer")
         other.run("ip", "link", "set", "v1", "down")
         assert not (await four.look(SILENCE_S)).passed
@@ -42,8 +51,8 @@ def ns_by_the_default_route(lan):
         assert await six.look(SILENCE_S) == Finding(False, "there is no default route by v0")
         lan.ipr.route("add", dst="0.0.0.0/0", gateway="10.99.0.200", oif=lan.index["v0"])
         lan.ipr.route("add", dst="::/0", gateway="fe80::200", oif=lan.index["v0"], family=socket.AF_INET6)
-        assert await four.look(SOON_S) == Finding(True, "10.99.0.200 answers")
-        assert await six.look(SOON_S) == Finding(True, "fe80::200 answers")
+        assert await soon(four) == Finding(True, "10.99.0.200 answers")
+        assert await soon(six) == Finding(True, "fe80::200 answers")
         four.close()
         six.close()
 
