@@ -32,6 +32,7 @@ from hapair.standings import Changes, Standings
 from vrrp.events import Effect, Event
 from vrrp.interfaces import Interface
 from vrrp.linux import open_ports
+from vrrp.liveness.swift_end import prepare_swift_end
 from vrrp.recording import introduce, record
 from vrrp.runner import Runner
 from vrrp.running import Recorder
@@ -99,6 +100,7 @@ class _Announcer:
                 )
                 self._peer = bridge
                 self._runner.stay_backup(stay=start.stays_backup)
+                prepare_swift_end()  # every other thread runs by now
                 async with trio.open_nursery() as nursery:
                     if bridge.link is not None:
                         await nursery.start(bridge.link.run)

@@ -116,6 +116,16 @@ class RouterReport:
 
 
 @dataclass(frozen=True, slots=True)
+class FrontendRole:
+    """Node to worker: a frontend's VIP came or went."""
+
+    frontend: str
+    active: bool
+    lives_on: bool = False
+    """It went by a handover: open connections go on."""
+
+
+@dataclass(frozen=True, slots=True)
 class Serve:
     """Node to worker, first of all. With it come the slots' memfd and then a listening socket for each of `listen`."""
 
@@ -123,16 +133,8 @@ class Serve:
     workers: int
     config: BalancerConfig
     listen: tuple[Endpoint, ...]
-    active: Mapping[str, bool]
-    """For each frontend whether its VIP is here."""
-
-
-@dataclass(frozen=True, slots=True)
-class FrontendRole:
-    """Node to worker: a frontend's VIP came or went."""
-
-    frontend: str
-    active: bool
+    roles: tuple[FrontendRole, ...]
+    """Of each frontend."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,8 @@ from hapair.admin.runtime import open_runtime_socket, remove_runtime_socket, ser
 from hapair.config import NodeConfig
 from hapair.epoch import next_epoch
 from hapair.fitness import judge, servers_in_reach
-from hapair.messages import StartRouters, Track
+from hapair.messages import FrontendRole, Resign, StartRouters, Track
+from hapair.node_handover import NodeHandover
 from hapair.notify import Notifier
 from hapair.role import active_frontends, node_role
 from hapair.tracking import Tracking
@@ -60,7 +61,7 @@ async def run_node(config: NodeConfig, *, path: str, runtime: Path, record_to: P
         state_folder = Path(os.environ.get("STATE_DIRECTORY", runtime))
         node = _Node(config, opening, listeners, path, state_folder)
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(serve_runtime, control, {"status": node.status})
+            nursery.start_soon(serve_runtime, control, {"status": node.status}, {"handover": node.handover.story})
             nursery.start_soon(node.run)
             async for number in signals:
                 log.info("stopping", extra={"signal": signal.Signals(number).name})
@@ -136,12 +137,13 @@ class _Node:
         self._path = path
         self._started_at = trio.current_time()
         self._slots = Slots.create(config.balancer, max(1, config.workers))
+        self.handover = NodeHandover(config, announcer=lambda: self._announcer, changed=self._roles_changed)
         self._announcer = AnnouncerWatch(
             opening,
             LastWill(config.routers),
             next_epoch=partial(next_epoch, state_folder),
             on_report=self._reported,
-            on_message=self._peer_said,
+            on_message=self.handover.received,
         )
         self._tracking = Tracking(config.routers, config.tracks, self._tracked)
         self._notifier = Notifier(config.node, config.routers, config.notify)
@@ -159,6 +161,7 @@ class _Node:
             nursery.start_soon(self._checks.run)
             nursery.start_soon(self._feed_watchdog)
             nursery.start_soon(self._tracking.run)
+            nursery.start_soon(self.handover.run)
             nursery.start_soon(self._notifier.run)
             self._judge()
             if self._announcer.is_needed:
@@ -169,6 +172,9 @@ class _Node:
             return
         fitness = judge(self._workers.states, servers_in_reach=self._servers_in_reach())
         self._announcer.set_fitness(fitness)
+        self.handover.fit(
+            None if fitness.lowered is None and fitness.takes_part else fitness.reason, self._servers_up()
+        )
         if fitness.takes_part and not self._ready:
             self._ready = True
             log.info("node is ready", extra={"node": self._config.node})
@@ -176,17 +182,19 @@ class _Node:
 
     def _reported(self) -> None:
         self._notifier.hear(self._announcer.snapshots)
+        self.handover.reported()
         self._roles_changed()
 
     def _tracked(self, router: str, tracked: tuple[Tracked, ...]) -> None:
         self._announcer.track(Track(router, tracked))
 
-    def _peer_said(self, data: bytes) -> None:
-        log.debug("the peer says something", extra={"bytes": len(data)})
-
     def _roles_changed(self) -> None:
         states = self._announcer.states()
-        self._workers.set_active(active_frontends(self._config.vip_of_frontend, states))
+        followed = self._config.vip_of_frontend
+        self._workers.set_roles(
+            FrontendRole(frontend, active, lives_on=not active and bool(followed[frontend] & self.handover.lives_on))
+            for frontend, active in active_frontends(followed, states).items()
+        )
         role = node_role(states)
         if role != self._role:
             self._role = role
@@ -207,6 +215,9 @@ class _Node:
         pools = self._config.balancer.pools
         healths = self._checks.snapshot().items()
         return servers_in_reach([one.up for one in health.values()] for pool, health in healths if pools[pool].check)
+
+    def _servers_up(self) -> int:
+        return sum(one.up for servers in self._checks.snapshot().values() for one in servers.values())
 
     async def _feed_watchdog(self) -> None:
         interval_s = systemd.watchdog_interval_s()
@@ -231,8 +242,21 @@ class _Node:
         return to_plain(snapshot)
 
     async def stop(self) -> None:
-        """The peer takes over first; then what is open may finish."""
+        """The peer takes over first; then what is open may finish, through the peer where that was agreed upon.
+
+        The announcer stays until then, as a guard: while connections go on, no neighbour may learn of the VIPs here.
+        """
         self._stopping = True
-        await self._announcer.stop()
-        await self._notifier.finish(NOTIFY_LIMIT_S)
-        await self._workers.stop(self._config.balancer.drain_s)
+        reason = "this node stops"
+        handed_over = await self.handover.before_stop(reason)
+        if handed_over:
+            self._announcer.post(Resign(reason))
+        else:
+            await self._announcer.stop()
+        try:
+            await self._notifier.finish(NOTIFY_LIMIT_S)
+            await self._workers.stop(self._config.balancer.drain_s)
+        finally:
+            await self.handover.let_go(reason)
+            with trio.CancelScope(shield=True):
+                await self._announcer.stop()

@@ -2,7 +2,7 @@
 
 import logging
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import trio
 
@@ -40,7 +40,7 @@ class WorkersWatch:
         self._on_change = on_change
         self._children: dict[int, Child] = {}
         self._health: dict[tuple[str, str], bool] = {}
-        self._active: dict[str, bool] = {}
+        self._roles: dict[str, FrontendRole] = {}
         self._stopping = False
         if len(listeners) >= MAX_FDS:
             raise ValueError(f"at most {MAX_FDS - 1} listen addresses, not {len(listeners)}")
@@ -65,7 +65,7 @@ class WorkersWatch:
                 await trio.sleep(delay_s)
 
     def _brief(self, index: int, child: Child) -> None:
-        serve = Serve(index, self.count, self._config.balancer, tuple(self._listeners), dict(self._active))
+        serve = Serve(index, self.count, self._config.balancer, tuple(self._listeners), tuple(self._roles.values()))
         fds = [self._slots.fd, *(listener.fileno() for listener in self._listeners.values())]
         child.channel.post(serve, fds=fds)
         for (pool, server), up in self._health.items():
@@ -95,13 +95,13 @@ class WorkersWatch:
         for child in self._children.values():
             child.channel.post(ServerHealth(pool, server, up), key=(pool, server))
 
-    def set_active(self, active: Mapping[str, bool]) -> None:
+    def set_roles(self, roles: Iterable[FrontendRole]) -> None:
         """Which frontends serve here; only what changed is said."""
-        for frontend, here in active.items():
-            if self._active.get(frontend) != here:
-                self._active[frontend] = here
+        for role in roles:
+            if self._roles.get(role.frontend) != role:
+                self._roles[role.frontend] = role
                 for child in self._children.values():
-                    child.channel.post(FrontendRole(frontend, here), key=("role", frontend))
+                    child.channel.post(role, key=("role", role.frontend))
 
     async def stop(self, limit_s: float) -> None:
         """Drain: nothing new is accepted, what is open may finish within `limit_s`."""

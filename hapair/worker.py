@@ -36,8 +36,8 @@ async def _work(channel: Channel, reactor: Reactor) -> int:
         return 1
     assert isinstance(serve, Serve)
     worker = _Worker(channel, _engine(reactor, serve, fds), serve.config.drain_s)
-    for frontend, active in serve.active.items():
-        worker.follow_role(FrontendRole(frontend, active))
+    for role in serve.roles:
+        worker.follow_role(role)
     settle_memory()
     channel.post(Serving())
     return await worker.follow_node()
@@ -88,7 +88,10 @@ class _Worker:
 
     def follow_role(self, role: FrontendRole) -> None:
         """A frontend's VIP came or went."""
-        (self._engine.activate if role.active else self._engine.stand_by)(role.frontend)
+        if role.active:
+            self._engine.activate(role.frontend)
+        else:
+            self._engine.stand_by(role.frontend, lives_on=role.lives_on)
 
 
 if __name__ == "__main__":

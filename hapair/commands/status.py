@@ -97,7 +97,8 @@ def _link(link: LinkView) -> str:
     state = "[green]up[/]" if link.up else "[bold red]down[/]"
     trip = "" if link.round_trip_ms is None else f", round trip {link.round_trip_ms:g} ms"
     lost = f", lost {link.lost} times, last: {escape(link.last_detail or '')}" if link.lost else ""
-    return f"\n[bold]Liveness link[/] to {escape(link.peer)} ({link.peer_address}) {state} for {span(link.since_s)}{trip}{lost}"
+    peer = f"{escape(link.peer)} ({link.peer_address})"
+    return f"\n[bold]Liveness link[/] to {peer} {state} for {span(link.since_s)}{trip}{lost}"
 
 
 def _frontends(frontends: tuple[FrontendView, ...]) -> Table:

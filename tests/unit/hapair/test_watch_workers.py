@@ -87,7 +87,7 @@ async def test_each_gets_the_configuration_the_slots_and_every_listening_socket(
 ) -> None:
     balancer = config_of(TEXT).balancer
     for index, child in enumerate(stage.children.started):
-        assert child.heard == [Serve(index, 2, balancer, LISTEN, {})]
+        assert child.heard == [Serve(index, 2, balancer, LISTEN, ())]
         slots, *sockets = child.fds
         assert os.fstat(slots).st_size == 1024  # 2 workers x 4 records (worker, web, web1, web2) x 128 bytes
         received = [socket.socket(fileno=os.dup(fd)) for fd in sockets]
@@ -161,7 +161,7 @@ async def test_a_slow_start_is_no_hang(autojump_clock: MockClock, children: Any,
 
 async def test_health_and_roles_go_to_all_and_to_those_that_come_later(autojump_clock: MockClock, stage: Stage) -> None:
     stage.watch.set_health("web", "web2", False)
-    stage.watch.set_active({"web": True})
+    stage.watch.set_roles([FrontendRole("web", True)])
     await wait_all_tasks_blocked()
     for child in stage.children.started:
         assert child.heard[1:] == [ServerHealth("web", "web2", False), FrontendRole("web", True)]
@@ -169,7 +169,7 @@ async def test_health_and_roles_go_to_all_and_to_those_that_come_later(autojump_
     await wait_all_tasks_blocked()
     newcomer = stage.children.started[2]
     assert newcomer.heard == [
-        Serve(1, 2, config_of(TEXT).balancer, LISTEN, {"web": True}),
+        Serve(1, 2, config_of(TEXT).balancer, LISTEN, (FrontendRole("web", True),)),
         ServerHealth("web", "web2", False),
     ]
 
@@ -183,7 +183,7 @@ async def test_of_flips_only_the_newest_reaches_a_worker_that_is_slow(autojump_c
 
 async def test_roles_are_said_only_when_they_change(autojump_clock: MockClock, stage: Stage) -> None:
     for here in (True, True, False, False):
-        stage.watch.set_active({"web": here})
+        stage.watch.set_roles([FrontendRole("web", here)])
         await wait_all_tasks_blocked()
     assert stage.children.started[0].heard[1:] == [FrontendRole("web", True), FrontendRole("web", False)]
 

@@ -1,0 +1,130 @@
+"""What a handover is told of the node, and what it does to it. hapair/handover has the rest."""
+
+import logging
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from typing import Any
+
+import trio
+
+from hapair.config import NodeConfig
+from hapair.handover.carrier import Carrier
+from hapair.handover.events import (
+    CutShort,
+    FitnessReported,
+    LinkDown,
+    LinkUp,
+    Moved,
+    RoutersReported,
+    Standing,
+    TellAnnouncer,
+)
+from hapair.messages import Tell, ToPeer
+from hapair.watch_announcer import AnnouncerWatch
+from vrrp.snapshot import RouterSnapshot
+
+log = logging.getLogger(__name__)
+
+STOP_LIMIT_S = 5.0
+"""How long a stop waits for the peer to take over."""
+LET_GO_LIMIT_S = 2.0
+
+
+class NodeHandover:
+    """One node's part in handovers. `run` must run."""
+
+    def __init__(
+        self,
+        config: NodeConfig,
+        *,
+        announcer: Callable[[], AnnouncerWatch],
+        changed: Callable[[], None],
+        carrier: Callable[..., Carrier] = Carrier,
+    ) -> None:
+        """`changed` is called when connections begin to live on without their VIP, or no longer do."""
+        self.lives_on: frozenset[str] = frozenset()
+        """Virtual routers whose VIPs left by a handover while connections of theirs are still open here."""
+        self._config = config
+        self._announcer = announcer
+        self._changed = changed
+        self._peer_up = False
+        self._carrier = carrier(
+            config.routers,
+            drain_s=config.balancer.drain_s,
+            send=lambda data: announcer().post(ToPeer(data)),
+            tell_announcer=self._tell,
+            live_on=self._live_on,
+        )
+
+    async def run(self) -> None:
+        """For ever."""
+        await self._carrier.run()
+
+    def received(self, data: bytes) -> None:
+        """The peer's node speaks."""
+        self._carrier.received(data)
+
+    def reported(self) -> None:
+        """The announcer has reported, or is gone."""
+        watch = self._announcer()
+        up = watch.link is not None and watch.link.up
+        if up != self._peer_up and self._config.link is not None:
+            self._peer_up = up
+            self._carrier.tell(LinkUp(self._config.link.peer) if up else LinkDown("the liveness link is down"))
+        self._carrier.tell(RoutersReported(standings(watch.snapshots.values())))
+
+    def fit(self, unfit: str | None, servers_up: int) -> None:
+        """How fit this node is; None: it is."""
+        self._carrier.tell(FitnessReported(unfit, servers_up))
+
+    async def story(self, request: Mapping[str, Any]) -> AsyncGenerator[Any, None]:
+        """`hapair handover`: what happens, line by line; the last one has `ok`."""
+        refusal = self._refusal(request.get("to"))
+        if refusal is not None:
+            yield {"ok": False, "words": refusal}
+            return
+        async for news in self._carrier.hand_over("hapair handover"):
+            if isinstance(news, Moved):
+                yield {"ok": news.ok, "words": news.words, "flows": news.flows, "took_s": round(news.took_s, 3)}
+            else:
+                yield {"news": news.words}
+
+    def _refusal(self, to: object) -> str | None:
+        if self._config.link is None:
+            return "a handover needs one peer and the pair's secret (pair.secret_file), so that the nodes can talk"
+        if to is None or to == self._config.link.peer:
+            return None
+        if to == self._config.node:
+            return f"this is {to} itself; to bring the addresses here, run it on {self._config.link.peer}"
+        return f"there is no peer {to!r}; this node's peer is {self._config.link.peer}"
+
+    async def before_stop(self, reason: str) -> bool:
+        """Hand over what is Active here, if the peer takes it. Whether it did."""
+        active = any(one.state == "Active" for one in self._announcer().snapshots.values())
+        if not active or not self._peer_up:
+            return False
+        with trio.move_on_after(STOP_LIMIT_S):
+            async for news in self._carrier.hand_over(reason):
+                if isinstance(news, Moved):
+                    return news.ok
+        return False
+
+    async def let_go(self, reason: str) -> None:
+        """Cut what still lives on, and leave no trace."""
+        self._carrier.tell(CutShort(reason))
+        with trio.CancelScope(shield=True, deadline=trio.current_time() + LET_GO_LIMIT_S):
+            await self._carrier.until_given()
+
+    def _tell(self, effect: TellAnnouncer) -> None:
+        self._announcer().post(Tell(tuple(effect.routers), effect.event))
+
+    def _live_on(self, routers: frozenset[str]) -> None:
+        self.lives_on = routers
+        self._changed()
+
+
+def standings(snapshots: Iterable[RouterSnapshot]) -> dict[str, Standing]:
+    """How virtual routers stand. Announcing is the first thing that follows a claim: who holds its VIPs has done it."""
+    return {
+        one.name: Standing(one.state, settled=one.state == "Active" and len(one.vips_held) == len(one.vips))
+        for one in snapshots
+    }
