@@ -53,7 +53,7 @@ class Conversation:
     @property
     def busy(self) -> str | None:
         """What is in progress, in words; None: nothing."""
-        if self.giving is not None and self.giving.stage == "draining":
+        if self.giving is not None and self.giving.stage in ("draining", "cutting"):
             return f"it still has {self.giving.flows} connections of the last handover"
         if self.giving is not None:
             return "it is handing over itself"

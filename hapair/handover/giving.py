@@ -1,6 +1,6 @@
 """The side that holds the VIPs and hands them over. Pure.
 
-    counting -> asking -> keeping -> recounting -> draining -> the end
+    counting -> asking -> keeping -> recounting -> draining (-> cutting) -> the end
                   |          |            |
                   refused, nobody answers, the link breaks: the VIPs stay, or plain VRRP decides
 
@@ -39,10 +39,12 @@ STEP_S = 3.0
 TAKE_S = 5.0
 """How long the peer may take from being asked to holding the VIPs."""
 LOOK_EVERY_S = 0.5
+CUT_S = 0.5
+"""How long workers may take to reset what is open at the end, while there still is a way for the resets."""
 NO_STATIONS = Stations({})
 
 Effects = tuple[Effect, ...]
-Stage = Literal["counting", "asking", "keeping", "recounting", "draining"]
+Stage = Literal["counting", "asking", "keeping", "recounting", "draining", "cutting"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,8 +84,13 @@ def go_on(giving: Giving, event: Event, now: float) -> tuple[Giving | None, Effe
     match giving.stage, event:
         case _, Received(message=Next(id=giving.id)) if giving.rest:
             return replace(giving, rest=giving.rest[1:]), (Send(giving.rest[0]),)
+        case "draining" | "cutting", RoutersReported():
+            return _see_routers(giving, event)
         case "draining", _:
             return _drain(giving, event, now)
+        case "cutting", _:
+            late = isinstance(event, DeadlineReached) and now >= giving.deadline
+            return _end(giving) if late else (giving, ())
         case _, LinkDown(reason=reason):
             return _give_up(giving, f"the link to {giving.peer} broke: {reason}", now, tell=False)
         case _, CutShort(reason=reason):
@@ -196,20 +203,26 @@ def _give_up(giving: Giving, why: str, now: float, *, tell: bool = True) -> tupl
 
 def _drain(giving: Giving, event: Event, now: float) -> tuple[Giving | None, Effects]:
     match event:
-        case RoutersReported():
-            return _see_routers(giving, event)
         case FlowsListed(flows=flows, obstacle=None):
+            giving = replace(giving, flows=len(flows))
             if not flows and giving.left.issuperset(giving.routers):
-                return _end(giving, "the last connection has ended", cut=0)
-            return replace(giving, flows=len(flows)), ()
+                ended, effects = _end(giving)
+                return ended, (LiveOn(()), *effects)
+            return giving, ()
         case DeadlineReached() if now >= giving.ends_at:
-            return _end(giving, f"{giving.drain_s:.0f} s are over", cut=giving.flows)
+            return _cut(giving, f"{giving.drain_s:.0f} s are over", now)
         case DeadlineReached() if now >= giving.deadline:
             next_look_at = min(now + LOOK_EVERY_S, giving.ends_at)
             return replace(giving, deadline=next_look_at), (ListFlows(giving.routers, living=True),)
         case CutShort(reason=reason):
-            return _end(giving, reason, cut=giving.flows)
+            return _cut(giving, reason, now)
     return giving, ()
+
+
+def _cut(giving: Giving, why: str, now: float) -> tuple[Giving, Effects]:
+    """The workers reset what is open; routes and rules stay for a moment, so that the clients hear of it."""
+    cutting = replace(giving, stage="cutting", reason=why, deadline=now + CUT_S)
+    return cutting, (LiveOn(()),)
 
 
 def _see_routers(giving: Giving, routers: RoutersReported) -> tuple[Giving | None, Effects]:
@@ -220,16 +233,17 @@ def _see_routers(giving: Giving, routers: RoutersReported) -> tuple[Giving | Non
     if not back:
         return replace(giving, left=left), ()
     if remaining:
-        return (
-            replace(giving, routers=remaining, left=left),
-            (HoldVips(remaining, giving.taker), LiveOn(remaining)),
-        )
+        living = remaining if giving.stage == "draining" else ()
+        return replace(giving, routers=remaining, left=left), (HoldVips(remaining, giving.taker), LiveOn(living))
     return None, (LetGo(), LiveOn(()), Send(Done(giving.id)), Drained("the VIPs are back", 0))
 
 
-def _end(giving: Giving, why: str, *, cut: int) -> tuple[None, Effects]:
-    words = f"{why}; {cut} still open" if cut else why
-    return None, (LiveOn(()), Send(Done(giving.id)), LetGo(), Drained(words, cut))
+def _end(giving: Giving) -> tuple[None, Effects]:
+    if giving.stage == "cutting":
+        ended = Drained(f"{giving.reason}: {giving.flows} connections were cut", giving.flows)
+    else:
+        ended = Drained("the last connection has ended", 0)
+    return None, (Send(Done(giving.id)), LetGo(), ended)
 
 
 def _connections(count: int) -> str:

@@ -124,13 +124,29 @@ def test_no_flow_is_no_end_before_the_addresses_have_left(giver: Any) -> None:
 def test_at_the_deadline_what_is_open_is_cut(giver: Any) -> None:
     draining(giver, 40000, 40001)
     giver.now = 1030.25
-    effects = giver(DeadlineReached())
-    assert effects == (LiveOn(()), Send(Done("07")), LetGo(), Drained("30 s are over; 2 still open", 2))
+    assert giver(DeadlineReached()) == (LiveOn(()),)
+    assert giver(DeadlineReached()) == ()
+    giver.now = 1030.75
+    assert giver(DeadlineReached()) == (
+        Send(Done("07")),
+        LetGo(),
+        Drained("30 s are over: 2 connections were cut", 2),
+    )
+
+
+def test_vips_that_come_back_while_connections_are_cut(giver: Any) -> None:
+    draining(giver, 40000)
+    giver.report(lan="Backup", wan="Backup")
+    giver(CutShort("a second signal"))
+    assert giver.report(lan="Active", wan="Backup") == (HoldVips(("wan",), giver.others), LiveOn(()))
+    assert giver.report(lan="Active", wan="Active")[0] == LetGo()
 
 
 def test_a_node_that_cannot_wait_cuts_them_too(giver: Any) -> None:
     draining(giver, 40000)
-    assert giver(CutShort("a second signal"))[-1] == Drained("a second signal; 1 still open", 1)
+    assert giver(CutShort("a second signal")) == (LiveOn(()),)
+    giver.now += 0.5
+    assert giver(DeadlineReached())[-1] == Drained("a second signal: 1 connections were cut", 1)
 
 
 def test_a_listing_that_fails_while_draining_is_no_end(giver: Any) -> None:
