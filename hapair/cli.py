@@ -7,6 +7,7 @@ import click
 _COMMANDS = {
     "check": "Check a file; say everything that is wrong with it.",
     "demo": "Two nodes, a client and three servers on this machine: kill one and watch.",
+    "handover": "Let the other node take over the virtual IP addresses.",
     "init": "Make the secret that the nodes of a pair share.",
     "release": "Remove the virtual IP addresses that a dead hapair left on this machine.",
     "schema": "Print the JSON Schema of the file, for editors.",
