@@ -75,7 +75,8 @@ class Tracking:
             self._add(router, tracks.get(router.name, RouterTracks()))
 
     async def run(self) -> None:
-        """For ever; to end it, cancel it. What is known to begin with is told first: nothing is well yet."""
+        """For ever; to end it, cancel it. What is known to begin with is told first: little is well yet."""
+        self._take_servers_to_be_up()
         for router in dict.fromkeys(router for router, _ in self._watches):
             self._changed(router, self.tracked(router))
         try:
@@ -101,6 +102,15 @@ class Tracking:
     def snapshot(self, router: str) -> tuple[TrackView, ...]:
         """The same, for whoever reads."""
         return tuple(_view(watch) for (owner, _), watch in self._watches.items() if owner == router)
+
+    def _take_servers_to_be_up(self) -> None:
+        """As the checks do, which tell of flips alone: a pool that was not spoken of has lost no server."""
+        for keys in self._pools.values():
+            unknown = [key for key, _ in keys if self._watches[key].since is None]
+            for key in unknown:
+                self._watches[key] = self._watches[key].after(
+                    Finding(True, "no server has flipped"), trio.current_time()
+                )
 
     def _add(self, router: VirtualRouterConfig, tracks: RouterTracks) -> None:
         for name, script in tracks.scripts.items():

@@ -128,6 +128,20 @@ async def test_a_pool_is_told_of_when_it_flips(world: World) -> None:
     ]
 
 
+async def test_a_pool_that_was_not_spoken_of_is_well(world: World, nursery: trio.Nursery) -> None:
+    nursery.start_soon(world.tracking(lan=RouterTracks(pools={"web": TrackedPool(at_least=2)})).run)
+    await wait_all_tasks_blocked()
+    assert [tracked for _, _, tracked in world.told] == [(Tracked("pool web", True, "no server has flipped", None),)]
+
+
+async def test_a_pool_that_was_found_ill_before_the_start_stays_so(world: World, nursery: trio.Nursery) -> None:
+    tracking = world.tracking(lan=RouterTracks(pools={"web": TrackedPool(at_least=2)}))
+    tracking.pool_health({"web": [True, False]})
+    nursery.start_soon(tracking.run)
+    await wait_all_tasks_blocked()
+    assert tracking.tracked("lan") == (Tracked("pool web", False, "1 of 2 servers UP", None),)
+
+
 async def test_the_same_script_of_two_routers_runs_once(
     world: World, nursery: trio.Nursery, autojump_clock: MockClock
 ) -> None:
