@@ -14,7 +14,8 @@ from hapair.handover.messages import Flow
 from vrrp.config import Address
 
 TABLE = "hapair_handover"
-_PRIORITY = -300
+_PRIORITY = -600
+"""Before the announcer's fence (vrrp.linux.fencerules): it drops what still has a released VIP as its sender."""
 _SET_SIZE = 1 << 20
 _IS_NEW = "tcp flags & (syn | ack) == syn"
 _ANSWERS_UNKNOWN = "tcp flags & (rst | ack) == rst"

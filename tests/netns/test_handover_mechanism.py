@@ -351,8 +351,14 @@ async def test_downloads_go_on_and_new_connections_reach_the_peer(scene, capsys)
     client = await scene.downloads(100)
     await scene.node_a.tell(handover="maintenance")
     moved = await scene.node_a.until("ok")
-    # In the midst of it the old node must ask who has the client, and may not tell it who has the VIP.
+    # In the midst of it the old node must ask who has the client, and may not tell it who has the VIP. Its announcer's
+    # fence is closed for a VIP that it has released.
+    fence = f"chain out {{ type filter hook output priority -500 \n arp saddr ip {VIPS[0]} drop \n }}"
+    await scene.a.run(["nft", "table arp fence { " + fence + " \n }"])
     await scene.a.run(["ip", "neighbour", "flush", "dev", "eth0"])
+    await trio.sleep(0.3)
+    known = (await scene.a.run(["ip", "-4", "neighbour", "show", scene.client.address])).stdout.decode()
+    assert known.split()[3:4] == ["lladdr"]
     outcome = await client.until("whole")
     await scene.node_a.until("given")
     resets = await scene.resets()
@@ -365,6 +371,7 @@ async def test_downloads_go_on_and_new_connections_reach_the_peer(scene, capsys)
     assert moved["flows"] >= 200
     assert resets == 0
     assert await scene.mac_for_vip() == await mac_of(scene.b)
+    await scene.a.run(["nft", "delete table arp fence"])
     assert await scene.left_over() == ""
 
 

@@ -53,7 +53,7 @@ flags dynamic
 elements = {{ fd00::50 . 40001 . fd00::1 . 80 }}
 }}
 chain to_giver_0 {{
-type filter hook ingress device "eth0" priority -300
+type filter hook ingress device "eth0" priority -600
 {new} {KEY4} @flows4 delete @flows4 {{ {KEY4} }} accept
 {KEY4} @flows4 {ON}
 {new} {KEY6} @flows6 delete @flows6 {{ {KEY6} }} accept
@@ -70,7 +70,7 @@ def test_the_shield_holds_back_answers_to_unknown_flows_only() -> None:
         """\
 table inet hapair_handover {
 chain shield {
-type filter hook output priority -300
+type filter hook output priority -600
 ip saddr { 10.0.0.1 } tcp flags & (rst | ack) == rst drop
 ip6 saddr { fd00::1 } tcp flags & (rst | ack) == rst drop
 }
@@ -85,14 +85,14 @@ def test_the_giver_sends_new_connections_on_and_is_quiet_about_the_vip() -> None
         f"""\
 {REMOVAL}table netdev hapair_handover {{
 chain to_taker_0 {{
-type filter hook ingress device "eth0" priority -300
+type filter hook ingress device "eth0" priority -600
 ip daddr {{ 10.0.0.1 }} tcp flags & (syn | ack) == syn {ON}
 ip6 daddr {{ fd00::1 }} tcp flags & (syn | ack) == syn {ON}
 }}
 }}
 table arp hapair_handover {{
 chain quiet {{
-type filter hook output priority -300
+type filter hook output priority -600
 oifname "eth0" arp saddr ip {{ 10.0.0.1 }} arp operation request arp saddr ip set 10.0.0.11 accept
 oifname "eth0" arp saddr ip {{ 10.0.0.1 }} drop
 }}
@@ -111,4 +111,4 @@ def test_two_interfaces_have_a_chain_each() -> None:
     other = Lane("eth1", "02:00:00:00:01:0b", "02:00:00:00:01:0a", (ip_address("10.1.0.1"),), ("02:00:00:00:01:0b",))
     text = taker_rules([LANE, other], [], shielded=False)
     assert 'hook ingress device "eth0"' in text
-    assert 'chain to_giver_1 {\ntype filter hook ingress device "eth1" priority -300' in text
+    assert 'chain to_giver_1 {\ntype filter hook ingress device "eth1" priority -600' in text
