@@ -58,19 +58,21 @@ class RoundRobin:
 
     def choose(self, refused: Container[str]) -> str | None:
         turns = self._turns
-        skipped = []
-        while turns and turns[0][2] in refused:
+        skipped = None
+        while turns:
+            due, order, name, step = turns[0]
+            if name not in refused:
+                # A server that was refused for long comes back with one turn at once, not with all that it missed.
+                if due > self._now:
+                    self._now = due
+                heapreplace(turns, (self._now + step, order, name, step))
+                break
+            skipped = skipped or []
             skipped.append(heappop(turns))
-        chosen = self._take_turn() if turns else None
-        for turn in skipped:
+        else:
+            name = None
+        for turn in skipped or ():
             heappush(turns, turn)
-        return chosen
-
-    def _take_turn(self) -> str:
-        due, order, name, step = self._turns[0]
-        # A server that was refused for long comes back with one turn at once, not with all that it missed.
-        self._now = max(self._now, due)
-        heapreplace(self._turns, (self._now + step, order, name, step))
         return name
 
 

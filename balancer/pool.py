@@ -60,7 +60,7 @@ class PoolState:
         `excluded` are servers that were already tried for this request. Backup servers stand in when every other is
         DOWN, full or excluded: an answer from a backup is better than none.
         """
-        refused = self._refused(excluded)
+        refused = self._refused(excluded) if self._limits else excluded
         chosen = self._primary.choose(refused)
         return self._backup.choose(refused) if chosen is None else chosen
 
@@ -105,8 +105,6 @@ class PoolState:
         self._backup.update(self._candidates(backup=True))
 
     def _refused(self, excluded: Collection[str]) -> Container[str]:
-        if not self._limits:
-            return excluded
         return _Refused(excluded, self._limits, self._connections) if excluded else self._full
 
 

@@ -36,8 +36,7 @@ class RequestForwarder:
     def forward(self, head: RequestHead) -> bytes:
         """The head to send to a server."""
         client = self._client_1_1 if head.minor else self._client_1_0
-        fields = head.passing + self._added(head) if head.adds else head.passing
-        return b"%b %b HTTP/1.1\r%b%b" % (head.method, head.target, fields, client)
+        return head.passing + self._added(head) + client if head.adds else head.passing + client
 
     def _added(self, head: RequestHead) -> bytes:
         lines = []

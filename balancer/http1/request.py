@@ -20,6 +20,7 @@ from balancer.http1.fields import (
 )
 from balancer.http1.framing import CHUNKED, request_body
 from balancer.http1.grammar import ABSOLUTE_FORM, DIGITS, HOST, REQUEST_HEAD
+from balancer.http1.memory import MOST_BYTES, Memory, is_harmless_request
 from balancer.http1.rejection import reject_request
 
 _MAY_END_HERE = frozenset((b"TRACE", b"OPTIONS"))
@@ -27,7 +28,6 @@ _SLASH = ord("/")
 _REMOVED: Final = 4
 _NOMINATED: Final = 5
 _HOST = frozenset((b"host",))
-_MOST_REMEMBERED_BYTES = 1_024
 
 
 class RequestHead(NamedTuple):
@@ -40,8 +40,10 @@ class RequestHead(NamedTuple):
     """The field lines, beginning with the LF that ends the request line and ending with CR LF."""
     size: int
     """How many bytes the head was."""
+    lines: int
+    """How many field lines there are."""
     passing: bytes
-    """Those of the field lines that go on, in the same form."""
+    """The head that goes on, but for lines that have to be added and the empty one."""
     minor: int
     """0 for HTTP/1.0, 1 for HTTP/1.1 and what may come after it."""
     host: bytes
@@ -73,17 +75,23 @@ _new = tuple.__new__  # half the time of RequestHead(...), which first sorts its
 
 def parse_request(buffer: bytes, limits: HttpLimits) -> RequestHead | None:
     """The head that `buffer` begins with, or None while it is incomplete. Raises BadMessage."""
-    size = buffer.find(b"\r\n\r\n", 2) + 4
-    if 4 <= size <= limits.head_bytes:
-        head = (_remembered_head if size <= _MOST_REMEMBERED_BYTES else _head)(buffer[:size])
-        if head is not None:
-            if len(head.target) > limits.target_bytes:
-                raise BadMessage(Reason.TARGET_TOO_LONG)
-            if head.fields.count(b"\n") > limits.header_count + 1:
-                raise BadMessage(Reason.TOO_MANY_FIELDS)
-            return head
-    reject_request(buffer, limits.head_bytes)
-    return None
+    head = _remembered.get(buffer)
+    if head is None:
+        size = buffer.find(b"\r\n\r\n", 2) + 4
+        head = _head(buffer[:size]) if 4 <= size <= limits.head_bytes else None
+        if head is None:
+            reject_request(buffer, limits.head_bytes)
+            return None
+        if len(buffer) == size <= MOST_BYTES and is_harmless_request(head.target, head.fields):
+            _remembered.remember(buffer, head)
+    if len(head.target) > limits.target_bytes:
+        raise BadMessage(Reason.TARGET_TOO_LONG)
+    if head.lines > limits.header_count:
+        raise BadMessage(Reason.TOO_MANY_FIELDS)
+    return head
+
+
+_remembered: Memory[RequestHead] = Memory()
 
 
 def _head(data: bytes) -> RequestHead | None:
@@ -94,14 +102,15 @@ def _head(data: bytes) -> RequestHead | None:
     method, target, digit = match.groups()
     fields = data[match.end(3) + 1 : -2]
     found = tuple(FIND_IN_REQUEST.findall(fields))
-    meaning = (_remembered_meaning if len(data) <= _MOST_REMEMBERED_BYTES else _meaning)(method, digit, found)
-    passing = without(fields, meaning[_REMOVED], meaning[_NOMINATED])
-    head: RequestHead = _new(RequestHead, (method, target, fields, len(data), passing, *meaning))
+    meaning = (_remembered_meaning if len(data) <= MOST_BYTES else _meaning)(method, digit, found)
+    passing = _passing(method, target, without(fields, meaning[_REMOVED], meaning[_NOMINATED]))
+    lines = fields.count(b"\n") - 1
+    head: RequestHead = _new(RequestHead, (method, target, fields, len(data), lines, passing, *meaning))
     return head if target[0] == _SLASH else _resolve(head)
 
 
-# Many clients send the very same head again and again (they poll, they check, they have one thing to ask).
-_remembered_head = lru_cache(maxsize=512)(_head)
+def _passing(method: bytes, target: bytes, fields: bytes) -> bytes:
+    return b"%b %b HTTP/1.1\r%b" % (method, target, fields)
 
 
 _Meaning = tuple[
@@ -149,7 +158,7 @@ def _meaning(method: bytes, digit: bytes, found: Found) -> _Meaning:
     )
 
 
-# And whatever it is that they ask for, what they say of the connection is the same.
+# Whatever it is that clients ask for, what they say of the connection is much the same.
 _remembered_meaning = lru_cache(maxsize=1024)(_meaning)
 
 
@@ -179,7 +188,7 @@ def _resolve(head: RequestHead) -> RequestHead:
     lines = lines_of(tuple(FIND_IN_REQUEST.findall(head.fields)), frozenset())
     hosts = tuple(line for line in lines if line[:6].lower() == b"\nhost:")
     removed = head.removed + hosts
-    passing = without(head.fields, removed, head.nominated)
+    passing = _passing(head.method, path, without(head.fields, removed, head.nominated))
     return head._replace(target=path, host=match[1], passing=passing, removed=removed, says_host=True, adds=True)
 
 

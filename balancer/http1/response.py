@@ -15,6 +15,7 @@ from balancer.http1.fields import (
 )
 from balancer.http1.framing import UNTIL_CLOSE, content_length, response_body
 from balancer.http1.grammar import RESPONSE_HEAD
+from balancer.http1.memory import MOST_BYTES, Memory, is_harmless_response
 from balancer.http1.rejection import reject_response
 
 LARGEST_HEAD = 65_536
@@ -23,7 +24,6 @@ _NO_LENGTH_STATUS = 204
 _WITH_UPGRADE = frozenset((101, 426))
 _REMOVED: Final = 3
 _NOMINATED: Final = 4
-_MOST_REMEMBERED_BYTES = 1_024
 
 
 class ResponseHead(NamedTuple):
@@ -60,12 +60,20 @@ _new = tuple.__new__  # half the time of ResponseHead(...), which first sorts it
 def parse_response(buffer: bytes, method: bytes) -> ResponseHead | None:
     """The head that `buffer` begins with, in answer to `method`; None while it is incomplete. Raises BadMessage."""
     size = buffer.find(b"\r\n\r\n") + 4
-    if 4 <= size <= LARGEST_HEAD:
-        head = (_remembered_head if size <= _MOST_REMEMBERED_BYTES else _head)(buffer[:size], method == b"HEAD")
-        if head is not None:
-            return head
-    reject_response(buffer, LARGEST_HEAD)
-    return None
+    data = buffer[:size]
+    to_head = method == b"HEAD"
+    head = None if to_head else _remembered.get(data)
+    if head is None:
+        head = _head(data, to_head) if 4 <= size <= LARGEST_HEAD else None
+        if head is None:
+            reject_response(buffer, LARGEST_HEAD)
+        elif size <= MOST_BYTES and not to_head and is_harmless_response(head.fields):
+            _remembered.remember(data, head)
+    return head
+
+
+# What is asked for often is answered with the very same head for as long as its Date does not change: a second.
+_remembered: Memory[ResponseHead] = Memory()
 
 
 def _head(data: bytes, to_head: bool) -> ResponseHead | None:
@@ -78,14 +86,10 @@ def _head(data: bytes, to_head: bool) -> ResponseHead | None:
     found = tuple(FIND_IN_RESPONSE.findall(fields))
     if len(line) == len(code):
         line += b" "  # it belongs there even with no reason phrase
-    meaning = (_remembered_meaning if len(data) <= _MOST_REMEMBERED_BYTES else _meaning)(digit, code, found, to_head)
+    meaning = (_remembered_meaning if len(data) <= MOST_BYTES else _meaning)(digit, code, found, to_head)
     passing = b"HTTP/1.1 %b\r%b\r\n" % (line, without(fields, meaning[_REMOVED], meaning[_NOMINATED]))
     head: ResponseHead = _new(ResponseHead, (line, fields, len(data), passing, *meaning))
     return head
-
-
-# What is asked for often is answered with the very same head for as long as its Date does not change: a second.
-_remembered_head = lru_cache(maxsize=512)(_head)
 
 
 _Meaning = tuple[
@@ -120,5 +124,5 @@ def _meaning(digit: bytes, code: bytes, found: Found, to_head: bool) -> _Meaning
     )
 
 
-# And whatever the response, what a server says of the connection is much the same.
+# Whatever the response, what a server says of the connection is much the same.
 _remembered_meaning = lru_cache(maxsize=1024)(_meaning)
