@@ -21,7 +21,14 @@ if not IN_CI:  # hypothesis has a profile of its own for CI: the same examples e
     hypothesis.settings.register_profile("by hand", deadline=None)
     hypothesis.settings.load_profile("by hand")
 
-PACKAGES = {"nginx": "nginx-light", "nft": "nftables", "ping": "iputils-ping", "ip": "iproute2", "ps": "procps"}
+PACKAGES = {
+    "nginx": "nginx-light",
+    "nft": "nftables",
+    "ping": "iputils-ping",
+    "ip": "iproute2",
+    "ps": "procps",
+    "vtysh": "frr",
+}
 """Debian's package of a program, where it has another name."""
 
 
