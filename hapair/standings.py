@@ -4,6 +4,7 @@ the node tells it. Pure.
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from vrrp.config import OWNER_PRIORITY
 from vrrp.interfaces import Interface
 from vrrp.tracking import InterfaceTrack, Tracked, standing
 
@@ -52,8 +53,9 @@ class Standings:
     def _standing(self, name: str) -> tuple[int, str | None]:
         tracked = [*self._told.get(name, ()), *map(self._interface, self._interfaces.get(name, ()))]
         found = standing(self._configured[name], tracked)
-        priority = found.priority if self._lowered is None else min(found.priority, self._lowered)
-        return priority, found.closed
+        if self._lowered is None or self._configured[name] == OWNER_PRIORITY:
+            return found.priority, found.closed
+        return min(found.priority, self._lowered), found.closed
 
     def _interface(self, track: InterfaceTrack) -> Tracked:
         seen = self._seen.get(track.interface)

@@ -1,8 +1,8 @@
 """What the running program did, written down so that the pure machine can be asked to do it again. Pure.
 
 A recording is lines of JSON. A line with `config` introduces a virtual router; each other line is one event: `router`,
-`at` (the monotonic clock), `event`, and the `effects` that came of it. A machine that decides otherwise than the recorded
-one did has been changed, or depends on something that is no event.
+`at` (the monotonic clock), `event`, and the `effects` that came of it. A machine that decides otherwise than the
+recorded one did has been changed, or depends on something that is no event.
 """
 
 import dataclasses

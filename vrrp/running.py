@@ -19,7 +19,7 @@ from vrrp.advertisement import (
 )
 from vrrp.announcements import advert_frame, announcement
 from vrrp.authentication import Verifier
-from vrrp.config import Address, Checksum, VirtualRouterConfig, Vip
+from vrrp.config import Address, Checksum, Vip, VirtualRouterConfig
 from vrrp.events import (
     AdvertReceived,
     AnnounceVips,

@@ -1,7 +1,7 @@
 """Pairs and triples of the pure machine on a simulated, hostile LAN: seeded, so that every run can be repeated. Pure.
 
-A `Plan` says who there is and what goes wrong when; `random_plan(seed)` makes one. `Simulation(plan).run()` plays it and
-raises `Violated` at the first step that breaks an invariant, with a script that plays the same run again:
+A `Plan` says who there is and what goes wrong when; `random_plan(seed)` makes one. `Simulation(plan).run()` plays it
+and raises `Violated` at the first step that breaks an invariant, with a script that plays the same run again:
 
 - while everybody hears everybody, at most one router is Active after one advertisement interval, and one is after the
   longest Active_Down_Interval; so it stays (nobody becomes or leaves Active without a cause);

@@ -74,7 +74,7 @@ SNAPSHOTS = st.builds(
     last_reason=st.text(max_size=20),
 )
 MESSAGES = st.one_of(
-    st.builds(StartRouters, st.lists(ROUTERS, max_size=3).map(tuple)),
+    st.builds(StartRouters, routers=st.lists(ROUTERS, max_size=3).map(tuple)),
     st.builds(RouterReport, st.lists(SNAPSHOTS, max_size=3).map(tuple)),
     st.builds(Resign, st.text()),
     st.builds(LowerPriority, st.none() | st.integers(1, 255)),

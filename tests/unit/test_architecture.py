@@ -45,6 +45,7 @@ PURE_IMPORTS = frozenset(
 PURE_BUT: Mapping[str, frozenset[str]] = {
     "hapair/config/tree.py": frozenset({"yaml"}),  # text in, nodes out
     "hapair/config/view.py": frozenset({"os", "hapair.config.load"}),  # how many cores this process may use
+    "vrrp/simulation.py": frozenset({"random"}),  # seeded: the same plan is the same run
     "balancer/checks/schedule.py": frozenset({"random"}),  # the type of the generator that is passed in
     "vrrp/limitedlog.py": frozenset({"logging"}),  # it logs, and the caller brings the time
     "hapair/lab/bulk.py": frozenset({"hashlib"}),  # a function of bytes
@@ -84,7 +85,7 @@ SEAMS: Mapping[str, tuple[str, ...]] = {
     "os.system": (),
     "os.popen": (),
     "time.sleep": (),
-    "time.time": (),
+    "time.time": ("hapair/epoch.py",),
     "trio.lowlevel.open_process": ("hapair/child.py", "hapair/lab/"),
     "trio.run_process": (
         "hapair/handover/forwarding.py",
@@ -113,6 +114,8 @@ NO_TEST_FILE: Mapping[str, str] = {
     "vrrp/last_will.py": "raw sockets and netlink: tests/netns/test_vrrp_linux.py",
     "vrrp/linux/__init__.py": "raw sockets and netlink: tests/netns/test_vrrp_linux.py",
     "vrrp/linux/packetsock.py": "packet sockets: tests/netns/test_vrrp_linux.py",
+    "vrrp/states.py": "data: tests/unit/vrrp/test_router.py",
+    "vrrp/simulation.py": "tests/property/test_vrrp_simulation.py",
     "vrrp/segment.py": "whole nodes: tests/scenario/test_vrrp_pair.py",
 }
 

@@ -1,4 +1,4 @@
-"""The fence of a node's virtual routers: built when they are known, open for those that hold their VIPs, kept standing."""
+"""The fence of a node's virtual routers: built when they are known, open for those that hold VIPs, kept standing."""
 
 import errno
 import logging
@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 _EVENT_BYTES = 1 << 16
 _REFUSED = (errno.EPERM, errno.ENOMEM, errno.ENOBUFS, errno.ENOENT, errno.EBUSY)
-"""What the kernel may say where nftables is restricted, full, or was changed under us: the VIPs go on without a fence."""
+"""What the kernel may say where nftables is restricted, full, or changed under us: the VIPs go on without a fence."""
 
 
 class Fencing:

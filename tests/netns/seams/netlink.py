@@ -117,7 +117,7 @@ def ns_link_local_vip_answers_another_machine(lan):
         for vip in (f"10.99.0.10{number}/32", f"fd00:99::10{number}/128", f"fe80::10{number}/128"):
             lan.table.put(index, ip_interface(vip), lease_s=20)
             ip = vip.partition("/")[0]
-            other.run("ping", "-c", "1", "-W", "1", ip + ("%v1" if ip.startswith("fe80") else ""))
+            other.run("ping", "-c", "3", "-i", "0.2", "-W", "1", ip + ("%v1" if ip.startswith("fe80") else ""))
             neighbours = other.run("ip", "neigh", "show", ip)
             assert mac.hex(":") in neighbours or vip.startswith("10.99"), (vip, neighbours)
     other.close()
