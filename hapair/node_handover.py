@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from contextlib import aclosing
 from typing import Any
 
 import trio
@@ -82,11 +83,12 @@ class NodeHandover:
         if refusal is not None:
             yield {"ok": False, "words": refusal}
             return
-        async for news in self._carrier.hand_over("hapair handover"):
-            if isinstance(news, Moved):
-                yield {"ok": news.ok, "words": news.words, "flows": news.flows, "took_s": round(news.took_s, 3)}
-            else:
-                yield {"news": news.words}
+        async with aclosing(self._carrier.hand_over("hapair handover")) as story:
+            async for news in story:
+                if isinstance(news, Moved):
+                    yield {"ok": news.ok, "words": news.words, "flows": news.flows, "took_s": round(news.took_s, 3)}
+                else:
+                    yield {"news": news.words}
 
     def _refusal(self, to: object) -> str | None:
         if self._config.link is None:
@@ -103,9 +105,10 @@ class NodeHandover:
         if not active or not self._peer_up:
             return False
         with trio.move_on_after(STOP_LIMIT_S):
-            async for news in self._carrier.hand_over(reason):
-                if isinstance(news, Moved):
-                    return news.ok
+            async with aclosing(self._carrier.hand_over(reason)) as story:
+                async for news in story:
+                    if isinstance(news, Moved):
+                        return news.ok
         return False
 
     async def let_go(self, reason: str) -> None:
