@@ -131,3 +131,6 @@ Seconds = Annotated[float, Text(parse_duration, _DURATION.pattern, "250ms")]
 ByteCount = Annotated[int, Text(parse_size, _SIZE.pattern, "64KiB")]
 ServerEndpoint = Annotated[Endpoint, Text(Endpoint.parse, r".+:[1-9][0-9]{0,4}", "192.0.2.1:80")]
 ListenEndpoint = Annotated[Endpoint, Text(Endpoint.parse_listen, r".*:[1-9][0-9]{0,4}", "192.0.2.1:80")]
+
+STRICT: dict[str, Any] = {"extra": "forbid", "alias_generator": without_unit, "strict": True}
+"""How a decoder that knows `__pydantic_config__` reads a table: unknown keys are errors, units are left out of keys."""

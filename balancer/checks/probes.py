@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import trio
 
-from balancer.config import Check, parse_status_ranges
+from balancer.config import Check
+from balancer.config_checks import parse_status_ranges
 from balancer.fieldtypes import Endpoint
 from balancer.http1.errors import BadMessage
 from balancer.http1.response import parse_response
