@@ -10,12 +10,14 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 from balancer.config_checks import Check as Check
+from balancer.config_limits import FrontendTimeouts as FrontendTimeouts
+from balancer.config_limits import HttpLimits as HttpLimits
 from balancer.config_pools import Policy as Policy
 from balancer.config_pools import Pool as Pool
 from balancer.config_pools import PoolTimeouts as PoolTimeouts
 from balancer.config_pools import Server as Server
 from balancer.fieldtypes import STRICT as STRICT
-from balancer.fieldtypes import ByteCount, Endpoint, ListenEndpoint, Seconds
+from balancer.fieldtypes import Endpoint, ListenEndpoint
 
 Mode = Literal["tcp", "http"]
 
@@ -42,35 +44,6 @@ class Route:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FrontendTimeouts:
-    """Limits on what a client may take."""
-
-    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
-
-    header_s: Seconds = 10.0
-    """For a whole request head, from its first byte (a deadline, not idle time): 408 after it."""
-    keep_alive_s: Seconds = 60.0
-    """Between two requests of a connection."""
-    idle_s: Seconds = 300.0
-    """Without a byte in either direction, in a body, a tunnel or a tcp connection."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HttpLimits:
-    """What a request head may be: 431 or 414 beyond it."""
-
-    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
-
-    head_bytes: ByteCount = 16_384
-    header_count: int = 100
-    target_bytes: ByteCount = 8_192
-
-    def __post_init__(self) -> None:
-        if self.head_bytes < 1024 or self.header_count < 1 or self.target_bytes < 64:
-            raise ValueError("head must be at least 1KiB, header_count 1 and target 64B")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Frontend:
     """What clients connect to."""
 
@@ -82,7 +55,7 @@ class Frontend:
     mode: Mode = "http"
     routes: tuple[Route, ...] = ()
     max_connections: int = 9_000
-    """Per worker; beyond it connections wait in the kernel's queue."""
+    """Over all workers of a node; beyond it connections wait in the kernel's queue."""
     timeouts: FrontendTimeouts = field(default_factory=FrontendTimeouts)
     http: HttpLimits = field(default_factory=HttpLimits)
 

@@ -177,6 +177,7 @@ class Engine:
             frontend,
             reactor=self.reactor,
             counters=self.slots.frontend(self.worker_index, name),
+            causes=self.slots.causes(self.worker_index, name),
             pools={pool: self._pools[pool] for pool in pools_of(frontend)},
         )
         listening = [listeners[endpoint] for endpoint in frontend.listen]

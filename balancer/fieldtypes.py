@@ -15,6 +15,7 @@ _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _BYTES = {"B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)")
 _SIZE = re.compile(r"([0-9]+)(B|KiB|MiB|GiB)")
+_RATE = re.compile(r"([0-9]+)(B|KiB|MiB|GiB)/s")
 _PORT = re.compile(r"[1-9][0-9]{0,4}")
 
 
@@ -74,6 +75,16 @@ def parse_size(text: str) -> int:
     return int(match[1]) * _BYTES[match[2]]
 
 
+def parse_byte_rate(text: str) -> float:
+    """Bytes per second from `500B/s`, `64KiB/s`. Raises ValueError."""
+    match = _RATE.fullmatch(text)
+    if not match or not int(match[1]):
+        raise ValueError(
+            f"{text!r} is not a rate; write a whole number and B/s, KiB/s, MiB/s or GiB/s, for example 1KiB/s"
+        )
+    return float(int(match[1]) * _BYTES[match[2]])
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Endpoint:
     """An IP address and a port. `host` is in its family's canonical form, so that equal endpoints compare equal."""
@@ -127,10 +138,11 @@ def without_unit(field_name: str) -> str:
     return field_name
 
 
+STRICT: dict[str, Any] = {"extra": "forbid", "alias_generator": without_unit, "strict": True}
+"""How a decoder is to read the types of a configuration."""
+
 Seconds = Annotated[float, Text(parse_duration, _DURATION.pattern, "250ms")]
 ByteCount = Annotated[int, Text(parse_size, _SIZE.pattern, "64KiB")]
+ByteRate = Annotated[float, Text(parse_byte_rate, _RATE.pattern, "1KiB/s")]
 ServerEndpoint = Annotated[Endpoint, Text(Endpoint.parse, r".+:[1-9][0-9]{0,4}", "192.0.2.1:80")]
 ListenEndpoint = Annotated[Endpoint, Text(Endpoint.parse_listen, r".*:[1-9][0-9]{0,4}", "192.0.2.1:80")]
-
-STRICT: dict[str, Any] = {"extra": "forbid", "alias_generator": without_unit, "strict": True}
-"""How a decoder that knows `__pydantic_config__` reads a table: unknown keys are errors, units are left out of keys."""

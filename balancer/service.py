@@ -48,17 +48,42 @@ class PoolService:
 class FrontendService:
     """One frontend at run time."""
 
-    __slots__ = ("config", "counters", "draining", "name", "pools", "reactor", "routes", "stopping")
+    __slots__ = (
+        "causes",
+        "config",
+        "counters",
+        "draining",
+        "guarded",
+        "name",
+        "paced",
+        "pools",
+        "reactor",
+        "routes",
+        "stopping",
+    )
 
     def __init__(
-        self, name: str, config: Frontend, *, reactor: Reactor, counters: Counters, pools: dict[str, PoolService]
+        self,
+        name: str,
+        config: Frontend,
+        *,
+        reactor: Reactor,
+        counters: Counters,
+        causes: Counters,
+        pools: dict[str, PoolService],
     ) -> None:
         self.name = name
         self.config = config
         self.reactor = reactor
         self.counters = counters
+        self.causes = causes
+        """What ended otherwise than well is counted here by its cause."""
         self.pools = pools
         """The pools that this frontend names, by name."""
+        self.paced = config.timeouts.has_rates
+        """Clients have to keep a minimum rate."""
+        self.guarded = config.timeouts.request_s is not None
+        """Something is looked at for each request."""
         self.routes = RouteTable(config.routes, config.pool)
         self.draining = False
         """Set when the frontend is to end here: an http connection ends after the response that is to come next."""

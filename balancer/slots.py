@@ -8,7 +8,8 @@ slots of the same instant, and nothing here needs that.
     worker 0: | heartbeat, bugs, ... | frontend a | frontend b | pool x server 1 | pool x server 2 | ... |
     worker 1: | the same again ...
 
-Every record is RECORD slots long: two cache lines, so that two workers never write to the same line.
+Every record is RECORD slots long: two cache lines, so that two workers never write to the same line. After them come
+the records of causes, one for each frontend and CAUSES_RECORDS long: what ended otherwise than well, and why.
 """
 
 from __future__ import annotations
@@ -18,9 +19,11 @@ import os
 from dataclasses import dataclass
 from typing import Final, Protocol, Self
 
+from balancer.causes import Cause
 from balancer.config import BalancerConfig
 
 RECORD: Final = 16
+CAUSES_RECORDS: Final = 2
 _SLOT_BYTES: Final = 8
 
 # A record of a worker.
@@ -108,6 +111,10 @@ class Counters:
         self._bytes_in = self._bytes_out = 0
         self._unsettled = False
 
+    def add_cause(self, cause: Cause) -> None:
+        """Count in a record of causes."""
+        self._cells[self._base + cause.slot] += 1
+
     def set(self, slot: int, value: int) -> None:
         self._cells[self._base + slot] = value
 
@@ -146,18 +153,28 @@ class Layout:
     frontends: dict[str, int]
     servers: dict[tuple[str, str], int]
     """Keyed by pool and server."""
+    causes: dict[str, int]
+    """By frontend."""
 
     @classmethod
     def of(cls, config: BalancerConfig, workers: int) -> Self:
         """Record numbers within a worker's block; record 0 is the worker's own."""
         frontends = {name: 1 + index for index, name in enumerate(sorted(config.frontends))}
         pairs = sorted((name, server) for name, pool in config.pools.items() for server in pool.servers)
-        return cls(workers, frontends, {pair: 1 + len(frontends) + index for index, pair in enumerate(pairs)})
+        servers = {pair: 1 + len(frontends) + index for index, pair in enumerate(pairs)}
+        first = 1 + len(frontends) + len(servers)
+        causes = {name: first + CAUSES_RECORDS * index for index, name in enumerate(frontends)}
+        return cls(workers, frontends, servers, causes)
 
     @property
     def block(self) -> int:
         """Slots of one worker."""
-        return RECORD * (1 + len(self.frontends) + len(self.servers))
+        return RECORD * (self.counted + CAUSES_RECORDS * len(self.causes))
+
+    @property
+    def counted(self) -> int:
+        """Records of one worker that are not of causes."""
+        return 1 + len(self.frontends) + len(self.servers)
 
     @property
     def size_bytes(self) -> int:
@@ -198,12 +215,23 @@ class Slots:
     def frontend(self, worker: int, name: str) -> Counters:
         return Counters(self._cells, worker * self.layout.block + RECORD * self.layout.frontends[name])
 
+    def causes(self, worker: int, frontend: str) -> Counters:
+        """What ended otherwise than well: `add_cause`."""
+        return Counters(self._cells, worker * self.layout.block + RECORD * self.layout.causes[frontend])
+
     def server(self, worker: int, pool: str, server: str) -> Counters:
         return Counters(self._cells, worker * self.layout.block + RECORD * self.layout.servers[pool, server])
 
     def frontend_counts(self, name: str) -> Counts:
         """Over all workers."""
         return self._sum(self.layout.frontends[name])
+
+    def cause_counts(self, frontend: str) -> dict[Cause, int]:
+        """How often each cause was met, over all workers; causes that were not are left out."""
+        first = RECORD * self.layout.causes[frontend]
+        starts = range(first, self.layout.block * self.layout.workers, self.layout.block)
+        counts = {cause: sum(self._cells[start + cause.slot] for start in starts) for cause in Cause}
+        return {cause: count for cause, count in counts.items() if count}
 
     def server_counts(self, pool: str, server: str) -> Counts:
         """Over all workers."""
@@ -221,7 +249,7 @@ class Slots:
 
     def forget_open(self, worker: int) -> None:
         """A worker starts: what its predecessor had open is closed. Totals go on."""
-        for record in range(1, self.layout.block // RECORD):
+        for record in range(1, self.layout.counted):
             self._cells[worker * self.layout.block + record * RECORD + OPEN] = 0
 
     def close(self) -> None:

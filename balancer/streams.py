@@ -17,6 +17,7 @@ import errno
 import os
 import socket
 import struct
+import sys
 from collections.abc import Callable
 from math import inf
 from select import EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLPRI, EPOLLRDHUP
@@ -34,6 +35,7 @@ _OUTPUT = EPOLLOUT | EPOLLHUP | EPOLLERR
 _UNANNOUNCED = EPOLLRDHUP | EPOLLHUP | EPOLLERR | EPOLLPRI
 _NOTHING_SPECIAL = EPOLLIN | EPOLLOUT
 _SPLICE = 1 | 2  # SPLICE_F_MOVE | SPLICE_F_NONBLOCK: the os module names them only from 3.12 on
+_ACKNOWLEDGED = slice(120, 128)  # tcpi_bytes_acked of struct tcp_info
 _ABORTING_LINGER = struct.pack("ii", 1, 0)
 
 Watcher = Callable[["Stream", int], None]
@@ -65,6 +67,7 @@ class Stream:
         "peername",
         "reactor",
         "readable",
+        "referee",
         "watcher",
     )
 
@@ -85,6 +88,8 @@ class Stream:
         """Set by an http relay between two requests: one that is idle and quiet is closed when the worker drains."""
         self.watcher: Watcher | None = None
         """Told what comes (an epoll mask; 0: the deadline) while no task is parked here."""
+        self.referee: Callable[[], bool] | None = None
+        """Asked when the deadline has passed: True where it has moved it on instead."""
         self._socket = connected
         self._reader: Task[Any] | None = None
         self._writer: Task[Any] | None = None
@@ -290,6 +295,16 @@ class Stream:
         self.watcher = lost
 
     @property
+    def waits_to_send(self) -> bool:
+        """A task is parked here until the peer takes more."""
+        return self._writer is not None
+
+    def acknowledged(self) -> int:
+        """How many bytes the peer's kernel has taken so far; what only lies in our own buffer does not count."""
+        info = self._socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _ACKNOWLEDGED.stop)
+        return int.from_bytes(info[_ACKNOWLEDGED], sys.byteorder)
+
+    @property
     def sockname(self) -> Any:
         """Our own address of this connection."""
         return self._socket.getsockname()
@@ -323,6 +338,9 @@ class Stream:
 
     def expire(self) -> None:
         """The deadline has passed (called by the timer wheel)."""
+        if self.referee is not None and self.referee():
+            self.reactor.wheel.file(self, self.reactor.now)
+            return
         if self._reader is not None or self._writer is not None:
             self._wake_both()
         elif self.watcher is not None:

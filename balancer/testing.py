@@ -151,4 +151,11 @@ def service_for(reactor: Reactor, config: BalancerConfig, slots: Slots) -> Front
         for name, pool in config.pools.items()
     }
     frontend = config.frontends["main"]
-    return FrontendService("main", frontend, reactor=reactor, counters=slots.frontend(0, "main"), pools=pools)
+    return FrontendService(
+        "main",
+        frontend,
+        reactor=reactor,
+        counters=slots.frontend(0, "main"),
+        causes=slots.causes(0, "main"),
+        pools=pools,
+    )

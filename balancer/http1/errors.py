@@ -11,6 +11,7 @@ class Reason(Enum):
     VERSION = (505, "only HTTP/1.0 and HTTP/1.1 are spoken here")
     TARGET = (400, "malformed request target")
     TARGET_TOO_LONG = (414, "request target too long")
+    BODY_TOO_LARGE = (413, "request body too large")
     CONNECT = (405, "CONNECT is not for a load balancer")
     STATUS_LINE = (400, "malformed status line")
     LINE_END = (400, "line not ended by CR LF")

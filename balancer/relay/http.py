@@ -9,17 +9,20 @@ A client that sends several requests at once has them served in turn; those that
 
 from __future__ import annotations
 
+from balancer.causes import Cause
 from balancer.failures import DeadlineExpired, Disconnected, StreamFailure
 from balancer.http1.errors import BadMessage
 from balancer.http1.replies import answer_here, refusal
 from balancer.http1.request import RequestHead, parse_request
 from balancer.relay.http_client import Client, Refusal
 from balancer.relay.http_exchange import exchange
+from balancer.relay.http_guard import RequestOverdue
 from balancer.service import FrontendService
 from balancer.slots import BAD_REQUESTS, FAILED, TIMEOUTS
 from balancer.streams import Stream
 from balancer.task import PARK
 
+_TOO_LARGE = frozenset((413, 414, 431))
 LINGER_S = 2.0
 LINGER_BYTES = 1 << 20
 
@@ -29,14 +32,16 @@ async def serve(service: FrontendService, downstream: Stream) -> None:
     client = Client(service, downstream)
     downstream.interrupt_if_lost(service.reactor.current)
     reactor, head = service.reactor, None
-    keep_alive_s, limits = service.config.timeouts.keep_alive_s, service.config.http
+    timeouts, limits, guard = service.config.timeouts, service.config.http, client.guard
+    # Who connects and says nothing is as slow as who says it slowly.
+    keep_alive_s, wait_s = timeouts.keep_alive_s, timeouts.header_s
     try:
         while True:
             buffer = client.received
             if not buffer:
                 if service.stopping:
                     return
-                downstream.deadline = reactor.now + keep_alive_s
+                downstream.deadline = reactor.now + wait_s
                 downstream.idle = True
                 while (received := downstream.receive_or_expect()) is None:
                     await PARK
@@ -50,6 +55,9 @@ async def serve(service: FrontendService, downstream: Stream) -> None:
                 if head is None:
                     return
             client.received = buffer[head.size :]
+            wait_s = keep_alive_s
+            if guard is not None:
+                guard.begin(head)
             pool = service.routes.choose(head.host, head.target)
             if pool is None or head.max_forwards == 0:
                 await _answer_here(client, head)
@@ -59,11 +67,18 @@ async def serve(service: FrontendService, downstream: Stream) -> None:
                 return
             client.answering = False
             head = None
+            if guard is not None:
+                guard.end()
     except BadMessage as bad:
         service.counters.add(BAD_REQUESTS)
+        client.blame(Cause.REQUEST_TOO_LARGE if bad.status in _TOO_LARGE else Cause.REQUEST_INVALID)
         await _refuse(client, head, bad.status, bad.reason.text)
     except Refusal as refused:
+        if refused.cause is not None:
+            client.blame(refused.cause)
         await _refuse(client, head, refused.status, refused.why)
+    except RequestOverdue:
+        await _overdue(client, head)
     except DeadlineExpired as late:
         if not downstream.idle:
             await _time_out(client, head, late)
@@ -89,7 +104,7 @@ async def _later_head(client: Client, buffer: bytes) -> tuple[RequestHead | None
 async def _answer_here(client: Client, head: RequestHead) -> None:
     """A request that goes to no server. Raises Refusal for one that could not."""
     if head.max_forwards != 0:
-        raise Refusal(503, "no route leads anywhere from here")
+        raise Refusal(503, Cause.NO_ROUTE)
     await _reply(client, 200, answer_here(head))
     await _end(client, head)
 
@@ -98,11 +113,20 @@ async def _time_out(client: Client, head: RequestHead | None, late: DeadlineExpi
     client.service.counters.add(TIMEOUTS)
     if late.stream is not client.stream:
         raise late
+    client.blame(Cause.HEADER_TIMEOUT if head is None else client.lateness(sending=client.answering))
     await _refuse(client, head, 408, "the request did not come in time")
+
+
+async def _overdue(client: Client, head: RequestHead | None) -> None:
+    """The whole request took too long: 408 where the client had not sent all of it, else 504."""
+    client.service.counters.add(TIMEOUTS)
+    client.blame(Cause.REQUEST_TIMEOUT)
+    await _refuse(client, head, 504 if client.uploaded else 408, Cause.REQUEST_TIMEOUT.value)
 
 
 async def _refuse(client: Client, head: RequestHead | None, status: int, why: str) -> None:
     """Tell the client, if there is still a way to, and end the connection."""
+    client.calm()
     if client.answering:
         client.stream.abort()
         return
@@ -127,6 +151,7 @@ async def _end(client: Client, head: RequestHead) -> None:
 async def _linger(client: Client) -> None:
     """Let the client read the response: closing with bytes unread would reset the connection and take it away."""
     stream = client.stream
+    client.calm()
     stream.shutdown()
     stream.deadline = stream.reactor.now + LINGER_S
     discarded = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from balancer.causes import Cause
 from balancer.dial import dial
 from balancer.failures import ConnectFailed, DeadlineExpired, Disconnected, StreamFailure
 from balancer.http1.errors import BadMessage
@@ -45,7 +46,7 @@ async def connect(reactor: Reactor, pool: PoolService, server: str | None) -> Up
         else:
             counters.add(CONNECTIONS)
             return Upstream(pool.kept[server], server, counters, stream)
-    raise Refusal(503, "no server could be reached" if tried else "no server is available")
+    raise Refusal(503, Cause.CONNECT_FAILED if tried else Cause.NO_SERVER)
 
 
 def check_repeatable(outgoing: Outgoing, upstream: Upstream, failure: StreamFailure) -> None:
@@ -54,14 +55,14 @@ def check_repeatable(outgoing: Outgoing, upstream: Upstream, failure: StreamFail
         raise failure
     if isinstance(failure, DeadlineExpired):
         upstream.counters.add(TIMEOUTS)
-        raise Refusal(504, "the server did not answer in time")
+        raise Refusal(504, Cause.RESPONSE_TIMEOUT)
     if isinstance(failure, NoResponse | Disconnected):
         heard = isinstance(failure, NoResponse) and failure.heard
         if upstream.was_kept and not heard and outgoing.repeatable:
             upstream.counters.add(RETRIES)
             return
         upstream.counters.add(BAD_RESPONSES)
-        raise Refusal(502, "the server closed the connection without a response")
+        raise Refusal(502, "the server closed the connection without a response", cause=Cause.RESPONSE_CUT)
     raise failure
 
 
@@ -76,4 +77,4 @@ def parse(buffer: bytes, method: bytes, server: Counters) -> ResponseHead | None
 def invalid(why: BadMessage, server: Counters) -> Refusal:
     """The server's bytes are no response."""
     server.add(BAD_RESPONSES)
-    return Refusal(502, f"the server sent an invalid response: {why}")
+    return Refusal(502, f"the server sent an invalid response: {why}", cause=Cause.RESPONSE_INVALID)

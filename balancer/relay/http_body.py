@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Self
+
 from balancer.failures import StreamFailure
 from balancer.http1.chunked import LAST_CHUNK, ChunkedDecoder, encode_chunk
+from balancer.http1.errors import BadMessage, Reason
+from balancer.relay.http_pace import PacedClient
 from balancer.slots import Counters
 from balancer.streams import RECEIVE_BYTES, Stream
 
@@ -20,12 +25,9 @@ class Truncated(StreamFailure):
 
 
 class BodyTransfer:
-    """One direction of one exchange. Each byte moved gives both connections `idle_s` more, and is counted.
+    """One direction of one exchange. Each byte moved gives the source `idle_s` and the sink `sink_s`, and counts."""
 
-    `grace_s` is what the sink gets beyond that, so that a slow source is the first to be late.
-    """
-
-    __slots__ = ("_counters", "_grace_s", "_idle_s", "_sink", "_slot", "_source")
+    __slots__ = ("_counters", "_idle_s", "_receive", "_send", "_sink", "_sink_s", "_slot", "_source", "_splice")
 
     def __init__(
         self,
@@ -34,60 +36,109 @@ class BodyTransfer:
         idle_s: float,
         counters: tuple[Counters, Counters],
         slot: int,
-        grace_s: float = 0.0,
+        sink_s: float,
     ) -> None:
         self._source = source
         self._sink = sink
+        self._receive = source.receive
+        self._send = sink.send_all
+        self._splice = partial(source.splice_to, sink)
         self._idle_s = idle_s
-        self._grace_s = grace_s
+        self._sink_s = sink_s
         self._counters = counters
         self._slot = slot
 
     async def exactly(self, length: int) -> None:
         """Move `length` bytes as they are. Raises Truncated."""
-        source, sink = self._source, self._sink
         moved = 0
         while length:
             if length >= BULK_BYTES and moved >= RECEIVE_BYTES:
-                moved = await source.splice_to(sink, length)
+                moved = await self._splice(length)
             else:
-                data = await source.receive(min(length, RECEIVE_BYTES))
+                data = await self._receive(min(length, RECEIVE_BYTES))
                 moved = len(data)
-                await sink.send_all(data)
+                await self._send(data)
             if not moved:
-                raise Truncated(source)
+                raise Truncated(self._source)
             length -= moved
             self._took(moved)
 
-    async def chunks(self, decoder: ChunkedDecoder, *, encode: bool, trailers: bool) -> None:
-        """Move the rest of a chunked body, as chunks again or as plain bytes. Raises Truncated, BadMessage."""
-        source, sink = self._source, self._sink
+    async def chunks(
+        self, decoder: ChunkedDecoder, *, encode: bool, trailers: bool, most_bytes: int | None = None
+    ) -> None:
+        """Move the rest of a chunked body, as chunks again or as plain bytes. Raises Truncated, BadMessage.
+
+        `most_bytes` is how much of it there may be: one byte more raises BadMessage, and is not sent.
+        """
         while not decoder.done:
-            received = await source.receive()
+            received = await self._receive()
             if not received:
-                raise Truncated(source)
+                raise Truncated(self._source)
             data = decoder.feed(received)
+            if most_bytes is not None:
+                most_bytes -= len(data)
+                check_room(most_bytes)
             if encode:
                 data = encoded(data, decoder, trailers=trailers)
             if data:
-                await sink.send_all(data)
+                await self._send(data)
             self._took(len(received))
 
     async def until_close(self, *, encode: bool) -> None:
         """Move what comes until the source ends; as chunks or as plain bytes."""
-        source, sink = self._source, self._sink
-        while data := await source.receive():
-            await sink.send_all(encode_chunk(data) if encode else data)
+        while data := await self._receive():
+            await self._send(encode_chunk(data) if encode else data)
             self._took(len(data))
         if encode:
-            await sink.send_all(LAST_CHUNK)
+            await self._send(LAST_CHUNK)
 
     def _took(self, moved: int) -> None:
-        deadline = self._source.reactor.now + self._idle_s
-        self._source.deadline = deadline
-        self._sink.deadline = deadline + self._grace_s
+        now = self._source.reactor.now
+        self._source.deadline = now + self._idle_s
+        self._sink.deadline = now + self._sink_s
+        self._count(moved)
+
+    def _count(self, moved: int) -> None:
         for counters in self._counters:
             counters.add(self._slot, moved)
+
+
+class PacedUpload(BodyTransfer):
+    """From a client that has to keep a minimum rate."""
+
+    __slots__ = ()
+
+    def pace(self, client: PacedClient) -> Self:
+        """Receive by way of `client`, who then sets the source's deadlines."""
+        self._receive = client.receive
+        self._splice = partial(client.splice_to, self._sink)
+        return self
+
+    def _took(self, moved: int) -> None:
+        self._sink.deadline = self._sink.reactor.now + self._sink_s
+        self._count(moved)
+
+
+class PacedDownload(BodyTransfer):
+    """To a client that has to keep a minimum rate."""
+
+    __slots__ = ()
+
+    def pace(self, client: PacedClient) -> Self:
+        """Send by way of `client`, who then sets the sink's deadlines."""
+        self._send = client.send_all
+        self._splice = partial(client.splice_from, self._source)
+        return self
+
+    def _took(self, moved: int) -> None:
+        self._source.deadline = self._source.reactor.now + self._idle_s
+        self._count(moved)
+
+
+def check_room(bytes_left: int) -> None:
+    """Raises BadMessage where a request body has more bytes than it may have."""
+    if bytes_left < 0:
+        raise BadMessage(Reason.BODY_TOO_LARGE)
 
 
 def encoded(data: bytes, decoder: ChunkedDecoder, *, trailers: bool) -> bytes:

@@ -4,26 +4,38 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from balancer.causes import Cause
 from balancer.http1.forward import RequestForwarder
-from balancer.relay.http_body import BodyTransfer
+from balancer.relay.http_body import BodyTransfer, PacedDownload, PacedUpload
+from balancer.relay.http_guard import Guard
+from balancer.relay.http_pace import PacedClient
 from balancer.service import FrontendService
-from balancer.slots import BYTES_OUT, Counters
+from balancer.slots import BYTES_IN, BYTES_OUT, Counters
 from balancer.streams import Stream
 
 
 class Refusal(Exception):  # noqa: N818 - named for what it is
     """A request that is answered by us, with an error. Nothing of another response has been sent."""
 
-    def __init__(self, status: int, why: str) -> None:
-        super().__init__(why)
+    def __init__(
+        self, status: int, why: str | Cause, *, cause: Cause | None = None, retry_after_s: int | None = None
+    ) -> None:
+        """A cause says why in its own words."""
+        if isinstance(why, Cause):
+            cause = why
         self.status = status
-        self.why = why
+        self.why = why.value if isinstance(why, Cause) else why
+        self.cause = cause
+        """None: this end has no name of its own."""
+        self.retry_after_s = retry_after_s
+        """When it is worth while to ask again."""
+        super().__init__(self.why)
 
 
 class Client:
     """A downstream connection."""
 
-    __slots__ = ("answering", "forwarder", "received", "service", "stream")
+    __slots__ = ("answering", "cause", "forwarder", "guard", "paced", "received", "service", "stream", "uploaded")
 
     def __init__(self, service: FrontendService, stream: Stream) -> None:
         self.service = service
@@ -32,6 +44,14 @@ class Client:
         """Bytes after those that were used: the next request, or a part of it."""
         self.answering = False
         """A response to the current request has begun: an error can no more be told, only shown by an early end."""
+        self.cause: Cause | None = None
+        """Why the current request, or the connection, ends otherwise than well."""
+        self.paced = PacedClient(stream, service.config.timeouts) if service.paced else None
+        """Where the client has to keep a minimum rate."""
+        self.guard = Guard(service, stream) if service.guarded else None
+        """Where requests are limited."""
+        self.uploaded = True
+        """The current request is wholly here."""
         self.forwarder = _forwarder(stream.peername[0], stream.sockname[0])
 
     def begin_answer(self, status: int, bytes_in: int, bytes_out: int, server: Counters) -> None:
@@ -47,10 +67,47 @@ class Client:
         """The client has this much time to take what is sent to it next."""
         self.stream.deadline = self.stream.reactor.now + self.service.config.timeouts.idle_s
 
+    def blame(self, cause: Cause) -> None:
+        """The current request, or the connection, ends for this reason."""
+        self.cause = cause
+        self.service.causes.add_cause(cause)
+
+    def calm(self) -> None:
+        """There will be no further request: what is still to be said has deadlines of its own."""
+        self.stream.referee = None
+        self.paced = None
+        if self.guard is not None:
+            self.guard.end()
+
+    def lateness(self, *, sending: bool) -> Cause:
+        """What the client is late with, when it is late in a body."""
+        paced = self.paced
+        if sending:
+            return Cause.CLIENT_TOO_SLOW if paced is not None and paced.going.too_slow else Cause.SEND_TIMEOUT
+        return Cause.BODY_TOO_SLOW if paced is not None and paced.coming.too_slow else Cause.BODY_TIMEOUT
+
+    async def send_all(self, data: bytes | memoryview) -> None:
+        """Hand over all of it; the client has to take it in time."""
+        if self.paced is not None:
+            await self.paced.send_all(data)
+        else:
+            await self.stream.send_all(data)
+
     def transfer(self, upstream: Stream, server: Counters) -> BodyTransfer:
         """The body of a response, about to be moved here."""
         idle_s = self.service.config.timeouts.idle_s
-        return BodyTransfer(upstream, self.stream, idle_s, (self.service.counters, server), BYTES_OUT)
+        counters = (self.service.counters, server)
+        if self.paced is not None:
+            return PacedDownload(upstream, self.stream, idle_s, counters, BYTES_OUT, idle_s).pace(self.paced)
+        return BodyTransfer(upstream, self.stream, idle_s, counters, BYTES_OUT, idle_s)
+
+    def upload(self, upstream: Stream, server: Counters, grace_s: float) -> BodyTransfer:
+        """The body of a request, about to be moved to a server, who gets `grace_s` more: the client is late first."""
+        timeouts = self.service.config.timeouts
+        counters, server_s = (self.service.counters, server), max(timeouts.idle_s, timeouts.body_s) + grace_s
+        if self.paced is not None:
+            return PacedUpload(self.stream, upstream, timeouts.body_s, counters, BYTES_IN, server_s).pace(self.paced)
+        return BodyTransfer(self.stream, upstream, timeouts.body_s, counters, BYTES_IN, server_s)
 
 
 @lru_cache(maxsize=4096)

@@ -59,7 +59,7 @@ async def exchange(client: Client, head: RequestHead, pool: PoolService) -> bool
                     more, data = whole_response(outgoing, response, received, upstream)
                     sent = downstream.try_send(data)
                     if sent < len(data):
-                        await downstream.send_all(memoryview(data)[sent:])
+                        await client.send_all(memoryview(data)[sent:])
                     return more
             return await relay_response(outgoing, response, received, upstream)
         except StreamFailure as caught:
@@ -110,4 +110,4 @@ async def _send_interim(outgoing: Outgoing, response: ResponseHead) -> None:
     """A 1xx response; clients of HTTP/1.0 do not know them."""
     if outgoing.head.minor:
         outgoing.client.allow_idle()
-        await outgoing.client.stream.send_all(forward_response(response, minor=1, chunked=False, keep_alive=True))
+        await outgoing.client.send_all(forward_response(response, minor=1, chunked=False, keep_alive=True))

@@ -9,9 +9,8 @@ from balancer.http1.chunked import ChunkedDecoder
 from balancer.http1.errors import BadMessage
 from balancer.http1.framing import CHUNKED
 from balancer.http1.request import RequestHead
-from balancer.relay.http_body import BodyTransfer, encoded
+from balancer.relay.http_body import check_room, encoded
 from balancer.relay.http_client import Client
-from balancer.slots import BYTES_IN
 from balancer.streams import Stream
 from balancer.task import Fork, Task
 from balancer.upstream import Upstream
@@ -23,7 +22,7 @@ _GRACE_S = 1.0
 class Outgoing:
     """One request, ready to be sent. `first` is sent in one call: the head and what is there of the body."""
 
-    __slots__ = ("_in_hand", "_rest", "client", "complete", "first", "head", "sent")
+    __slots__ = ("_in_hand", "_rest", "_room_bytes", "client", "complete", "first", "head", "sent")
 
     def __init__(self, client: Client, head: RequestHead) -> None:
         """Takes what belongs to this request from the client's received bytes. Raises BadMessage."""
@@ -35,24 +34,32 @@ class Outgoing:
         self.complete = True
         """All of the request has been sent, once `first` has."""
         self._rest: int | ChunkedDecoder = 0
+        self._room_bytes: int | None = None
+        """How much a chunked body may still bring; None: any number."""
         if head.body:
             self._take_body()
         self._in_hand = self.complete
 
     def _take_body(self) -> None:
         client, length = self.client, self.head.body
+        most_bytes = client.service.config.http.body_bytes
         if length == CHUNKED:
-            self._take_chunks()
+            self._take_chunks(most_bytes)
         else:
+            if most_bytes is not None:
+                check_room(most_bytes - length)
             body = client.received[:length]
             client.received = client.received[length:]
             self.first += body
             self._rest = length - len(body)
-        self.complete = self._rest == 0
+        self.complete = client.uploaded = self._rest == 0
 
-    def _take_chunks(self) -> None:
+    def _take_chunks(self, most_bytes: int | None) -> None:
         decoder = ChunkedDecoder()
         data = decoder.feed(self.client.received)
+        if most_bytes is not None:
+            self._room_bytes = most_bytes - len(data)
+            check_room(self._room_bytes)
         self.first += encoded(data, decoder, trailers=self.head.trailers)
         self.client.received = decoder.surplus
         if not decoder.done:
@@ -73,22 +80,21 @@ class Outgoing:
     def pump_rest(self, upstream: Upstream, response_s: float) -> Fork[None]:
         """Begin to send what is beyond `first`, beside the current task."""
         reactor = upstream.stream.reactor
-        idle_s = self.client.service.config.timeouts.idle_s
-        self.client.stream.deadline = reactor.now + idle_s
+        timeouts = self.client.service.config.timeouts
+        self.client.stream.deadline = reactor.now + timeouts.body_s
         # A client that sends nothing is told from a server that takes nothing by who is late first.
-        upstream.stream.deadline = reactor.now + idle_s + _GRACE_S
+        upstream.stream.deadline = reactor.now + max(timeouts.idle_s, timeouts.body_s) + _GRACE_S
         return reactor.fork(self._pump(upstream, response_s, reactor.current))
 
     async def _pump(self, upstream: Upstream, response_s: float, exchange: Task[Any]) -> None:
-        service, stream = self.client.service, upstream.stream
-        counters = (service.counters, upstream.counters)
-        idle_s = service.config.timeouts.idle_s
-        transfer = BodyTransfer(self.client.stream, stream, idle_s, counters, BYTES_IN, _GRACE_S)
+        stream = upstream.stream
+        transfer = self.client.upload(stream, upstream.counters, _GRACE_S)
         try:
             if isinstance(self._rest, int):
                 await transfer.exactly(self._rest)
             else:
-                await transfer.chunks(self._rest, encode=True, trailers=self.head.trailers)
+                room = self._room_bytes
+                await transfer.chunks(self._rest, encode=True, trailers=self.head.trailers, most_bytes=room)
                 self.client.received = self._rest.surplus
         except Disconnected as failure:
             if failure.stream is not stream:
@@ -97,6 +103,7 @@ class Outgoing:
         except (StreamFailure, BadMessage) as failure:
             exchange.interrupt(failure)
             return
-        self.complete = True
+        self.complete = self.client.uploaded = True
+        self.client.allow_idle()
         stream.deadline = stream.reactor.now + response_s
         exchange.wake()  # to wait by the new deadline, which may be earlier

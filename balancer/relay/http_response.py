@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from balancer.causes import Cause
 from balancer.failures import DeadlineExpired, Disconnected
 from balancer.http1.chunked import ChunkedDecoder, encode_chunk
 from balancer.http1.errors import BadMessage
@@ -46,7 +47,7 @@ async def relay_response(outgoing: Outgoing, response: ResponseHead, received: b
     elif received:
         first += encode_chunk(received) if chunked else received
     client.begin_answer(response.status, len(outgoing.first), len(first), upstream.counters)
-    await client.stream.send_all(first)
+    await client.send_all(first)
     if not await _relay_rest(outgoing, response, len(received), decoder, upstream, chunked=chunked):
         if not delimited:
             client.stream.abort()  # only a reset can say that this is not the end of the body
@@ -76,11 +77,14 @@ async def _relay_rest(
             await transfer.until_close(encode=chunked)
     except BadMessage:
         upstream.counters.add(BAD_RESPONSES)
+        outgoing.client.blame(Cause.RESPONSE_INVALID)
         return False
     except (Truncated, Disconnected, DeadlineExpired) as failure:
         if failure.stream is outgoing.client.stream:
             raise
-        upstream.counters.add(TIMEOUTS if isinstance(failure, DeadlineExpired) else BAD_RESPONSES)
+        late = isinstance(failure, DeadlineExpired)
+        upstream.counters.add(TIMEOUTS if late else BAD_RESPONSES)
+        outgoing.client.blame(Cause.RESPONSE_IDLE if late else Cause.RESPONSE_CUT)
         return False
     return True
 

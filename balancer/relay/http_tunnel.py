@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from balancer.causes import Cause
 from balancer.failures import DeadlineExpired
 from balancer.http1.forward import forward_response
 from balancer.http1.response import ResponseHead
@@ -17,15 +18,20 @@ async def tunnel(client: Client, response: ResponseHead, received: bytes, upstre
     first = forward_response(response, minor=1, chunked=False, keep_alive=True) + received
     client.received = b""
     client.begin_answer(response.status, 0, len(first), server)
+    timeouts = service.config.timeouts
+    if client.guard is not None:
+        client.guard.end()
     try:
-        await client.stream.send_all(first)
+        await client.send_all(first)
         if early:
             await upstream.stream.send_all(early)
             service.counters.add(BYTES_IN, len(early))
             server.add(BYTES_IN, len(early))
-        await relay(service, client.stream, upstream.stream, server)
+        idle_s = timeouts.idle_s if timeouts.tunnel_s is None else timeouts.tunnel_s
+        await relay(service, client.stream, upstream.stream, server, idle_s)
     except DeadlineExpired:
         service.counters.add(TIMEOUTS)  # nobody said a word: a proper end for both
+        client.blame(Cause.TUNNEL_IDLE)
     except BaseException:
         upstream.stream.abort()  # a reset is passed on
         raise

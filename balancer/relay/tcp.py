@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from balancer.causes import Cause
 from balancer.dial import dial
 from balancer.failures import ConnectFailed, DeadlineExpired
 from balancer.service import FrontendService, PoolService
@@ -33,12 +34,14 @@ async def serve(service: FrontendService, downstream: Stream) -> None:
     connected = await _connect(service, pool)
     if connected is None:
         service.counters.add(FAILED)
+        service.causes.add_cause(Cause.NO_SERVER if pool.choose() is None else Cause.CONNECT_FAILED)
         return
     server, upstream = connected
     try:
-        await relay(service, downstream, upstream, pool.counters(server))
+        await relay(service, downstream, upstream, pool.counters(server), service.config.timeouts.idle_s)
     except DeadlineExpired:
         service.counters.add(TIMEOUTS)  # nobody said a word: a proper end for both
+        service.causes.add_cause(Cause.TUNNEL_IDLE)
     except BaseException:
         upstream.abort()  # a reset is passed on, here and (by our caller) downstream
         raise
@@ -70,9 +73,11 @@ async def _connect(service: FrontendService, pool: PoolService) -> tuple[str, St
     return None
 
 
-async def relay(service: FrontendService, downstream: Stream, upstream: Stream, server: Counters) -> None:
+async def relay(
+    service: FrontendService, downstream: Stream, upstream: Stream, server: Counters, idle_s: float
+) -> None:
     """Both directions until both have ended. A tunnel in mode http is this too."""
-    pair = _Pair(downstream, upstream, service.config.timeouts.idle_s, service.counters, server)
+    pair = _Pair(downstream, upstream, idle_s, service.counters, server)
     pair.stir()
     unsent = await _small_talk(pair)
     if unsent is None:

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 
 import pytest
 
-from balancer.fieldtypes import ByteCount, ListenEndpoint, Seconds, ServerEndpoint, Shorthand, without_unit
+from balancer.fieldtypes import ByteCount, ByteRate, ListenEndpoint, Seconds, ServerEndpoint, Shorthand, without_unit
 from hapair.config.scalars import (
     Authenticate,
     FilePath,
@@ -31,6 +31,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "configuration.md"
 SCALARS = {
     Seconds: "duration",
     ByteCount: "size",
+    ByteRate: "size/s",
     ServerEndpoint: "address:port",
     ListenEndpoint: "address:port",
     NodeAddress: "IP address",

@@ -4,9 +4,10 @@ import os
 
 import pytest
 
+from balancer.causes import Cause
 from balancer.config import BalancerConfig, Frontend, Pool, Server
 from balancer.fieldtypes import Endpoint
-from balancer.slots import BYTES_IN, HEARTBEAT_NS, OPEN, Counters, Counts, Layout, Slots
+from balancer.slots import BYTES_IN, CAUSES_RECORDS, HEARTBEAT_NS, OPEN, RECORD, Counters, Counts, Layout, Slots
 
 SERVER = Server(address=Endpoint("192.0.2.1", 80))
 CONFIG = BalancerConfig(
@@ -22,7 +23,20 @@ def test_the_layout_follows_from_the_names_alone() -> None:
     layout = Layout.of(CONFIG, 2)
     assert layout.frontends == {"api": 1, "web": 2}
     assert layout.servers == {("a", "one"): 3, ("b", "one"): 4, ("b", "two"): 5}
-    assert (layout.block, layout.size_bytes) == (96, 1536)
+    assert layout.causes == {"api": 6, "web": 8}
+    assert (layout.block, layout.size_bytes) == (160, 2560)
+
+
+def test_causes_have_room_and_are_added_up() -> None:
+    assert len(list(Cause)) <= CAUSES_RECORDS * RECORD
+    node = Slots.create(CONFIG, 2)
+    node.causes(0, "web").add_cause(Cause.DENIED)
+    node.causes(1, "web").add_cause(Cause.DENIED)
+    node.causes(1, "api").add_cause(Cause.TOO_MANY_REQUESTS)
+    node.forget_open(0)
+    assert node.cause_counts("web") == {Cause.DENIED: 2}
+    assert node.cause_counts("api") == {Cause.TOO_MANY_REQUESTS: 1}
+    node.close()
 
 
 def test_each_worker_writes_its_own_and_all_read_the_sum() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from balancer.causes import Cause
 from balancer.config import BalancerConfig, Pool
 from balancer.reactor import Reactor
 from balancer.relay.http import serve
@@ -163,6 +164,10 @@ class HttpRig:
     @property
     def frontend_counts(self) -> Counts:
         return self.slots.frontend_counts("main")
+
+    @property
+    def causes(self) -> dict[Cause, int]:
+        return self.slots.cause_counts("main")
 
     def server_counts(self, server: str = "one") -> Counts:
         return self.slots.server_counts("pool", server)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from balancer.causes import Cause
 from balancer.config import FrontendTimeouts, HttpLimits, Route
 
 if TYPE_CHECKING:
@@ -209,9 +210,22 @@ def test_a_head_that_trickles_in_is_late_all_the_same(make_rig: RigMaker) -> Non
     assert rig.frontend_counts.timeouts == 1
 
 
-def test_an_idle_connection_is_closed_without_a_word(make_rig: RigMaker) -> None:
+def test_who_connects_and_says_nothing_is_closed_when_a_head_would_be_late(make_rig: RigMaker) -> None:
     rig = make_rig(timeouts=TIMEOUTS)
     client = rig.client()
+    rig.pass_time(9.0)
+    assert client.read() == b""
+    assert not client.ended
+    rig.pass_time(1.1)
+    assert client.read() == b""
+    assert client.ended
+
+
+def test_an_idle_connection_is_closed_without_a_word(make_rig: RigMaker) -> None:
+    rig = make_rig(timeouts=TIMEOUTS)
+    client = rig.client(GET)
+    rig.server().send(OK)
+    assert client.read() == OK
     rig.pass_time(59.0)
     assert not client.ended
     rig.pass_time(1.1)
@@ -238,15 +252,49 @@ def test_a_body_that_stops_coming(make_rig: RigMaker) -> None:
     rig = make_rig(timeouts=TIMEOUTS)
     client = rig.client(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n12345")
     server = rig.server()
-    rig.pass_time(299.0)
+    rig.pass_time(59.0)
     client.send(b"6")
-    rig.pass_time(299.0)
+    rig.pass_time(59.0)
     assert client.read() == b""
     rig.pass_time(1.2)
     assert client.read() == LATE
     assert client.ended
     server.read()
     assert server.ended
+    assert rig.causes == {Cause.BODY_TIMEOUT: 1}
+
+
+@pytest.mark.parametrize(
+    "data", [b"Content-Length: 11\r\n\r\n", b"Transfer-Encoding: chunked\r\n\r\nb\r\nhello world\r\n0\r\n\r\n"]
+)
+def test_a_body_that_is_too_large_reaches_no_server(make_rig: RigMaker, data: bytes) -> None:
+    rig = make_rig(http=HttpLimits(body_bytes=10))
+    client = rig.client(b"POST / HTTP/1.1\r\nHost: a\r\n" + data)
+    assert client.read() == refusal(b"413 Content Too Large", b"request body too large")
+    assert client.ended
+    assert not rig.was_called()
+    assert rig.causes == {Cause.REQUEST_TOO_LARGE: 1}
+
+
+def test_a_chunked_body_that_grows_too_large(make_rig: RigMaker) -> None:
+    rig = make_rig(http=HttpLimits(body_bytes=10))
+    client = rig.client(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n")
+    server = rig.server()
+    client.send(b"5\r\nworld\r\n")
+    assert server.read().endswith(b"5\r\nhello\r\n5\r\nworld\r\n")
+    client.send(b"1\r\n!\r\n0\r\n\r\n")
+    assert client.read() == refusal(b"413 Content Too Large", b"request body too large")
+    assert server.read() == b""
+    assert server.ended
+
+
+def test_a_body_of_just_the_size_that_is_allowed(make_rig: RigMaker) -> None:
+    rig = make_rig(http=HttpLimits(body_bytes=10))
+    client = rig.client(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n0123456789")
+    server = rig.server()
+    assert server.read().endswith(b"\r\n\r\n0123456789")
+    server.send(OK)
+    assert client.read() == OK
 
 
 def test_while_draining_the_current_response_is_the_last(rig: HttpRig) -> None:

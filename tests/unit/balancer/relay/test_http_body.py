@@ -23,7 +23,7 @@ class Moved:
         config: BalancerConfig = config_for({"one": closed_endpoint()})
         self.slots = Slots.create(config, workers=1)
         counters: tuple[Counters, Counters] = (self.slots.frontend(0, "main"), self.slots.server(0, "pool", "one"))
-        self.transfer = BodyTransfer(self.source, self.sink, 30.0, counters, BYTES_OUT, 1.0)
+        self.transfer = BodyTransfer(self.source, self.sink, 30.0, counters, BYTES_OUT, 31.0)
 
     def sent(self, data: bytes, *, end: bool = False) -> None:
         assert self.origin.try_send(data) == len(data)

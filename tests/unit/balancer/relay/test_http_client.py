@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from balancer.causes import Cause
 from balancer.relay.http_client import Client, Refusal
 from balancer.testing import stream_pair
 
@@ -32,6 +33,12 @@ def test_an_answer_begins(rig: HttpRig) -> None:
     peer.close()
 
 
+def test_a_cause_says_why_in_its_own_words() -> None:
+    refusal = Refusal(503, Cause.NO_SERVER)
+    assert (refusal.why, refusal.cause) == ("no server is available", Cause.NO_SERVER)
+
+
 def test_a_refusal_says_why() -> None:
     refusal = Refusal(503, "no server is available")
+    assert refusal.cause is None
     assert (refusal.status, refusal.why, str(refusal)) == (503, "no server is available", "no server is available")

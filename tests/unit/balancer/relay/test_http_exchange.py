@@ -171,7 +171,7 @@ def test_the_time_to_respond_begins_when_the_request_is_complete(make_rig: RigMa
     rig = make_rig(in_pool={"timeouts": PoolTimeouts(response_s=60.0)})
     client = rig.client(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n")
     rig.server()
-    rig.pass_time(100.0)
+    rig.pass_time(50.0)
     client.send(b"hi")
     rig.pass_time(59.0)
     assert client.read() == b""

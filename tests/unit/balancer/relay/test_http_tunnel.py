@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from balancer.causes import Cause
 from balancer.config import FrontendTimeouts
 
 if TYPE_CHECKING:
@@ -20,6 +21,18 @@ def switched(rig: HttpRig, early: bytes = b"") -> tuple[End, End]:
     server.send(SWITCH + b"hello")
     assert client.read() == SWITCH + b"hello"
     return client, server
+
+
+def test_a_tunnel_has_an_idle_time_of_its_own(make_rig: RigMaker) -> None:
+    rig = make_rig(timeouts=FrontendTimeouts(idle_s=10.0, tunnel_s=3600.0, request_s=20.0))
+    client, _ = switched(rig)
+    rig.pass_time(3599.0)
+    assert client.read() == b""
+    assert not client.ended
+    rig.pass_time(1.2)
+    assert client.read() == b""
+    assert client.ended
+    assert rig.causes == {Cause.TUNNEL_IDLE: 1}
 
 
 def test_bytes_go_both_ways_until_both_sides_have_ended(rig: HttpRig) -> None:
