@@ -118,7 +118,7 @@ class Acceptor:
 
     def ended(self, connection: Connection, error: BaseException | None) -> None:
         """One connection has ended (called by the connection)."""
-        if len(self.connections) >= self.service.config.max_connections:
+        if self.full:
             self.look()
         self.connections.discard(connection)
         if not self.connections:
@@ -129,7 +129,12 @@ class Acceptor:
 
     @property
     def full(self) -> bool:
-        return len(self.connections) >= self.service.config.max_connections
+        """Together with the other workers it has as many connections open as there may be."""
+        return self._room() <= 0
+
+    def _room(self) -> int:
+        service = self.service
+        return service.config.max_connections - len(self.connections) - service.open_elsewhere()
 
     async def _accept_loop(self, listening: socket.socket) -> None:
         door = _Door(listening, self._reactor.current)
@@ -162,9 +167,16 @@ class Acceptor:
         return 0.0
 
     def _accept_batch(self, door: _Door) -> int:
-        """Take up to BATCH connections; fewer when the queue ran empty, or enough are open."""
-        room = self.service.config.max_connections - len(self.connections)
+        """Take up to BATCH connections; fewer when the queue ran empty, or enough are open.
+
+        Other workers take some at the same time: with little room left it is looked at before each, so that together
+        they exceed the limit by no more than their own number.
+        """
+        room = self._room()
+        scarce = room <= 4 * BATCH
         for taken in range(min(room, BATCH)):
+            if scarce and self.full:
+                return taken
             try:
                 accepted, peername = door.accept()
             except BlockingIOError:

@@ -179,10 +179,16 @@ class Engine:
             counters=self.slots.frontend(self.worker_index, name),
             causes=self.slots.causes(self.worker_index, name),
             pools={pool: self._pools[pool] for pool in pools_of(frontend)},
+            open_elsewhere=self._open_elsewhere(name),
         )
         listening = [listeners[endpoint] for endpoint in frontend.listen]
         relay = self._relays[frontend.mode]
         return _Running(service, Acceptor(service, listening, relay=relay, worker=self._worker))
+
+    def _open_elsewhere(self, frontend: str) -> Callable[[], int]:
+        """Connections that the other workers have open; `int`, which makes a 0, where there are none."""
+        others = self.slots.frontend_open_indexes(frontend, besides=self.worker_index)
+        return partial(self.slots.open_at, others) if others else int
 
     async def _until_all_closed(self) -> None:
         for running in self._frontends.values():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Protocol
 
 from balancer.config import Frontend, Pool
@@ -55,6 +55,7 @@ class FrontendService:
         "draining",
         "guarded",
         "name",
+        "open_elsewhere",
         "paced",
         "pools",
         "reactor",
@@ -71,6 +72,7 @@ class FrontendService:
         counters: Counters,
         causes: Counters,
         pools: dict[str, PoolService],
+        open_elsewhere: Callable[[], int] = int,
     ) -> None:
         self.name = name
         self.config = config
@@ -80,6 +82,8 @@ class FrontendService:
         """What ended otherwise than well is counted here by its cause."""
         self.pools = pools
         """The pools that this frontend names, by name."""
+        self.open_elsewhere = open_elsewhere
+        """Connections of this frontend that other workers have open now."""
         self.paced = config.timeouts.has_rates
         """Clients have to keep a minimum rate."""
         self.guarded = config.timeouts.request_s is not None

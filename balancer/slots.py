@@ -242,6 +242,11 @@ class Slots:
         first = RECORD * self.layout.servers[pool, server] + OPEN
         return tuple(worker * self.layout.block + first for worker in range(self.layout.workers))
 
+    def frontend_open_indexes(self, frontend: str, *, besides: int) -> tuple[int, ...]:
+        """Where the workers but one keep their number of open connections of a frontend, for `open_at`."""
+        first = RECORD * self.layout.frontends[frontend] + OPEN
+        return tuple(worker * self.layout.block + first for worker in range(self.layout.workers) if worker != besides)
+
     def open_at(self, indexes: tuple[int, ...]) -> int:
         """Open connections over all workers."""
         cells = self._cells

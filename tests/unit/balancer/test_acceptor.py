@@ -6,7 +6,7 @@ import select
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -46,12 +46,14 @@ class House:
         self.acceptors: list[Acceptor] = []
         self.clients: list[socket.socket] = []
         self.clock = clock
+        self.open_elsewhere: Callable[[], int] = int
 
     def acceptor(self, relay: Relay = echo, *, max_connections: int = 100) -> Acceptor:
         reactor = Reactor(clock=self.clock)
         self.reactors.append(reactor)
         config = config_for({"none": self.endpoint}, max_connections=max_connections)
         service = service_for(reactor, config, self.slots)
+        service.open_elsewhere = self.open_elsewhere
         acceptor = Acceptor(service, [self.listening], relay=relay, worker=self.slots.worker(0))
         self.acceptors.append(acceptor)
         acceptor.start()
@@ -100,6 +102,19 @@ def test_a_connection_is_served_and_counted(house: House) -> None:
     counts = house.slots.frontend_counts("main")
     assert (counts.open, counts.connections, counts.resets) == (0, 1, 0)
     assert acceptor.connections == set()
+
+
+def test_what_other_workers_have_open_counts_too(house: House) -> None:
+    elsewhere = [3]
+    house.open_elsewhere = lambda: elsewhere[0]
+    acceptor = house.acceptor(max_connections=4)
+    house.connect(3)
+    house.settle()
+    assert len(acceptor.connections) == 1
+    elsewhere[0] = 2
+    acceptor.look()
+    house.settle()
+    assert len(acceptor.connections) == 2
 
 
 def test_a_bug_in_a_relay_resets_its_connection_and_no_other(house: House, caplog: pytest.LogCaptureFixture) -> None:
