@@ -404,6 +404,23 @@ def ns_a_virtual_mac_is_the_only_one(lan):
     assert lan.answers(V4, V6, LINK_LOCAL) == [False, False, False]
 
 
+def ns_the_interface_below_asks_without_a_name(lan):
+    """It must know its neighbours, who shall not take its own MAC address for that of the VIP."""
+    ip("link add link v0 vrrp.51 address 00:00:5e:00:01:33 type macvlan mode private", "link set vrrp.51 up")
+    ip(f"address add {V4}/32 dev vrrp.51")
+    fence = Fence([V4], only_from={V4: "vrrp.51"})
+    fence.install()
+    fence.open([V4])
+    nobody = IPv4Address("0.0.0.0")
+    assert [lan.asks_from(V4, sender=sender) for sender in (V4, IPv4Address("10.99.0.1"), nobody)] == [
+        False,
+        False,
+        True,
+    ]
+    fence.close([V4])
+    assert [lan.asks_from(V4, sender=sender) for sender in (V4, nobody)] == [False, True]
+
+
 def ns_a_zone_is_fenced_alone(lan):
     """The same link-local address on another interface is somebody else's matter."""
     lan.hold(LINK_LOCAL)

@@ -13,18 +13,8 @@ from pathlib import Path
 import pytest
 
 SEAMS = Path(__file__).parent / "seams"
-KNOWN_FAULTS = {
-    "ns_virtual_mac_asks_for_its_neighbours": "the fence drops what the real interface asks on behalf of such a VIP",
-}
-
-
-def scenario(file, name):
-    marks = [pytest.mark.xfail(reason=KNOWN_FAULTS[name], strict=True)] if name in KNOWN_FAULTS else []
-    return pytest.param(file, name, marks=marks)
-
-
 SCENARIOS = [
-    scenario(file.stem, name)
+    (file.stem, name)
     for file in sorted(SEAMS.glob("*.py"))
     for name in re.findall(r"^def (ns_\w+)", file.read_text(), re.MULTILINE)
 ]

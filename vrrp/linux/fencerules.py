@@ -6,6 +6,10 @@ neighbour advertisement for it and every message of neighbour discovery from it;
 belongs to a socket, comes just before it, and marks what concerns a VIP that is open. The kernel removes it when that
 socket closes, however that comes about, and what remains is the fence.
 
+With a virtual MAC address a VIP stands on an interface of its own, while answers leave by the one below. That one must
+ask for the neighbours whom it answers, and the kernel has it ask in the name of the VIP. It may, but without the name:
+the sender's address becomes 0.0.0.0, as in a probe (RFC 5227), from which no neighbour learns anything.
+
 The mark lives from one chain to the next: the permanent table takes it off again. Sets keep the cost of a packet and of
 a change independent of how many VIPs there are; chains are made beforehand: a change within them waits for nobody.
 """
@@ -30,6 +34,7 @@ _BEFORE, _FENCE = -501, -500
 _INPUT, _OUTPUT = 1, {nft.ARP: 1, nft.IPV6: 3}
 _ICMPV6, _NEIGHBOUR_ADVERTISEMENT = b"\x3a", b"\x88"
 _FIRST_OF_DISCOVERY, _LAST_OF_DISCOVERY = b"\x85", b"\x89"  # router solicitation to redirect
+_REQUEST = (nft.load_payload(nft.NETWORK_HEADER, 6, 2), nft.compare(nft.EQUAL, b"\x00\x01"))
 _NO_MARK, _WITH_MARK = (struct.pack("=I", mark) for mark in (0, MARK))
 
 Expressions = tuple[bytes, ...]
@@ -67,6 +72,10 @@ _UNCONCERNED: Mapping[int, Sequence[Expressions]] = {
 _TAKE_MARK_OFF = (
     *(nft.load_meta(nft.MARK), nft.compare(nft.EQUAL, _WITH_MARK)),
     *(nft.load_value(_NO_MARK), nft.store_mark(), nft.verdict(nft.ACCEPT)),
+)
+_ASK_WITHOUT_A_NAME = (
+    *(*_REQUEST, nft.load_payload(nft.NETWORK_HEADER, 14, 4), nft.in_set("nameless")),
+    *(nft.load_value(bytes(4)), nft.store_payload(nft.NETWORK_HEADER, 14, 4), nft.verdict(nft.ACCEPT)),
 )
 _LET_DISCOVERY_IN = (
     *(nft.load_meta(nft.L4PROTO), nft.compare(nft.EQUAL, _ICMPV6)),
@@ -144,11 +153,14 @@ def _fence(plan: FencePlan, table: Table) -> list[Request]:
     vips = _of(table.family, plan.vips)
     if not vips or table.family not in SPOKEN_FOR:
         return []
+    nameless = [vip.packed for vip in vips if vip in plan.only_from] if table.family == nft.ARP else []
     return [
         *_sets(table, "vips", plan, vips),
+        *(_constant_set(table, "nameless", nameless) if nameless else ()),
         nft.add_chain(table, "output", hook=_OUTPUT[table.family], priority=_FENCE),
         *(nft.add_rule(table, "output", *expressions) for expressions in _UNCONCERNED[table.family]),
         nft.add_rule(table, "output", *_TAKE_MARK_OFF),
+        *([nft.add_rule(table, "output", *_ASK_WITHOUT_A_NAME)] if nameless else ()),
         *_rules(table, "output", SPOKEN_FOR[table.family], "vips", nft.OIFNAME, _DROP),
     ]
 
@@ -179,6 +191,13 @@ def _sets(table: Table, name: str, plan: FencePlan | None = None, vips: Sequence
         requests += nft.add_elements(table, name, [vip.packed for vip in vips if not _zone(vip)])
         requests += nft.add_elements(table, places, on)
     return requests
+
+
+def _constant_set(table: Table, name: str, keys: Sequence[bytes]) -> list[Request]:
+    return [
+        nft.add_set(table, name, nft.ADDRESS_KEYS[table.family], constant=True),
+        *nft.add_elements(table, name, keys),
+    ]
 
 
 def _rules(

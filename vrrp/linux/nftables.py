@@ -156,6 +156,11 @@ def load_payload(base: int, offset: int, length: int, *, register: int = FIRST_R
     return _expression("payload", *map(_number, (1, 2, 3, 4), (register, base, offset, length)))
 
 
+def store_payload(base: int, offset: int, length: int) -> bytes:
+    """The register to the packet, where no checksum is concerned."""
+    return _expression("payload", *map(_number, (5, 2, 3, 4), (FIRST_REGISTER, base, offset, length)))
+
+
 def load_meta(key: int, *, register: int = FIRST_REGISTER) -> bytes:
     """What the kernel knows of the packet to a register."""
     return _expression("meta", _number(1, register), _number(2, key))

@@ -63,6 +63,13 @@ def test_addresses_are_in_a_set_before_a_rule_makes_it_constant():
     assert kinds[last_elements + 1] == nftables.NEW_CHAIN
 
 
+def test_a_vip_on_a_virtual_interface_is_never_a_name_to_ask_in():
+    some = plan(V4, V6, IPv4Address("10.99.0.101"), only_from={V4: "vrrp4-51-2", V6: "vrrp6-51-2"})
+    (wanted,) = nftables.add_elements(permanent(ARP), "nameless", [V4.packed])
+    assert elements(fencerules.install_permanent(some)).count((permanent(ARP), wanted.attributes)) == 1
+    assert fencerules.rules_in_permanent(some) == {permanent(ARP): 4, permanent(IPV6): 6}
+
+
 def elements(requests):
     return [(request.table, request.attributes) for request in requests if request.kind == nftables.NEW_ELEMENTS]
 

@@ -133,3 +133,11 @@ def test_what_is_cut_short_is_left_out(length):
 def test_an_event_that_makes_no_sense(attributes, table):
     message = packed("1c000000 020a 0000 01000000 39300000 03000000", attributes)
     assert list(nft.notices_in(message)) == [Notice(2, table, 12345)]
+
+
+def test_a_rule_that_writes_into_the_packet():
+    request = nft.add_rule(T, "c", nft.load_value(bytes(4)), nft.store_payload(nft.NETWORK_HEADER, 14, 4))
+    value = "2c000180 0e000100 696d6d6564696174 65000000 18000280 08000100 00000008 0c000280 08000100 00000000"
+    payload = "34000180 0c000100 7061796c6f616400 24000280"
+    place = "08000500 00000008 08000200 00000001 08000300 0000000e 08000400 00000004"
+    assert request.attributes == packed(IN_T, "06000200 63000000") + packed("64000480", value, payload, place)
