@@ -18,6 +18,7 @@ from balancer.config_pools import PoolTimeouts as PoolTimeouts
 from balancer.config_pools import Server as Server
 from balancer.fieldtypes import STRICT as STRICT
 from balancer.fieldtypes import Endpoint, ListenEndpoint
+from balancer.networks import NetworkText
 
 Mode = Literal["tcp", "http"]
 
@@ -58,6 +59,8 @@ class Frontend:
     """Over all workers of a node; beyond it connections wait in the kernel's queue."""
     timeouts: FrontendTimeouts = field(default_factory=FrontendTimeouts)
     http: HttpLimits = field(default_factory=HttpLimits)
+    trusted_proxies: tuple[NetworkText, ...] = ()
+    """For `mode: http`: who is believed about the client of a request (X-Forwarded-For and its kind)."""
 
     def __post_init__(self) -> None:
         if not self.listen:
@@ -68,6 +71,8 @@ class Frontend:
             raise ValueError("max_connections must be at least 1")
         if self.mode == "tcp" and self.routes:
             raise ValueError("routes need mode: http")
+        if self.mode == "tcp" and self.trusted_proxies:
+            raise ValueError("trusted_proxies needs mode: http")
         if self.mode == "tcp" and self.pool is None:
             raise ValueError("mode: tcp needs a pool")
         if self.pool is None and not self.routes:

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from balancer.config import Frontend, Pool
 from balancer.fieldtypes import Endpoint
+from balancer.networks import Networks
 from balancer.pool import PoolState
 from balancer.reactor import Reactor
 from balancer.route import RouteTable
@@ -61,6 +62,7 @@ class FrontendService:
         "reactor",
         "routes",
         "stopping",
+        "trusted",
     )
 
     def __init__(
@@ -89,6 +91,8 @@ class FrontendService:
         self.guarded = config.timeouts.request_s is not None
         """Something is looked at for each request."""
         self.routes = RouteTable(config.routes, config.pool)
+        self.trusted = Networks(config.trusted_proxies) if config.trusted_proxies else None
+        """The proxies whose word on who their client is counts; None: nobody's."""
         self.draining = False
         """Set when the frontend is to end here: an http connection ends after the response that is to come next."""
         self.stopping = False

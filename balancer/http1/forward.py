@@ -1,7 +1,6 @@
 """What is sent on: heads with fields taken out and put in (RFC 9110 section 7.6), other bytes as received. Pure."""
 
-import ipaddress
-
+from balancer.http1.forwarded import Origin, fields_for
 from balancer.http1.framing import CHUNKED
 from balancer.http1.request import RequestHead
 from balancer.http1.response import ResponseHead
@@ -10,25 +9,17 @@ PSEUDONYM = b"hapair"
 """Our name in Via (RFC 9110 section 7.6.3)."""
 
 
-def client_fields(client: str, scheme: str) -> bytes:
-    """Field lines that tell a server who its client is. `client` is an IP address."""
-    address = ipaddress.ip_address(client.partition("%")[0])
-    if isinstance(address, ipaddress.IPv6Address):
-        address = address.ipv4_mapped or address
-    node = f'"[{address}]"' if address.version == 6 else str(address)
-    return (
-        f"X-Forwarded-For: {address}\r\nX-Forwarded-Proto: {scheme}\r\nForwarded: for={node};proto={scheme}\r\n"
-    ).encode("ascii")
-
-
 class RequestForwarder:
     """Writes the heads of one client connection's requests anew."""
 
-    __slots__ = ("_client_1_0", "_client_1_1", "_default_host")
+    __slots__ = ("_client_1_0", "_client_1_1", "_default_host", "_host_is_told")
 
-    def __init__(self, client: str, scheme: str, default_host: bytes) -> None:
+    def __init__(self, origin: Origin, default_host: bytes) -> None:
         """`default_host` stands in where an HTTP/1.0 client named none."""
-        fields = client_fields(client, scheme)
+        fields = fields_for(origin)
+        self._host_is_told = bool(origin.host)
+        if not self._host_is_told:
+            fields = b"\r\n" + fields
         self._client_1_0 = fields + b"Via: 1.0 " + PSEUDONYM + b"\r\n\r\n"
         self._client_1_1 = fields + b"Via: 1.1 " + PSEUDONYM + b"\r\n\r\n"
         self._default_host = default_host
@@ -36,7 +27,10 @@ class RequestForwarder:
     def forward(self, head: RequestHead) -> bytes:
         """The head to send to a server."""
         client = self._client_1_1 if head.minor else self._client_1_0
-        return head.passing + self._added(head) + client if head.adds else head.passing + client
+        passing = head.passing + self._added(head) if head.adds else head.passing
+        if self._host_is_told:
+            return passing + client
+        return passing + b"X-Forwarded-Host: " + (head.host or self._default_host) + client
 
     def _added(self, head: RequestHead) -> bytes:
         lines = []

@@ -35,6 +35,7 @@ async def serve(service: FrontendService, downstream: Stream) -> None:
     timeouts, limits, guard = service.config.timeouts, service.config.http, client.guard
     # Who connects and says nothing is as slow as who says it slowly.
     keep_alive_s, wait_s = timeouts.keep_alive_s, timeouts.header_s
+    trusts = client.trusted is not None
     try:
         while True:
             buffer = client.received
@@ -55,6 +56,8 @@ async def serve(service: FrontendService, downstream: Stream) -> None:
                 if head is None:
                     return
             client.received = buffer[head.size :]
+            if trusts:
+                client.take_over(head)
             wait_s = keep_alive_s
             if guard is not None:
                 guard.begin(head)

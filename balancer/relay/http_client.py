@@ -6,6 +6,9 @@ from functools import lru_cache
 
 from balancer.causes import Cause
 from balancer.http1.forward import RequestForwarder
+from balancer.http1.forwarded import Origin, taken_over
+from balancer.http1.request import RequestHead
+from balancer.networks import canonical
 from balancer.relay.http_body import BodyTransfer, PacedDownload, PacedUpload
 from balancer.relay.http_guard import Guard
 from balancer.relay.http_pace import PacedClient
@@ -35,7 +38,20 @@ class Refusal(Exception):  # noqa: N818 - named for what it is
 class Client:
     """A downstream connection."""
 
-    __slots__ = ("answering", "cause", "forwarder", "guard", "paced", "received", "service", "stream", "uploaded")
+    __slots__ = (
+        "_direct",
+        "answering",
+        "cause",
+        "forwarder",
+        "guard",
+        "origin",
+        "paced",
+        "received",
+        "service",
+        "stream",
+        "trusted",
+        "uploaded",
+    )
 
     def __init__(self, service: FrontendService, stream: Stream) -> None:
         self.service = service
@@ -52,7 +68,18 @@ class Client:
         """Where requests are limited."""
         self.uploaded = True
         """The current request is wholly here."""
-        self.forwarder = _forwarder(stream.peername[0], stream.sockname[0])
+        peer, listener = stream.peername, stream.sockname
+        self._direct = self.origin = _direct(peer[0], "http", listener[1])
+        """`origin` is who the client is: its `address` is what routes, hashes, limits and logs go by."""
+        self.forwarder = _forwarder(self.origin, listener[0])
+        self.trusted = service.trusted if service.trusted and self.origin.address in service.trusted else None
+        """None: what a request says of its client is not believed. Else `take_over` is to be called for each."""
+
+    def take_over(self, head: RequestHead) -> None:
+        """The peer is a trusted proxy: this request's client is the one that it names."""
+        assert self.trusted is not None
+        self.origin = taken_over(self._direct, head.removed, self.trusted)
+        self.forwarder = _forwarder(self.origin, self.stream.sockname[0])
 
     def begin_answer(self, status: int, bytes_in: int, bytes_out: int, server: Counters) -> None:
         """The first bytes of a final response are about to be sent."""
@@ -111,7 +138,12 @@ class Client:
 
 
 @lru_cache(maxsize=4096)
-def _forwarder(client: str, listener: str) -> RequestForwarder:
+def _direct(peer: str, scheme: str, port: int) -> Origin:
+    return Origin(canonical(peer), scheme, port)
+
+
+@lru_cache(maxsize=4096)
+def _forwarder(origin: Origin, listener: str) -> RequestForwarder:
     """Shared by the connections of one client: it holds nothing that changes."""
     host = f"[{listener}]" if ":" in listener else listener
-    return RequestForwarder(client, "http", host.encode("ascii"))
+    return RequestForwarder(origin, host.encode("ascii"))

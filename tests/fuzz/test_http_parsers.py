@@ -14,13 +14,14 @@ from balancer.config import HttpLimits
 from balancer.http1.chunked import ChunkedDecoder, encode_chunk
 from balancer.http1.errors import BadMessage
 from balancer.http1.forward import RequestForwarder, forward_response
+from balancer.http1.forwarded import Origin
 from balancer.http1.framing import CHUNKED
 from balancer.http1.request import RequestHead, parse_request
 from balancer.http1.response import parse_response
 
 ROUNDS = int(os.environ.get("HAPAIR_FUZZ_ROUNDS", "3000"))
 LIMITS = HttpLimits()
-FORWARDER = RequestForwarder("192.0.2.1", "http", b"here")
+FORWARDER = RequestForwarder(Origin("192.0.2.1", "http", 80), b"here")
 SMUGGLING = sorted((Path(__file__).parent.parent / "golden" / "http" / "smuggling").glob("*.http"))
 
 BAD_SEEDS = tuple(path.read_bytes() for path in SMUGGLING)

@@ -10,11 +10,12 @@ from balancer.config import HttpLimits
 from balancer.http1.chunked import ChunkedDecoder, encode_chunk
 from balancer.http1.errors import BadMessage
 from balancer.http1.forward import RequestForwarder
+from balancer.http1.forwarded import Origin
 from balancer.http1.request import RequestHead, parse_request
 from balancer.http1.response import parse_response
 
 LIMITS = HttpLimits()
-FORWARDER = RequestForwarder("192.0.2.1", "http", b"here")
+FORWARDER = RequestForwarder(Origin("192.0.2.1", "http", 80), b"here")
 
 TOKENS = st.text("!#$%&'*+-.^_`|~0123456789ABCXYZabcxyz", min_size=1, max_size=12).map(str.encode)
 VALUES = st.binary(max_size=30).map(lambda raw: bytes(b for b in raw if b >= 32 and b != 127))
@@ -91,7 +92,7 @@ def test_good_requests_mean_what_h11_says(
     assert [field for field in theirs.headers if field[0].startswith(b"x-") and field[0] not in ADDED] == sent
 
 
-ADDED = (b"x-forwarded-for", b"x-forwarded-proto")
+ADDED = (b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"x-forwarded-port")
 
 
 def h11_request(data: bytes) -> h11.Request:

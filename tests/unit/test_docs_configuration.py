@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 import pytest
 
 from balancer.fieldtypes import ByteCount, ByteRate, ListenEndpoint, Seconds, ServerEndpoint, Shorthand, without_unit
+from balancer.networks import NetworkText
 from hapair.config.scalars import (
     Authenticate,
     FilePath,
@@ -36,6 +37,7 @@ SCALARS = {
     ListenEndpoint: "address:port",
     NodeAddress: "IP address",
     InterfaceName: "interface name",
+    NetworkText: "network",
     HostAddress: "IP address",
     Vip: "IP address/prefix",
     FilePath: "whole path",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -29,6 +30,7 @@ from balancer.testing import (
 )
 
 _SETTLES_S = 0.002
+_FRONTEND_PORT = re.compile(rb"X-Forwarded-Port: [0-9]{5}(?=\r)")
 
 
 class End:
@@ -52,7 +54,10 @@ class End:
             self._rig.settle()
 
     def read(self) -> bytes:
-        """All that has come."""
+        """All that has come. The port that the kernel gave the frontend reads as 12345, and has as many digits."""
+        return _FRONTEND_PORT.sub(b"X-Forwarded-Port: 12345", self._read())
+
+    def _read(self) -> bytes:
         self._rig.settle()
         received = b""
         while not self.ended:

@@ -13,7 +13,10 @@ if TYPE_CHECKING:
     from tests.unit.balancer.relay.conftest import HttpRig, RigMaker
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
-CLIENT = b"X-Forwarded-For: 127.0.0.1\r\nX-Forwarded-Proto: http\r\nForwarded: for=127.0.0.1;proto=http\r\n"
+CLIENT = (
+    b"X-Forwarded-Host: a\r\nX-Forwarded-For: 127.0.0.1\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Port: 12345\r\n"
+    b"Forwarded: for=127.0.0.1;proto=http\r\n"
+)
 SENT_ON = b"GET / HTTP/1.1\r\nHost: a\r\n" + CLIENT + b"Via: 1.1 hapair\r\n\r\n"
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 OK_LAST = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"
@@ -90,7 +93,11 @@ def test_a_client_that_wants_no_more(rig: HttpRig) -> None:
 def test_http_1_0(rig: HttpRig) -> None:
     client = rig.client(b"GET / HTTP/1.0\r\n\r\n")
     server = rig.server()
-    assert server.read() == b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n" + CLIENT + b"Via: 1.0 hapair\r\n\r\n"
+    assert server.read() == (
+        b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+        + CLIENT.replace(b"Host: a", b"Host: 127.0.0.1")
+        + b"Via: 1.0 hapair\r\n\r\n"
+    )
     server.send(OK)
     assert client.read() == OK_LAST
     assert client.ended
@@ -364,6 +371,6 @@ def test_a_head_is_never_answered_with_a_body(make_rig: RigMaker) -> None:
 def test_over_ipv6(rig: HttpRig) -> None:
     rig.client(GET, host="::1")
     assert rig.server().read() == (
-        b"GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: ::1\r\nX-Forwarded-Proto: http\r\n"
-        b'Forwarded: for="[::1]";proto=http\r\nVia: 1.1 hapair\r\n\r\n'
+        b"GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-Host: a\r\nX-Forwarded-For: ::1\r\nX-Forwarded-Proto: http\r\n"
+        b'X-Forwarded-Port: 12345\r\nForwarded: for="[::1]";proto=http\r\nVia: 1.1 hapair\r\n\r\n'
     )

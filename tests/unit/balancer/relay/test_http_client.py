@@ -2,22 +2,40 @@
 
 from __future__ import annotations
 
+import socket
 from typing import TYPE_CHECKING
 
 from balancer.causes import Cause
 from balancer.relay.http_client import Client, Refusal
-from balancer.testing import stream_pair
+from balancer.testing import ListeningPeer, stream_pair
 
 if TYPE_CHECKING:
-    from tests.unit.balancer.relay.conftest import HttpRig
+    from tests.unit.balancer.relay.conftest import HttpRig, RigMaker
 
 
 def test_connections_of_one_client_share_what_is_said_of_it(rig: HttpRig) -> None:
-    one, one_peer = stream_pair(rig.reactor)
-    two, two_peer = stream_pair(rig.reactor)
-    assert Client(rig.service, one).forwarder is Client(rig.service, two).forwarder
-    for stream in (one, one_peer, two, two_peer):
-        stream.close()
+    listening = ListeningPeer()
+    ends = [socket.create_connection((listening.endpoint.host, listening.endpoint.port), 5) for _ in range(2)]
+    one, two = (Client(rig.service, listening.accept_stream(rig.reactor)) for _ in ends)
+    assert one.forwarder is two.forwarder
+    for end in (*ends, one.stream, two.stream, listening):
+        end.close()
+
+
+def test_whoever_is_no_trusted_proxy_is_not_believed(make_rig: RigMaker) -> None:
+    rig = make_rig(trusted_proxies=("192.0.2.0/24",))
+    rig.client(b"GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 198.51.100.7\r\n\r\n")
+    assert b"\r\nX-Forwarded-For: 127.0.0.1\r\n" in rig.server().read()
+
+
+def test_each_request_of_a_trusted_proxy_has_its_own_client(make_rig: RigMaker) -> None:
+    rig = make_rig(trusted_proxies=("127.0.0.0/8",))
+    client = rig.client(b"GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 198.51.100.7\r\n\r\n")
+    server = rig.server()
+    assert b"\r\nX-Forwarded-For: 198.51.100.7, 127.0.0.1\r\n" in server.read()
+    server.send(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+    client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    assert b"\r\nX-Forwarded-For: 127.0.0.1\r\n" in server.read()
 
 
 def test_an_answer_begins(rig: HttpRig) -> None:

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 HEAD = b"POST / HTTP/1.1\r\nHost: a\r\n"
 ADDED = (
-    b"X-Forwarded-For: 127.0.0.1\r\nX-Forwarded-Proto: http\r\nForwarded: for=127.0.0.1;proto=http\r\n"
-    b"Via: 1.1 hapair\r\n\r\n"
+    b"X-Forwarded-Host: a\r\nX-Forwarded-For: 127.0.0.1\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Port: 12345\r\n"
+    b"Forwarded: for=127.0.0.1;proto=http\r\nVia: 1.1 hapair\r\n\r\n"
 )
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
