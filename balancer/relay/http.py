@@ -72,22 +72,30 @@ async def serve(service: FrontendService, downstream: Stream) -> None:
             head = None
             if guard is not None:
                 guard.end()
-    except BadMessage as bad:
-        service.counters.add(BAD_REQUESTS)
-        client.blame(Cause.REQUEST_TOO_LARGE if bad.status in _TOO_LARGE else Cause.REQUEST_INVALID)
-        await _refuse(client, head, bad.status, bad.reason.text)
-    except Refusal as refused:
-        if refused.cause is not None:
-            client.blame(refused.cause)
-        await _refuse(client, head, refused.status, refused.why)
-    except RequestOverdue:
-        await _overdue(client, head)
-    except DeadlineExpired as late:
-        if not downstream.idle:
-            await _time_out(client, head, late)
-    except Disconnected:
-        if not (downstream.idle and downstream.closed):  # while draining: idle connections are just closed
-            raise
+    except (BadMessage, Refusal, RequestOverdue, DeadlineExpired, Disconnected) as failure:
+        await _end_badly(client, head, failure)
+
+
+async def _end_badly(client: Client, head: RequestHead | None, failure: Exception) -> None:
+    """What becomes of a connection whose request, or whose peer, failed."""
+    stream = client.stream
+    match failure:
+        case BadMessage():
+            client.service.counters.add(BAD_REQUESTS)
+            client.blame(Cause.REQUEST_TOO_LARGE if failure.status in _TOO_LARGE else Cause.REQUEST_INVALID)
+            await _refuse(client, head, failure.status, failure.reason.text)
+        case Refusal():
+            if failure.cause is not None:
+                client.blame(failure.cause)
+            await _refuse(client, head, failure.status, failure.why)
+        case RequestOverdue():
+            await _overdue(client, head)
+        case DeadlineExpired():
+            if not stream.idle:
+                await _time_out(client, head, failure)
+        case Disconnected():
+            if not (stream.idle and stream.closed):  # while draining: idle connections are just closed
+                raise failure
 
 
 async def _later_head(client: Client, buffer: bytes) -> tuple[RequestHead | None, bytes]:
