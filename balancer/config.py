@@ -93,10 +93,23 @@ class BalancerConfig:
             for pool in pools_of(frontend):
                 if pool not in self.pools:
                     raise ValueError(f"frontend {name!r} names pool {pool!r}, which does not exist")
+        for name, pool_config in self.pools.items():
+            if pool_config.fallback is not None and pool_config.fallback not in self.pools:
+                raise ValueError(f"pool {name!r} falls back on {pool_config.fallback!r}, which does not exist")
+            if circle := fallback_circle({one: pool.fallback for one, pool in self.pools.items()}, name):
+                raise ValueError(f"pools fall back on each other in a circle: {' -> '.join(circle)}")
 
     def listeners(self) -> dict[Endpoint, str]:
         """Every address that is listened on and the name of its frontend."""
         return {endpoint: name for name, frontend in self.frontends.items() for endpoint in frontend.listen}
+
+
+def fallback_circle(fallbacks: Mapping[str, str | None], start: str) -> tuple[str, ...]:
+    """The way from a pool by its fallbacks back to itself; empty where there is none. Unknown pools end a way."""
+    way = [start]
+    while (following := fallbacks.get(way[-1])) is not None and following not in way:
+        way.append(following)
+    return (*way, start) if following == start else ()
 
 
 def pools_of(frontend: Frontend) -> tuple[str, ...]:

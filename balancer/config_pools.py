@@ -1,5 +1,6 @@
 """Servers and pools: who does the work, and how one of them is chosen. Frozen; each type validates itself. Pure."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal
@@ -7,7 +8,46 @@ from typing import Annotated, Any, ClassVar, Literal
 from balancer.config_checks import Check
 from balancer.fieldtypes import STRICT, Seconds, ServerEndpoint, Shorthand
 
-Policy = Literal["round_robin", "least_connections"]
+Policy = Literal[
+    "round_robin",
+    "least_connections",
+    "first",
+    "random",
+    "source_hash",
+    "uri_hash",
+    "header_hash",
+    "query_hash",
+    "cookie_hash",
+]
+READS_REQUEST = ("uri_hash", "header_hash", "query_hash", "cookie_hash")
+"""Policies that need a request of mode http."""
+NEEDS_NAME = {"header_hash": "header", "query_hash": "parameter", "cookie_hash": "cookie"}
+TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+"""A name of a header or a cookie (RFC 9110 section 5.6.2)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HashSettings:
+    """What a policy that hashes reads of a request."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+
+    name: str | None = None
+    """Of the header, the parameter of the query, or the cookie."""
+    query: bool = False
+    """uri_hash: the query belongs to it."""
+    depth: int = 0
+    """uri_hash: so many directories of the path and no more; 0: all of it."""
+    balance_percent: int = 0
+    """Of its even share of connections, by weight: a server that has more is passed over. 0: no bound."""
+
+    def __post_init__(self) -> None:
+        if self.name is not None and not TOKEN.fullmatch(self.name):
+            raise ValueError("name must be that of a header, parameter or cookie")
+        if not 0 <= self.depth <= 100:
+            raise ValueError("depth must be from 0 to 100")
+        if self.balance_percent and not 101 <= self.balance_percent <= 10_000:
+            raise ValueError("balance_percent must be from 101 to 10000, or 0 for no bound")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +63,10 @@ class Server:
     """Over all workers; a server that is full is passed over."""
     backup: bool = False
     """Used only while no other server of the pool is usable."""
+    check_address: ServerEndpoint | None = None
+    """Where its checks go; its own address where not given."""
+    agent_address: ServerEndpoint | None = None
+    """Where its agent is asked; its own address with the agent's port where not given."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.weight <= 256:
@@ -52,8 +96,19 @@ class Pool:
 
     servers: Mapping[str, Annotated[Server, Shorthand("address")]]
     policy: Policy = "round_robin"
+    hash: HashSettings = field(default_factory=HashSettings)
     check: Check | None = None
     """None: servers are taken to be UP."""
+    slow_start_s: Seconds = 0.0
+    """How long a server that has come UP or is READY again takes to get its whole weight."""
+    use_all_backups: bool = False
+    """When backups stand in: all of them by the policy, instead of the first that can."""
+    fallback: str | None = None
+    """The pool that takes what this one has no server for."""
+    on_down: Literal["keep", "close"] = "keep"
+    """What becomes of connections to a server that goes DOWN or into MAINT."""
+    on_up: Literal["keep", "close_backups"] = "keep"
+    """What becomes of connections to backups when a server that is none comes UP."""
     retries: int = 2
     """Further attempts where no byte of the request can have been acted upon."""
     timeouts: PoolTimeouts = field(default_factory=PoolTimeouts)
@@ -63,3 +118,8 @@ class Pool:
             raise ValueError("a pool needs at least one server")
         if not 0 <= self.retries <= 100:
             raise ValueError("retries must be from 0 to 100")
+        if not 0 <= self.slow_start_s <= 86_400:
+            raise ValueError("slow_start must be at most 24h")
+        if self.policy in NEEDS_NAME and self.hash.name is None:
+            what = NEEDS_NAME[self.policy]
+            raise ValueError(f"policy {self.policy} needs to be told which {what}: hash: {{name: NAME}}")

@@ -21,8 +21,9 @@ from balancer.pool import PoolSnapshot, PoolState
 from balancer.reactor import Reactor
 from balancer.relay import http as relay_http
 from balancer.relay import tcp as relay_tcp
-from balancer.service import FrontendService, PoolService, Relay
+from balancer.service import FrontendService, PoolService, Relay, link_pools
 from balancer.slots import BUGS, HEARTBEAT_NS, Counts, Slots
+from balancer.standing import Standing
 
 RELAYS: Mapping[Mode, Relay] = {"tcp": relay_tcp.serve, "http": relay_http.serve}
 
@@ -78,16 +79,29 @@ class Engine:
         """Begin to serve. `listeners` has a socket for every endpoint that the configuration listens on."""
         self.slots.forget_open(self.worker_index)
         self._pools = {name: self._make_pool(config, name) for name in config.pools}
+        link_pools(self._pools)
         self._frontends = {name: self._make_frontend(config, name, listeners) for name in config.frontends}
         for running in self._frontends.values():
             running.acceptor.start()
         self.heartbeat()
 
-    def set_health(self, pool: str, server: str, up: bool) -> None:
-        """A check's verdict. Connections kept for reuse to a server that is DOWN are closed."""
-        self._pools[pool].state.set_health(server, up)
-        if not up:
-            self._pools[pool].close_kept(server)
+    def set_standing(self, pool: str, server: str, standing: Standing) -> None:
+        """What checks and people say of a server. Connections kept for reuse to one that takes no work are closed."""
+        service = self._pools[pool]
+        was_in_service = service.state.standing(server).in_service
+        service.state.set_standing(server, standing, time.monotonic())
+        if not standing.takes_persistent:
+            service.close_kept(server)
+            if service.config.on_down == "close":
+                service.abort_connections(server)
+        elif standing.in_service and not was_in_service and service.config.on_up == "close_backups":
+            self._close_backups(service, server)
+
+    def _close_backups(self, service: PoolService, returned: str) -> None:
+        backups = service.state.backups()
+        for backup in () if returned in backups else backups:
+            service.close_kept(backup)
+            service.abort_connections(backup)
 
     def activate(self, frontend: str) -> None:
         """The frontend's VIP is here now."""
@@ -139,6 +153,9 @@ class Engine:
         self._worker.set(BUGS, self.reactor.bugs.count)
         for running in self._frontends.values():
             running.acceptor.look()
+        now = time.monotonic()
+        for pool in self._pools.values():
+            pool.state.tick(now)
 
     def snapshot(self) -> EngineSnapshot:
         """How things stand now."""

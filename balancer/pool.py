@@ -1,17 +1,20 @@
 """A pool at run time: which of its servers can take work, and which one takes the next. Pure.
 
-Health (what checks say) is kept apart from configuration (what the file says) and from load (what `connections` says
-at the moment of asking). A server is *eligible* by health and weight, which change rarely: the policy is told of
-changes. Whether it is full is asked for the servers that the policy is about to choose, and only where the file gives
-a limit.
+How a server stands (balancer.standing: what checks, agents and people say) is kept apart from configuration (what the
+file says) and from load (what `connections` says at the moment of asking). Standing and weight change rarely: the
+policy is told of changes. Whether a server is full is asked for those that the policy is about to choose, and only
+where there is a limit.
 """
 
 from collections.abc import Collection, Container, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from random import Random
 
 from balancer.config import Pool, Server
+from balancer.config_pools import READS_REQUEST
 from balancer.fieldtypes import Endpoint
-from balancer.policy import POLICIES, Candidate, Connections
+from balancer.policies import Candidate, Chance, Connections, First, Policy, Request, policy_of
+from balancer.standing import WHOLE, Admin, Standing, shown_weight, throttle_percent, warm_limit, warmth
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +24,15 @@ class ServerSnapshot:
     name: str
     endpoint: Endpoint
     weight: int
+    """As it is now: while the server is warming up less than `full_weight`."""
     backup: bool
     up: bool
     usable: bool
     connections: int
     max_connections: int | None
+    admin: Admin = "ready"
+    full_weight: int = 1
+    throttle_percent: int = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,71 +43,164 @@ class PoolSnapshot:
     servers: tuple[ServerSnapshot, ...]
 
 
-class PoolState:
-    """The servers of one pool and their health. All of them are UP until told otherwise.
+class _Member:
+    """One server of the pool at run time."""
 
-    `connections` gives the open connections of a server of this pool, over all workers.
+    __slots__ = ("config", "limit", "since", "sixteenths", "standing", "weight")
+
+    def __init__(self, config: Server) -> None:
+        self.config = config
+        self.standing = Standing()
+        self.since: float | None = None
+        """When it began to warm up; None: it is warm."""
+        self.sixteenths = WHOLE
+        self.weight = config.weight
+        """What is set, whether or not it can take work."""
+        self.limit = config.max_connections
+
+
+class PoolState:
+    """The servers of one pool and how they stand. All of them are UP, READY and warm until told otherwise.
+
+    `connections` gives the open connections of a server of this pool, over all workers; `chance` random numbers.
+    `now` is on any one clock, in seconds.
     """
 
-    def __init__(self, config: Pool, connections: Connections) -> None:
-        self._policy_name = config.policy
-        self._servers = dict(config.servers)
+    def __init__(self, config: Pool, connections: Connections, *, chance: Chance | None = None) -> None:
+        self._config = config
         self._connections = connections
-        self._up = dict.fromkeys(self._servers, True)
-        limits = {name: server.max_connections for name, server in self._servers.items()}
-        self._limits = {name: limit for name, limit in limits.items() if limit is not None}
+        self._members = {name: _Member(server) for name, server in config.servers.items()}
+        self._limits: dict[str, int] = {}
         self._full = _Refused((), self._limits, connections)
-        self._primary = POLICIES[config.policy](connections)
-        self._backup = POLICIES[config.policy](connections)
+        self._warming: set[str] = set()
+        chance = Random().random if chance is None else chance
+        self._primary = policy_of(config.policy, config.hash, connections, chance)
+        self._backup: Policy = First(connections)
+        if config.use_all_backups:
+            self._backup = policy_of(config.policy, config.hash, connections, chance)
+        self.reads_request = config.policy in (*READS_REQUEST, "source_hash")
+        """Whether `choose` wants to know the request."""
         self._tell_policies()
 
-    def choose(self, excluded: Collection[str] = ()) -> str | None:
+    def choose(self, excluded: Collection[str] = (), request: Request | None = None) -> str | None:
         """The name of the server for the next attempt, or None where no server can take it.
 
         `excluded` are servers that were already tried for this request. Backup servers stand in when every other is
         DOWN, full or excluded: an answer from a backup is better than none.
         """
         refused = self._refused(excluded) if self._limits else excluded
-        chosen = self._primary.choose(refused)
-        return self._backup.choose(refused) if chosen is None else chosen
+        chosen = self._primary.choose(refused, request)
+        return self._backup.choose(refused, request) if chosen is None else chosen
 
-    def set_health(self, server: str, up: bool) -> bool:
-        """Take note of a check's verdict; True where it is news. Raises KeyError for a server that is not ours."""
-        if self._up[server] == up:
+    def takes_persistent(self, server: str) -> bool:
+        """Whether a request that belongs to this server may go to it: also while it drains, and whatever its weight.
+
+        Raises KeyError for a server that is not ours, as do all methods that name one.
+        """
+        return self._members[server].standing.takes_persistent
+
+    def standing(self, server: str) -> Standing:
+        """What is said of a server."""
+        return self._members[server].standing
+
+    def set_standing(self, server: str, standing: Standing, now: float = 0.0) -> bool:
+        """Take note of what is said of a server; True where it is news."""
+        member = self._members[server]
+        said = replace(standing, age_s=None)
+        since = None if standing.age_s is None or not self._config.slow_start_s else now - standing.age_s
+        if said == member.standing and since == member.since:
             return False
-        self._up[server] = up
+        member.standing, member.since = said, since
+        member.weight = member.config.weight if standing.weight is None else standing.weight
+        self._warm_up(server, now)
         self._tell_policies()
         return True
 
+    def set_health(self, server: str, up: bool, now: float = 0.0) -> bool:
+        """Take note of a check's verdict; True where it is news. A server that comes UP begins to warm up."""
+        standing = self._members[server].standing
+        if standing.up == up:
+            return False
+        return self.set_standing(server, replace(standing, up=up, age_s=0.0 if up else None), now)
+
+    def set_admin(self, server: str, admin: Admin, now: float = 0.0) -> bool:
+        """Take note of an administrator's word; True where it is news. A server that returns begins to warm up."""
+        standing = self._members[server].standing
+        if standing.admin == admin:
+            return False
+        age_s = 0.0 if standing.admin == "maint" and admin == "ready" else None
+        return self.set_standing(server, replace(standing, admin=admin, age_s=age_s), now)
+
+    def set_weight(self, server: str, weight: int | None, now: float = 0.0) -> bool:
+        """A weight, 0 to 256, instead of the one in the file; None: the file's again. True where it is news."""
+        if weight is not None and not 0 <= weight <= 256:
+            raise ValueError("weight must be from 0 to 256")
+        member = self._members[server]
+        age_s = None if member.since is None else now - member.since
+        return self.set_standing(server, replace(member.standing, weight=weight, age_s=age_s), now)
+
+    def tick(self, now: float) -> bool:
+        """Let servers that warm up have what they are due by now; call it every second or more often. True: some do."""
+        if self._warming:
+            before = [self._members[name].sixteenths for name in self._warming]
+            names = tuple(self._warming)
+            for name in names:
+                self._warm_up(name, now)
+            if before != [self._members[name].sixteenths for name in names]:
+                self._tell_policies()
+        return bool(self._warming)
+
     def endpoint(self, server: str) -> Endpoint:
-        """Where to connect to. Raises KeyError for a server that is not ours."""
-        return self._servers[server].address
+        """Where to connect to."""
+        return self._members[server].config.address
+
+    def backups(self) -> tuple[str, ...]:
+        """The names of the backup servers."""
+        return tuple(name for name, member in self._members.items() if member.config.backup)
 
     def snapshot(self) -> PoolSnapshot:
-        return PoolSnapshot(self._policy_name, tuple(self._snapshot_of(name) for name in self._servers))
+        return PoolSnapshot(self._config.policy, tuple(self._snapshot_of(name) for name in self._members))
 
     def _snapshot_of(self, name: str) -> ServerSnapshot:
-        server = self._servers[name]
+        member = self._members[name]
         return ServerSnapshot(
             name=name,
-            endpoint=server.address,
-            weight=server.weight,
-            backup=server.backup,
-            up=self._up[name],
-            usable=self._is_eligible(name, server) and name not in self._full,
+            endpoint=member.config.address,
+            weight=shown_weight(member.weight, member.sixteenths),
+            backup=member.config.backup,
+            up=member.standing.up,
+            usable=self._weight_now(member) > 0 and name not in self._full,
             connections=self._connections(name),
-            max_connections=server.max_connections,
+            max_connections=member.limit,
+            admin=member.standing.admin,
+            full_weight=member.weight,
+            throttle_percent=throttle_percent(member.weight, member.sixteenths),
         )
 
-    def _is_eligible(self, name: str, server: Server) -> bool:
-        return self._up[name] and server.weight > 0
+    def _warm_up(self, name: str, now: float) -> None:
+        """Weight and limit of a server by now."""
+        member, slow_start_s = self._members[name], self._config.slow_start_s
+        limit = member.standing.max_connections or member.config.max_connections
+        member.limit, member.sixteenths = limit, WHOLE
+        if member.since is not None:
+            member.sixteenths = warmth(now - member.since, slow_start_s)
+            member.limit = None if limit is None else warm_limit(limit, now - member.since, slow_start_s)
+        self._warming.discard(name)
+        if member.since is not None and int(now - member.since) < slow_start_s:
+            self._warming.add(name)
+
+    def _weight_now(self, member: _Member) -> float:
+        return member.weight * member.sixteenths / WHOLE if member.standing.in_service else 0.0
 
     def _candidates(self, *, backup: bool) -> Iterator[Candidate]:
-        for name, server in self._servers.items():
-            if server.backup == backup and self._is_eligible(name, server):
-                yield Candidate(name, server.weight)
+        for name, member in self._members.items():
+            if member.config.backup == backup:
+                full_weight = max(member.config.weight, member.weight)
+                yield Candidate(name, self._weight_now(member), full_weight)
 
     def _tell_policies(self) -> None:
+        self._limits.clear()
+        self._limits.update((name, one.limit) for name, one in self._members.items() if one.limit is not None)
         self._primary.update(self._candidates(backup=False))
         self._backup.update(self._candidates(backup=True))
 

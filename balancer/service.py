@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import Protocol
 
 from balancer.config import Frontend, Pool
 from balancer.fieldtypes import Endpoint
 from balancer.networks import Networks
+from balancer.policies import Request
 from balancer.pool import PoolState
 from balancer.reactor import Reactor
 from balancer.route import RouteTable
-from balancer.slots import Counters
+from balancer.slots import OPEN, Counters
 from balancer.streams import Stream
 from balancer.upstream import KeptConnections
 
@@ -19,7 +20,7 @@ from balancer.upstream import KeptConnections
 class PoolService:
     """One pool at run time, shared by every frontend of this worker that names it."""
 
-    __slots__ = ("_counters", "config", "kept", "name", "state")
+    __slots__ = ("_counters", "_roster", "config", "fallback", "kept", "name", "reads_request", "state")
 
     def __init__(self, name: str, config: Pool, state: PoolState, counters: dict[str, Counters]) -> None:
         self.name = name
@@ -27,11 +28,38 @@ class PoolService:
         self.state = state
         self.kept = {server: KeptConnections(config.timeouts.idle_s) for server in config.servers}
         """Idle upstream connections by server."""
+        self.fallback: PoolService | None = None
+        """Where that goes which this pool has no server for."""
+        self.reads_request = state.reads_request
+        """Whether a choice here, or in a pool that this one falls back on, wants to know the request."""
         self._counters = counters
+        # Who is connected where is only kept where somebody may want to end just these.
+        watched = config.on_down == "close" or config.on_up == "close_backups"
+        self._roster: dict[str, set[Stream]] | None = {name: set() for name in config.servers} if watched else None
 
-    def choose(self, excluded: Collection[str] = ()) -> str | None:
+    def fall_back_on(self, other: PoolService | None) -> None:
+        """Name the pool that stands in. In the order of the chain, its last one first."""
+        self.fallback = other
+        self.reads_request = self.state.reads_request or (other is not None and other.reads_request)
+
+    def choose(self, excluded: Collection[str] = (), request: Request | None = None) -> str | None:
         """The server for the next attempt, by the pool's policy; None when no server is usable."""
-        return self.state.choose(excluded)
+        return self.state.choose(excluded, request)
+
+    def connected(self, server: str, stream: Stream) -> None:
+        """Take note of a new connection to a server."""
+        if self._roster is not None:
+            streams = self._roster[server]
+            if len(streams) > 2 * self._counters[server].get(OPEN) + 16:
+                streams.difference_update([stream for stream in streams if stream.closed])
+            streams.add(stream)
+
+    def abort_connections(self, server: str) -> None:
+        """Reset the connections to a server that `connected` told of; their clients are told by whoever relays them."""
+        if self._roster is not None:
+            for stream in self._roster[server]:
+                stream.abort()
+            self._roster[server].clear()
 
     def endpoint(self, server: str) -> Endpoint:
         return self.state.endpoint(server)
@@ -44,6 +72,17 @@ class PoolService:
         """Close the idle connections to a server, or to all."""
         for name in self.kept if server is None else (server,):
             self.kept[name].close_all()
+
+
+def link_pools(pools: Mapping[str, PoolService]) -> None:
+    """Connect each pool with the one that it falls back on. The configuration sees to it that there is no circle."""
+    waiting = list(pools)
+    while waiting:
+        left = [name for name in waiting if pools[name].config.fallback in waiting]
+        for name in set(waiting) - set(left):
+            other = pools[name].config.fallback
+            pools[name].fall_back_on(None if other is None else pools[other])
+        waiting = left
 
 
 class FrontendService:

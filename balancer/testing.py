@@ -15,7 +15,7 @@ from balancer.config import BalancerConfig, Frontend, FrontendTimeouts, Mode, Po
 from balancer.fieldtypes import Endpoint
 from balancer.pool import PoolState
 from balancer.reactor import Reactor
-from balancer.service import FrontendService, PoolService
+from balancer.service import FrontendService, PoolService, link_pools
 from balancer.slots import Slots
 from balancer.streams import Stream
 from balancer.task import Task, Work
@@ -150,6 +150,7 @@ def service_for(reactor: Reactor, config: BalancerConfig, slots: Slots) -> Front
         )
         for name, pool in config.pools.items()
     }
+    link_pools(pools)
     frontend = config.frontends["main"]
     return FrontendService(
         "main",

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from balancer.config import BalancerConfig
 from balancer.fieldtypes import Endpoint
+from balancer.standing import Standing
 from vrrp.config import Address, VirtualRouterConfig
 from vrrp.events import HandedOver, HandOver, TakeOver
 from vrrp.liveness.config import LinkConfig, LinkSnapshot
@@ -138,12 +139,12 @@ class Serve:
 
 
 @dataclass(frozen=True, slots=True)
-class ServerHealth:
-    """Node to worker: a server's health as it is now."""
+class ServerStanding:
+    """Node to worker: what checks, agents and people say of a server now."""
 
     pool: str
     server: str
-    up: bool
+    standing: Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,5 +163,5 @@ TO_ANNOUNCER = (
     *(Heartbeat, StartRouters, Resign, Resume, LowerPriority, Track, Preempt, Announce, Tell, ToPeer, Stop),
 )
 FROM_ANNOUNCER = (Heartbeat, RouterReport, FromPeer)
-TO_WORKER = (Heartbeat, Serve, FrontendRole, ServerHealth, Drain)
+TO_WORKER = (Heartbeat, Serve, FrontendRole, ServerStanding, Drain)
 FROM_WORKER = (Heartbeat, Serving)

@@ -17,6 +17,7 @@ from balancer.checks.runner import CheckRunner
 from balancer.fieldtypes import Endpoint
 from balancer.listener import open_listeners
 from balancer.slots import Slots
+from balancer.standing import Standing
 from hapair import privileges, systemd
 from hapair import secret as secret_file
 from hapair.admin.runtime import open_runtime_socket, remove_runtime_socket, serve_runtime
@@ -203,7 +204,7 @@ class _Node:
 
     def _health_flipped(self, pool: str, server: str, up: bool, reason: str) -> None:
         log.warning("server flipped", extra={"server": f"{pool}/{server}", "up": up, "reason": reason})
-        self._workers.set_health(pool, server, up)
+        self._workers.set_standing(pool, server, Standing(up=up, age_s=0.0 if up else None))
         self._tell_pool_health()
         self._judge()
 

@@ -3,16 +3,18 @@
 import logging
 import socket
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 
 import trio
 
 from balancer.fieldtypes import Endpoint
 from balancer.slots import Slots
+from balancer.standing import Standing
 from hapair.channel import MAX_FDS
 from hapair.child import Child, start_child
 from hapair.config import NodeConfig
 from hapair.fitness import WorkerState
-from hapair.messages import FROM_WORKER, Drain, FrontendRole, Serve, ServerHealth, Serving
+from hapair.messages import FROM_WORKER, Drain, FrontendRole, Serve, ServerStanding, Serving
 from hapair.restart import Restarts
 
 log = logging.getLogger(__name__)
@@ -39,7 +41,8 @@ class WorkersWatch:
         self._slots = slots
         self._on_change = on_change
         self._children: dict[int, Child] = {}
-        self._health: dict[tuple[str, str], bool] = {}
+        self._standings: dict[tuple[str, str], tuple[Standing, float]] = {}
+        """And when it was said."""
         self._roles: dict[str, FrontendRole] = {}
         self._stopping = False
         if len(listeners) >= MAX_FDS:
@@ -68,8 +71,8 @@ class WorkersWatch:
         serve = Serve(index, self.count, self._config.balancer, tuple(self._listeners), tuple(self._roles.values()))
         fds = [self._slots.fd, *(listener.fileno() for listener in self._listeners.values())]
         child.channel.post(serve, fds=fds)
-        for (pool, server), up in self._health.items():
-            child.channel.post(ServerHealth(pool, server, up), key=(pool, server))
+        for pool, server in self._standings:
+            child.channel.post(self._standing(pool, server), key=(pool, server))
 
     def _hear(self, index: int, message: object) -> None:
         assert isinstance(message, Serving)
@@ -89,11 +92,18 @@ class WorkersWatch:
         self.states[index] = state
         self._on_change()
 
-    def set_health(self, pool: str, server: str, up: bool) -> None:
-        """A server's health flipped."""
-        self._health[pool, server] = up
+    def set_standing(self, pool: str, server: str, standing: Standing) -> None:
+        """What is said of a server has changed."""
+        self._standings[pool, server] = standing, trio.current_time()
         for child in self._children.values():
-            child.channel.post(ServerHealth(pool, server, up), key=(pool, server))
+            child.channel.post(self._standing(pool, server), key=(pool, server))
+
+    def _standing(self, pool: str, server: str) -> ServerStanding:
+        """As it is now: a worker that starts later finds a server that warms up where it is by then."""
+        standing, said_at = self._standings[pool, server]
+        if standing.age_s is not None:
+            standing = replace(standing, age_s=standing.age_s + trio.current_time() - said_at)
+        return ServerStanding(pool, server, standing)
 
     def set_roles(self, roles: Iterable[FrontendRole]) -> None:
         """Which frontends serve here; only what changed is said."""

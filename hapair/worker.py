@@ -14,7 +14,7 @@ from balancer.serve import settle_memory
 from balancer.slots import Slots
 from hapair import logs, privileges
 from hapair.channel import Channel, ChannelClosedError
-from hapair.messages import TO_WORKER, Drain, FrontendRole, Heartbeat, Serve, ServerHealth, Serving
+from hapair.messages import TO_WORKER, Drain, FrontendRole, Heartbeat, Serve, ServerStanding, Serving
 from hapair.parent import ParentGoneError, channel_from_arguments, follow
 
 log = logging.getLogger(__name__)
@@ -80,8 +80,8 @@ class _Worker:
         match message:
             case FrontendRole():
                 self.follow_role(message)
-            case ServerHealth(pool, server, up):
-                self._engine.set_health(pool, server, up)
+            case ServerStanding(pool, server, standing):
+                self._engine.set_standing(pool, server, standing)
             case Drain(limit_s):
                 self._drain_s = limit_s
                 self._stopping.cancel()

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from balancer.causes import Cause
 from balancer.dial import dial
 from balancer.failures import ConnectFailed, DeadlineExpired, Disconnected, StreamFailure
 from balancer.http1.errors import BadMessage
+from balancer.http1.request import RequestHead
 from balancer.http1.response import ResponseHead, parse_response
+from balancer.policies import Request
 from balancer.reactor import Reactor
 from balancer.relay.http_client import Refusal
 from balancer.relay.http_request import Outgoing
@@ -25,7 +29,12 @@ class NoResponse(StreamFailure):
         self.heard = heard
 
 
-async def connect(reactor: Reactor, pool: PoolService, server: str | None) -> Upstream:
+def request_of(peername: Any, head: RequestHead) -> Request:
+    """What a server is chosen by."""
+    return Request(peername[0], head.target, head.fields)
+
+
+async def connect(reactor: Reactor, pool: PoolService, server: str | None, request: Request | None = None) -> Upstream:
     """A new connection to `server`, or to another one where that fails. Raises Refusal when there is none to be had."""
     tried: list[str] = []
     while server is not None:
@@ -39,13 +48,16 @@ async def connect(reactor: Reactor, pool: PoolService, server: str | None) -> Up
             counters.add(FAILED)
             counters.add(OPEN, -1)
             tried.append(server)
-            server = pool.choose(tried) if len(tried) <= pool.config.retries else None
+            server = pool.choose(tried, request) if len(tried) <= pool.config.retries else None
         except BaseException:
             counters.add(OPEN, -1)
             raise
         else:
             counters.add(CONNECTIONS)
+            pool.connected(server, stream)
             return Upstream(pool.kept[server], server, counters, stream)
+    if pool.fallback is not None:
+        return await connect(reactor, pool.fallback, pool.fallback.choose((), request), request)
     raise Refusal(503, Cause.CONNECT_FAILED if tried else Cause.NO_SERVER)
 
 

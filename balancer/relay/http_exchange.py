@@ -15,7 +15,7 @@ from balancer.http1.errors import BadMessage, Reason
 from balancer.http1.forward import forward_response
 from balancer.http1.request import RequestHead
 from balancer.http1.response import ResponseHead
-from balancer.relay.http_attempt import NoResponse, check_repeatable, connect, invalid, parse
+from balancer.relay.http_attempt import NoResponse, check_repeatable, connect, invalid, parse, request_of
 from balancer.relay.http_client import Client
 from balancer.relay.http_request import Outgoing
 from balancer.relay.http_response import relay_response, whole_response
@@ -30,11 +30,15 @@ async def exchange(client: Client, head: RequestHead, pool: PoolService) -> bool
     downstream, response_s = client.stream, pool.config.timeouts.response_s
     reactor = downstream.reactor
     outgoing = Outgoing(client, head)
-    server = pool.state.choose()
+    request = request_of(client.stream.peername, head) if pool.reads_request else None
+    server = pool.state.choose((), request)
+    while server is None and pool.fallback is not None:
+        pool = pool.fallback
+        server = pool.state.choose((), request)
     upstream = None if server is None else pool.kept[server].take()
     while True:
         if upstream is None:
-            upstream = await connect(reactor, pool, server)
+            upstream = await connect(reactor, pool, server, request)
         stream = upstream.stream
         upload = None
         try:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from balancer.causes import Cause
 from balancer.dial import dial
 from balancer.failures import ConnectFailed, DeadlineExpired
+from balancer.policies import Request
 from balancer.service import FrontendService, PoolService
 from balancer.slots import BYTES_IN, BYTES_OUT, CONNECTIONS, FAILED, OPEN, RETRIES, TIMEOUTS, Counters
 from balancer.streams import RECEIVE_BYTES, Stream, until_either
@@ -31,14 +32,14 @@ async def serve(service: FrontendService, downstream: Stream) -> None:
     """Relay one connection to a server of the frontend's pool, to its end."""
     pool = service.default_pool
     assert pool is not None, "the configuration sees to it that mode tcp has a pool"
-    connected = await _connect(service, pool)
+    connected = await _connect(service, pool, downstream)
     if connected is None:
         service.counters.add(FAILED)
         service.causes.add_cause(Cause.NO_SERVER if pool.choose() is None else Cause.CONNECT_FAILED)
         return
-    server, upstream = connected
+    upstream, counters = connected
     try:
-        await relay(service, downstream, upstream, pool.counters(server), service.config.timeouts.idle_s)
+        await relay(service, downstream, upstream, counters, service.config.timeouts.idle_s)
     except DeadlineExpired:
         service.counters.add(TIMEOUTS)  # nobody said a word: a proper end for both
         service.causes.add_cause(Cause.TUNNEL_IDLE)
@@ -47,13 +48,25 @@ async def serve(service: FrontendService, downstream: Stream) -> None:
         raise
     finally:
         upstream.close()
-        pool.counters(server).add(OPEN, -1)
+        counters.add(OPEN, -1)
 
 
-async def _connect(service: FrontendService, pool: PoolService) -> tuple[str, Stream] | None:
-    """A server and a connection to it; None after `retries` further servers failed too, or no server is usable."""
+async def _connect(service: FrontendService, pool: PoolService, downstream: Stream) -> tuple[Stream, Counters] | None:
+    """A connection to a server, and its counters; None where no pool in the chain of fallbacks has one to be had."""
+    request = Request(downstream.peername[0]) if pool.reads_request else None
+    connected = await _attempt(service, pool, request)
+    while connected is None and pool.fallback is not None:
+        pool = pool.fallback
+        connected = await _attempt(service, pool, request)
+    return connected
+
+
+async def _attempt(
+    service: FrontendService, pool: PoolService, request: Request | None
+) -> tuple[Stream, Counters] | None:
+    """None after `retries` further servers of the pool failed too, or no server of it is usable."""
     tried: list[str] = []
-    while len(tried) <= pool.config.retries and (server := pool.choose(tried)) is not None:
+    while len(tried) <= pool.config.retries and (server := pool.choose(tried, request)) is not None:
         counters = pool.counters(server)
         counters.add(OPEN)
         if tried:
@@ -69,7 +82,8 @@ async def _connect(service: FrontendService, pool: PoolService) -> tuple[str, St
             raise
         else:
             counters.add(CONNECTIONS)
-            return server, upstream
+            pool.connected(server, upstream)
+            return upstream, counters
     return None
 
 

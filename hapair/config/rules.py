@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from balancer.fieldtypes import Endpoint
-from hapair.config import router_rules
+from hapair.config import pool_rules, router_rules
 from hapair.config.errors import Problem, nearest
 from hapair.config.tree import Path, Tree, problem_at
 from hapair.config.types import HapairFile
@@ -17,6 +17,7 @@ def problems_in_tree(tree: Tree) -> Iterator[Problem]:
     """References to what does not exist, and names that would not do."""
     yield from _names(tree)
     yield from _pool_references(tree)
+    yield from pool_rules.problems_in_tree(tree)
     yield from _node_references(tree)
 
 
@@ -46,6 +47,7 @@ def _pool_references(tree: Tree) -> Iterator[Problem]:
 
 
 def _places_of_pools(tree: Tree) -> Iterator[Path]:
+    yield from (("pools", name, "fallback") for name, pool in tree.children("pools") if isinstance(pool, dict))
     for name, frontend in tree.children("frontends"):
         if not isinstance(frontend, dict):
             continue
@@ -79,6 +81,7 @@ def problems_in_file(file: HapairFile, tree: Tree) -> Iterator[Problem]:
     """What clashes between objects that are each well-formed."""
     yield from _listen_clashes(file, tree)
     yield from router_rules.problems(file, tree)
+    yield from pool_rules.problems(file, tree)
 
 
 def _listen_clashes(file: HapairFile, tree: Tree) -> Iterator[Problem]:
@@ -113,7 +116,9 @@ def warnings(file: HapairFile) -> list[str]:
             found.append(f"virtual_routers.{name}: no frontend listens on its addresses")
     used = {route.pool for f in file.frontends.values() for route in f.routes}
     used |= {f.pool for f in file.frontends.values() if f.pool}
+    used |= {pool.fallback for pool in file.pools.values() if pool.fallback}
     found += [f"pools.{name}: no frontend uses it" for name in file.pools if name not in used]
+    found += pool_rules.warnings(file)
     return found
 
 

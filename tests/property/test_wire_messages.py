@@ -12,6 +12,7 @@ import trio
 from hypothesis import given
 from hypothesis import strategies as st
 
+from balancer.standing import Standing
 from hapair.channel import Channel, ChannelClosedError
 from hapair.messages import (
     FROM_ANNOUNCER,
@@ -23,7 +24,7 @@ from hapair.messages import (
     LowerPriority,
     Resign,
     RouterReport,
-    ServerHealth,
+    ServerStanding,
     StartRouters,
 )
 from hapair.wire import WireError, decode, encode
@@ -73,13 +74,20 @@ SNAPSHOTS = st.builds(
     lateness_max_ms=FLOATS,
     last_reason=st.text(max_size=20),
 )
+STANDINGS = st.builds(
+    Standing,
+    up=st.booleans(),
+    admin=st.sampled_from(["ready", "drain", "maint"]),
+    weight=st.none() | st.integers(0, 256),
+    age_s=st.none() | FLOATS,
+)
 MESSAGES = st.one_of(
     st.builds(StartRouters, routers=st.lists(ROUTERS, max_size=3).map(tuple)),
     st.builds(RouterReport, st.lists(SNAPSHOTS, max_size=3).map(tuple)),
     st.builds(Resign, st.text()),
     st.builds(LowerPriority, st.none() | st.integers(1, 255)),
     st.builds(FrontendRole, NAMES, st.booleans()),
-    st.builds(ServerHealth, NAMES, NAMES, st.booleans()),
+    st.builds(ServerStanding, NAMES, NAMES, STANDINGS),
     st.builds(Drain, FLOATS),
 )
 JSON = st.recursive(

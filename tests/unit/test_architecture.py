@@ -22,7 +22,8 @@ PURE = (
     "vrrp/linux/nftables.py", "vrrp/linux/fencerules.py",
     "vrrp/liveness/config.py", "vrrp/liveness/session.py", "vrrp/liveness/frames.py",
     "balancer/config.py", "balancer/config_checks.py", "balancer/config_pools.py",
-    "balancer/fieldtypes.py", "balancer/policy.py", "balancer/pool.py", "balancer/health.py",
+    "balancer/standing.py", *(module for module in MODULES if module.startswith("balancer/policies/")),
+    "balancer/fieldtypes.py", "balancer/pool.py", "balancer/health.py",
     "balancer/route.py", "balancer/wheel.py", "balancer/checks/schedule.py",
     *(module for module in MODULES if module.startswith("balancer/http1/")),
     "hapair/wire.py", "hapair/messages.py", "hapair/heartbeat.py", "hapair/restart.py", "hapair/role.py",
@@ -30,14 +31,15 @@ PURE = (
     *(f"hapair/handover/{name}.py" for name in ("messages", "events", "giving", "taking", "conversation", "ruleset")),
     "hapair/config/errors.py", "hapair/config/tree.py", "hapair/config/rules.py", "hapair/config/types.py",
     "hapair/config/view.py", "hapair/config/scalars.py", "hapair/config/tracks.py", "hapair/config/witnesses.py",
-    "hapair/config/router_rules.py",
+    "hapair/config/router_rules.py", "hapair/config/pool_rules.py",
     "hapair/tracking/watch.py", "hapair/tracking/findings.py", "vrrp/routes.py",
 )  # fmt: skip
 
 PURE_IMPORTS = frozenset(
     {
         *("__future__", "collections", "collections.abc", "contextlib", "dataclasses", "difflib", "enum", "functools"),
-        *("heapq", "html", "ipaddress", "itertools", "json", "math", "operator", "re", "struct", "types", "typing"),
+        *("bisect", "heapq", "html", "ipaddress", "itertools", "json", "math", "operator", "re", "struct"),
+        *("types", "typing"),
         "hmac",
     }
 )
@@ -48,6 +50,9 @@ PURE_BUT: Mapping[str, frozenset[str]] = {
     "hapair/config/view.py": frozenset({"os", "hapair.config.load"}),  # how many cores this process may use
     "vrrp/simulation.py": frozenset({"random"}),  # seeded: the same plan is the same run
     "balancer/checks/schedule.py": frozenset({"random"}),  # the type of the generator that is passed in
+    "balancer/policies/maglev.py": frozenset({"array", "hashlib"}),  # functions of bytes
+    "balancer/policies/consistent_hash.py": frozenset({"zlib"}),
+    "balancer/pool.py": frozenset({"random"}),  # for who passes no generator in
     "vrrp/limitedlog.py": frozenset({"logging"}),  # it logs, and the caller brings the time
     "hapair/lab/bulk.py": frozenset({"hashlib"}),  # a function of bytes
     "hapair/lab/page.py": frozenset({"importlib.resources"}),  # the style sheet beside it
@@ -108,6 +113,7 @@ NO_TEST_FILE: Mapping[str, str] = {
     "hapair/commands/up.py": "starts a node: the tests of the network lab do",
     "hapair/commands/release.py": "needs virtual IP addresses: the tests of the network lab",
     "hapair/commands/demo.py": "runs the network lab",
+    "balancer/policies/base.py": "data only: tests/unit/balancer/policies/test___init__.py",
     "hapair/handover/events.py": "data only: tests/unit/hapair/handover/test_conversation.py",
     "vrrp/ports.py": "Protocols only: mypy",
     "vrrp/events.py": "data only: tests/unit/vrrp/test_router.py",

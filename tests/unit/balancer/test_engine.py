@@ -14,6 +14,7 @@ from balancer.listener import open_listeners
 from balancer.reactor import Reactor
 from balancer.service import FrontendService
 from balancer.slots import HEARTBEAT_NS, Counts, Slots
+from balancer.standing import Standing
 from balancer.streams import Stream
 from balancer.testing import ListeningPeer, config_for, settle
 
@@ -101,12 +102,12 @@ def test_apply_forgets_what_a_predecessor_had_open(house: House) -> None:
 
 def test_health_directs_new_connections(house: House) -> None:
     house.apply()
-    house.engine.set_health("pool", "one", False)
+    house.engine.set_standing("pool", "one", Standing(up=False))
     for _ in range(3):
         house.connect()
     counts = house.engine.snapshot().servers
     assert (counts["pool", "one"].connections, counts["pool", "two"].connections) == (0, 3)
-    house.engine.set_health("pool", "one", True)
+    house.engine.set_standing("pool", "one", Standing())
     for _ in range(2):
         house.connect()
     assert house.engine.snapshot().servers["pool", "one"].connections == 1

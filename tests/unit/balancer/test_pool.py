@@ -1,10 +1,13 @@
+from collections import Counter
 from typing import Any
 
 import pytest
 
 from balancer.config import Pool, Server
 from balancer.fieldtypes import Endpoint
+from balancer.policies import Request
 from balancer.pool import PoolSnapshot, PoolState, ServerSnapshot
+from balancer.standing import Standing
 
 
 def server(port: int = 80, **settings: Any) -> Server:
@@ -105,8 +108,19 @@ def test_a_backup_server_helps_a_request_that_all_others_failed_or_have_no_room_
     assert state.choose(("a", "spare")) is None
 
 
-def test_backup_servers_share_by_weight() -> None:
-    state = pool(a=server(), x=server(backup=True, weight=2), y=server(backup=True))
+def test_of_several_backup_servers_the_first_that_can_stands_in() -> None:
+    full = server(backup=True, max_connections=1)
+    state = pool({"x": 1}, a=server(), w=server(backup=True), x=full, y=server(backup=True))
+    state.set_health("a", False)
+    assert picks(state, 3) == ["w", "w", "w"]
+
+    state.set_health("w", False)
+    assert picks(state, 3) == ["y", "y", "y"]
+
+
+def test_all_backup_servers_share_by_weight_where_the_file_says_so() -> None:
+    servers = {"a": server(), "x": server(backup=True, weight=2), "y": server(backup=True)}
+    state = PoolState(Pool(servers=servers, use_all_backups=True), lambda name: 0)
     state.set_health("a", False)
 
     assert picks(state, 6) == ["x", "y", "x", "x", "y", "x"]
@@ -129,8 +143,126 @@ def test_snapshot() -> None:
     assert state.snapshot() == PoolSnapshot(
         "least_connections",
         (
-            ServerSnapshot("a", Endpoint("192.0.2.1", 81), 2, False, True, False, 3, 3),
+            ServerSnapshot("a", Endpoint("192.0.2.1", 81), 2, False, True, False, 3, 3, full_weight=2),
             ServerSnapshot("b", Endpoint("192.0.2.1", 82), 1, True, True, True, 5, None),
             ServerSnapshot("c", Endpoint("192.0.2.1", 83), 1, False, False, False, 0, None),
         ),
     )
+
+
+def test_a_draining_server_takes_what_belongs_to_it_and_nothing_new() -> None:
+    state = pool(a=server(), b=server())
+
+    assert state.set_admin("a", "drain")
+    assert not state.set_admin("a", "drain")
+
+    assert picks(state, 2) == ["b", "b"]
+    assert state.takes_persistent("a")
+    assert state.standing("a") == Standing(admin="drain")
+
+
+def test_a_server_in_maintenance_takes_nothing() -> None:
+    state = pool(a=server(), b=server())
+
+    state.set_admin("a", "maint")
+
+    assert picks(state, 2) == ["b", "b"]
+    assert not state.takes_persistent("a")
+
+
+def test_admin_state_and_health_do_not_change_each_other() -> None:
+    state = pool(a=server(), b=server())
+    state.set_admin("a", "maint")
+    state.set_health("a", False)
+    state.set_health("a", True)
+    assert picks(state, 2) == ["b", "b"]
+
+    state.set_admin("a", "ready")
+    assert sorted(str(name) for name in picks(state, 2)) == ["a", "b"]
+
+
+def test_a_weight_is_set_and_taken_back() -> None:
+    state = pool(a=server(weight=2), b=server(weight=2))
+
+    assert state.set_weight("a", 6)
+    assert Counter(picks(state, 80)) == {"a": 60, "b": 20}
+    assert not state.set_weight("a", 6)
+
+    state.set_weight("a", 0)
+    assert picks(state, 2) == ["b", "b"]
+    assert state.takes_persistent("a")
+
+    state.set_weight("a", None)
+    assert Counter(picks(state, 80)) == {"a": 40, "b": 40}
+    with pytest.raises(ValueError, match="from 0 to 256"):
+        state.set_weight("a", 257)
+
+
+def warming_pool() -> PoolState:
+    servers = {"a": server(weight=10, max_connections=100), "b": server(weight=10)}
+    return PoolState(Pool(servers=servers, slow_start_s=4.0), lambda name: 0)
+
+
+def of_a(state: PoolState) -> tuple[int, int, int | None]:
+    a = state.snapshot().servers[0]
+    return a.weight, a.throttle_percent, a.max_connections
+
+
+def test_a_server_that_comes_back_warms_up() -> None:
+    state = warming_pool()
+    assert of_a(state) == (10, 100, 100)
+    state.set_health("a", False, now=10.0)
+    state.set_health("a", True, now=20.0)
+    assert of_a(state) == (1, 6, 1)
+
+    assert state.tick(21.2)
+    assert of_a(state) == (4, 31, 25)
+    assert Counter(picks(state, 210)) == {"a": 50, "b": 160}
+
+    assert state.tick(23.9)
+    assert of_a(state) == (9, 81, 75)
+    assert not state.tick(24.0)
+    assert of_a(state) == (10, 100, 100)
+
+
+def test_one_that_returns_from_maintenance_warms_up_and_one_that_drained_does_not() -> None:
+    state = warming_pool()
+    state.set_admin("a", "drain", now=1.0)
+    state.set_admin("a", "ready", now=2.0)
+    assert of_a(state) == (10, 100, 100)
+
+    state.set_admin("a", "maint", now=3.0)
+    state.set_admin("a", "ready", now=4.0)
+    assert of_a(state) == (1, 6, 1)
+
+
+def test_a_weight_that_is_set_meanwhile_warms_up_too() -> None:
+    state = warming_pool()
+    state.set_standing("a", Standing(age_s=1.0), now=50.0)
+    state.set_weight("a", 20, now=50.5)
+    assert of_a(state) == (7, 31, 25)
+
+    assert not state.tick(53.0)
+    assert of_a(state) == (20, 100, 100)
+
+
+def test_what_an_agent_allows_goes_before_the_file() -> None:
+    state = pool({"a": 5}, a=server(max_connections=10), b=server())
+
+    assert state.set_standing("a", Standing(max_connections=5))
+    assert picks(state, 2) == ["b", "b"]
+
+    state.set_standing("a", Standing())
+    assert "a" in picks(state, 2)
+
+
+def test_a_hash_reads_the_request() -> None:
+    state = pool(policy="source_hash", **{f"s{number}": server() for number in range(9)})
+    assert state.reads_request
+
+    assert {state.choose((), Request("192.0.2.7")) for _ in range(9)} == {"s6"}
+    assert not pool(a=server()).reads_request
+
+
+def test_backups_by_name() -> None:
+    assert pool(a=server(), x=server(backup=True)).backups() == ("x",)

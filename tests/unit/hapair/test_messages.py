@@ -16,6 +16,7 @@ from balancer.config import (
     Server,
 )
 from balancer.fieldtypes import Endpoint
+from balancer.standing import Standing
 from hapair import messages
 from hapair.messages import (
     FROM_ANNOUNCER,
@@ -33,7 +34,7 @@ from hapair.messages import (
     Resume,
     RouterReport,
     Serve,
-    ServerHealth,
+    ServerStanding,
     Serving,
     StartRouters,
     Stop,
@@ -231,7 +232,7 @@ TO = [
     (TO_WORKER, Heartbeat()),
     (TO_WORKER, Serve(1, 4, BALANCER, (Endpoint("::", 5432),), (FrontendRole("web", True), FrontendRole("db", False)))),
     (TO_WORKER, FrontendRole("web", False, lives_on=True)),
-    (TO_WORKER, ServerHealth("web", "web1", False)),
+    (TO_WORKER, ServerStanding("web", "web1", Standing(up=False))),
     (TO_WORKER, Drain(30.0)),
     (FROM_WORKER, Heartbeat()),
     (FROM_WORKER, Serving()),

@@ -11,9 +11,10 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from balancer.fieldtypes import Endpoint
 from balancer.slots import OPEN, Slots
+from balancer.standing import Standing
 from hapair.config import NodeConfig, load_text, node_view
 from hapair.fitness import WorkerState
-from hapair.messages import Drain, FrontendRole, Serve, ServerHealth, Serving
+from hapair.messages import Drain, FrontendRole, Serve, ServerStanding, Serving
 from hapair.watch_workers import WorkersWatch, close_listeners
 
 TEXT = """\
@@ -161,25 +162,25 @@ async def test_a_slow_start_is_no_hang(autojump_clock: MockClock, children: Any,
 
 
 async def test_health_and_roles_go_to_all_and_to_those_that_come_later(autojump_clock: MockClock, stage: Stage) -> None:
-    stage.watch.set_health("web", "web2", False)
+    stage.watch.set_standing("web", "web2", Standing(up=False))
     stage.watch.set_roles([FrontendRole("web", True)])
     await wait_all_tasks_blocked()
     for child in stage.children.started:
-        assert child.heard[1:] == [ServerHealth("web", "web2", False), FrontendRole("web", True)]
+        assert child.heard[1:] == [ServerStanding("web", "web2", Standing(up=False)), FrontendRole("web", True)]
     stage.children.started[1].die()
     await wait_all_tasks_blocked()
     newcomer = stage.children.started[2]
     assert newcomer.heard == [
         Serve(1, 2, config_of(TEXT).balancer, LISTEN, (FrontendRole("web", True),)),
-        ServerHealth("web", "web2", False),
+        ServerStanding("web", "web2", Standing(up=False)),
     ]
 
 
 async def test_of_flips_only_the_newest_reaches_a_worker_that_is_slow(autojump_clock: MockClock, stage: Stage) -> None:
     for up in (False, True, False):
-        stage.watch.set_health("web", "web1", up)
+        stage.watch.set_standing("web", "web1", Standing(up=up))
     await wait_all_tasks_blocked()
-    assert stage.children.started[0].heard[1:] == [ServerHealth("web", "web1", False)]
+    assert stage.children.started[0].heard[1:] == [ServerStanding("web", "web1", Standing(up=False))]
 
 
 async def test_roles_are_said_only_when_they_change(autojump_clock: MockClock, stage: Stage) -> None:

@@ -231,7 +231,9 @@ def test_the_schema_knows_durations_shorthands_and_per_node_tables() -> None:
     assert check["pattern"] == "^([0-9]+(?:\\.[0-9]+)?)(ms|s|m|h)$"
     server = schema["$defs"]["Pool"]["properties"]["servers"]["additionalProperties"]
     assert server["anyOf"][0] == {"type": "string"}
-    assert set(server["anyOf"][1]["properties"]) == {"address", "weight", "max_connections", "backup"}
+    assert set(server["anyOf"][1]["properties"]) == {
+        *("address", "weight", "max_connections", "backup", "check_address", "agent_address"),
+    }
     priority = schema["$defs"]["VirtualRouterSection"]["properties"]["priority"]["anyOf"]
     assert priority == [{"type": "integer"}, {"additionalProperties": {"type": "integer"}, "type": "object"}]
 

@@ -1,0 +1,58 @@
+"""Rules about pools that no single type can see. Pure."""
+
+from collections.abc import Iterator
+
+from balancer.config import fallback_circle, pools_of
+from balancer.config_pools import READS_REQUEST
+from hapair.config.errors import Problem
+from hapair.config.tree import Tree, problem_at
+from hapair.config.types import HapairFile
+
+
+def problems_in_tree(tree: Tree) -> Iterator[Problem]:
+    """Pools that fall back on each other in a circle; told once, where it is first met."""
+    fallbacks = {name: pool["fallback"] for name, pool in tree.children("pools") if _names_fallback(pool)}
+    told: set[str] = set()
+    for name in fallbacks:
+        circle = fallback_circle(fallbacks, name)
+        if circle and told.isdisjoint(circle):
+            told.update(circle)
+            yield problem_at(tree, ("pools", name, "fallback"), f"leads back to itself: {' -> '.join(circle)}")
+
+
+def _names_fallback(pool: object) -> bool:
+    return isinstance(pool, dict) and isinstance(pool.get("fallback"), str)
+
+
+def problems(file: HapairFile, tree: Tree) -> Iterator[Problem]:
+    """Policies that read a request, where there is none to read."""
+    for name, frontend in file.frontends.items():
+        if frontend.mode == "http":
+            continue
+        for pool in _reached(file, pools_of(frontend)):
+            if file.pools[pool].policy in READS_REQUEST:
+                message = f"reads a request, and frontend {name} is of mode {frontend.mode}; source_hash would do"
+                yield problem_at(tree, ("pools", pool, "policy"), message)
+
+
+def _reached(file: HapairFile, pools: tuple[str, ...]) -> list[str]:
+    """These pools and those that they fall back on."""
+    reached: list[str] = []
+    waiting = [pool for pool in pools if pool in file.pools]
+    while waiting:
+        pool = waiting.pop()
+        if pool not in reached:
+            reached.append(pool)
+            fallback = file.pools[pool].fallback
+            waiting += [fallback] if fallback is not None and fallback in file.pools else []
+    return reached
+
+
+def warnings(file: HapairFile) -> Iterator[str]:
+    """What holds together and is probably not meant."""
+    for name, pool in file.pools.items():
+        servers = pool.servers.values()
+        if pool.policy == "first" and any(one.max_connections is None for one in list(servers)[:-1]):
+            yield f"pools.{name}: policy first without max_connections sends everything to the first server"
+        if pool.use_all_backups and not any(one.backup for one in servers):
+            yield f"pools.{name}: use_all_backups and no server is a backup"

@@ -1,0 +1,49 @@
+import pytest
+
+from hapair.config import ConfigError, load_text
+
+PAIR = "pair: {nodes: {pi-a: 192.0.2.11, pi-b: 192.0.2.12}}\n"
+
+
+def said(text: str) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        load_text(text)
+    return [f"{one.position.line}: {one.where}: {one.message}" for one in caught.value.problems]
+
+
+def pools(*rows: str) -> str:
+    return PAIR + "pools:\n" + "".join(f"  {row}\n" for row in rows)
+
+
+def test_a_pool_that_is_fallen_back_on_exists() -> None:
+    text = pools('web: {fallback: spar, servers: {a: "192.0.2.1:80"}}', 'spare: {servers: {b: "192.0.2.2:80"}}')
+    assert said(text) == ["3: pools.web.fallback: there is no pool spar; did you mean spare?"]
+
+
+def test_a_circle_of_fallbacks_is_told_once() -> None:
+    servers = 'servers: {a: "192.0.2.1:80"}'
+    rows = [f"{name}: {{fallback: {other}, {servers}}}" for name, other in ("ab", "bc", "cb", "dd")]
+    assert said(pools(*rows)) == [
+        "4: pools.b.fallback: leads back to itself: b -> c -> b",
+        "6: pools.d.fallback: leads back to itself: d -> d",
+    ]
+
+
+def test_a_policy_that_reads_requests_needs_requests() -> None:
+    text = pools(
+        'db: {fallback: old, servers: {a: "192.0.2.1:80"}}',
+        'old: {policy: uri_hash, servers: {b: "192.0.2.2:80"}}',
+    )
+    text += 'frontends: {db: {listen: [":1"], mode: tcp, pool: db}}\n'
+    assert said(text) == ["4: pools.old.policy: reads a request, and frontend db is of mode tcp; source_hash would do"]
+    assert load_text(text.replace("uri_hash", "source_hash")).warnings == []
+    assert load_text(text.replace("mode: tcp", "mode: http")).warnings == []
+
+
+def test_what_is_probably_not_meant() -> None:
+    text = pools('web: {policy: first, use_all_backups: true, servers: {a: "192.0.2.1:80", b: "192.0.2.2:80"}}')
+    text += 'frontends: {web: {listen: [":1"], pool: web}}\n'
+    assert load_text(text).warnings == [
+        "pools.web: policy first without max_connections sends everything to the first server",
+        "pools.web: use_all_backups and no server is a backup",
+    ]
