@@ -54,6 +54,10 @@ class PoolService:
                 streams.difference_update([stream for stream in streams if stream.closed])
             streams.add(stream)
 
+    def remembered(self, server: str) -> int:
+        """How many connections to a server `abort_connections` would look at."""
+        return 0 if self._roster is None else len(self._roster[server])
+
     def abort_connections(self, server: str) -> None:
         """Reset the connections to a server that `connected` told of; their clients are told by whoever relays them."""
         if self._roster is not None:

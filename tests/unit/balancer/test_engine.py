@@ -2,6 +2,8 @@
 
 import socket
 from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
 
 import pytest
 import trio
@@ -239,3 +241,53 @@ async def test_after_drain_connections_wait_in_the_queue(house: House) -> None:
         nursery.cancel_scope.cancel()
     house.connect()
     assert house.slots.frontend_counts("main").connections == 0
+
+
+@pytest.mark.parametrize(("on_down", "end"), [("keep", "open"), ("close", "reset")])
+def test_connections_to_a_server_that_goes_down_go_on_or_end(house: House, on_down: Any, end: str) -> None:
+    pool = house.config.pools["pool"]
+    servers = {"one": pool.servers["one"]}
+    house.config = replace(house.config, pools={"pool": replace(pool, servers=servers, on_down=on_down)})
+    house.slots = Slots.create(house.config, 2)
+    house.engine = Engine(house.reactor, house.slots, 1)
+    house.apply()
+    client = house.connect()
+    server = house.server.accept()
+
+    house.engine.set_standing("pool", "one", Standing(admin="maint"))
+    settle(house.reactor)
+
+    if end == "open":
+        server.sendall(b"still here")
+        settle(house.reactor)
+    assert end_of(client) == end
+    server.close()
+
+
+def test_connections_to_backups_end_when_another_server_is_back_where_the_pool_says_so(house: House) -> None:
+    pool = house.config.pools["pool"]
+    servers = {"one": pool.servers["one"], "two": replace(pool.servers["two"], backup=True)}
+    house.config = replace(house.config, pools={"pool": replace(pool, servers=servers, on_up="close_backups")})
+    house.apply()
+    house.engine.set_standing("pool", "one", Standing(up=False))
+    client = house.connect()
+    assert house.engine.snapshot().servers["pool", "two"].open == 1
+
+    house.engine.set_standing("pool", "one", Standing())
+    settle(house.reactor)
+
+    assert end_of(client) == "reset"
+
+
+def test_a_heartbeat_lets_servers_warm_up(house: House) -> None:
+    pool = house.config.pools["pool"]
+    house.config = replace(house.config, pools={"pool": replace(pool, slow_start_s=10.0)})
+    house.apply()
+    house.engine.set_standing("pool", "one", Standing(age_s=9.99))
+    one = house.engine.snapshot().pools["pool"].servers[0]
+    assert (one.weight, one.throttle_percent) == (1, 94)
+
+    house.engine.set_standing("pool", "two", Standing(age_s=11.0))
+    house.engine.heartbeat()
+
+    assert house.engine.snapshot().pools["pool"].servers[1].throttle_percent == 100

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from balancer.config import BalancerConfig, Frontend, Route
+from balancer.config import BalancerConfig, Frontend, Pool, Route, Server
 from balancer.fieldtypes import Endpoint
 from balancer.reactor import Reactor
-from balancer.service import FrontendService
+from balancer.service import FrontendService, PoolService
 from balancer.slots import OPEN, Slots
 from balancer.testing import config_for, service_for, settle, stream_pair
 from balancer.upstream import Upstream
@@ -56,4 +56,66 @@ def test_a_frontend_of_routes_alone_has_no_default_pool(reactor: Reactor) -> Non
     config = BalancerConfig(frontends={"main": frontend}, pools=config.pools)
     slots = Slots.create(config, 1)
     assert service_for(reactor, config, slots).default_pool is None
+    slots.close()
+
+
+def chain(reactor: Reactor) -> tuple[Slots, dict[str, PoolService]]:
+    """Pools a, b and c; a falls back on b, b on c."""
+    pools = {
+        name: Pool(servers={f"{name}1": Server(address=Endpoint("192.0.2.1", 80))}, fallback=other, policy=policy)
+        for name, other, policy in (("a", "b", "round_robin"), ("b", "c", "round_robin"), ("c", None, "source_hash"))
+    }
+    config = BalancerConfig(frontends={"main": Frontend(listen=(Endpoint("127.0.0.1", 1),), pool="a")}, pools=pools)
+    slots = Slots.create(config, 1)
+    return slots, service_for(reactor, config, slots).pools
+
+
+def test_pools_fall_back_in_order_and_know_whether_the_last_one_reads_requests(reactor: Reactor) -> None:
+    slots, pools = chain(reactor)
+    slots.close()
+
+    b = pools["a"].fallback
+    assert b is not None
+    assert b.fallback is not None
+    assert (pools["a"].name, b.name, b.fallback.name, b.fallback.fallback) == ("a", "b", "c", None)
+    assert (pools["a"].reads_request, b.reads_request) == (True, True)
+
+
+def test_only_a_pool_that_may_have_to_end_connections_remembers_them(reactor: Reactor) -> None:
+    servers = {name: Server(address=endpoint) for name, endpoint in SERVERS.items()}
+    pools = {"keep": Pool(servers=servers), "pool": Pool(servers=servers, on_down="close")}
+    config = BalancerConfig(frontends={"main": Frontend(listen=(Endpoint("127.0.0.1", 1),), pool="pool")}, pools=pools)
+    slots = Slots.create(config, 1)
+    services = service_for(reactor, config, slots).pools
+    (one, far), (two, far_two), (three, far_three) = stream_pair(reactor), stream_pair(reactor), stream_pair(reactor)
+    services["pool"].connected("one", one)
+    services["pool"].connected("two", two)
+    services["keep"].connected("one", three)
+
+    services["pool"].abort_connections("one")
+    services["keep"].abort_connections("one")
+
+    assert [stream.closed for stream in (one, two, three)] == [True, False, False]
+    for stream in (two, three, far, far_two, far_three):
+        stream.close()
+    settle(reactor)
+    slots.close()
+
+
+def test_connections_that_have_ended_are_forgotten(reactor: Reactor) -> None:
+    servers = {name: Server(address=endpoint) for name, endpoint in SERVERS.items()}
+    config = BalancerConfig(
+        frontends={"main": Frontend(listen=(Endpoint("127.0.0.1", 1),), pool="pool")},
+        pools={"pool": Pool(servers=servers, on_up="close_backups")},
+    )
+    slots = Slots.create(config, 1)
+    pool = service_for(reactor, config, slots).pools["pool"]
+    for _ in range(40):
+        near, far = stream_pair(reactor)
+        pool.connected("one", near)
+        near.close()
+        far.close()
+        settle(reactor)
+
+    assert pool.remembered("one") < 20
     slots.close()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from balancer.config import PoolTimeouts
+from balancer.policies import Request
 
 if TYPE_CHECKING:
     from tests.unit.balancer.relay.conftest import HttpRig, RigMaker
@@ -288,3 +289,39 @@ def test_servers_take_turns(make_rig: RigMaker) -> None:
         client.send(GET)
     assert rig.frontend_counts.status_2xx == 2
     assert (rig.server_counts("one").status_2xx, rig.server_counts("two").status_2xx) == (1, 1)
+
+
+def test_a_pool_without_a_server_falls_back_on_another(make_rig: RigMaker) -> None:
+    rig, spare = make_rig(servers=1), make_rig(servers=1)
+    rig.service.pools["pool"].fall_back_on(spare.service.pools["pool"])
+    rig.service.pools["pool"].state.set_health("one", False)
+
+    client = rig.client(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    server = spare.server()
+    assert server.read().startswith(b"GET / HTTP/1.1\r\n")
+    server.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+    assert client.read().endswith(b"\r\n\r\nok")
+    assert spare.server_counts().connections == 1
+
+
+def test_a_pool_whose_servers_all_fail_falls_back_on_another(make_rig: RigMaker) -> None:
+    rig, spare = make_rig(servers=0), make_rig(servers=1)
+    rig.service.pools["pool"].fall_back_on(spare.service.pools["pool"])
+
+    rig.client(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+
+    assert spare.server().read().startswith(b"GET / HTTP/1.1\r\n")
+    assert (rig.server_counts().failed, spare.server_counts().connections) == (1, 1)
+
+
+def test_a_hash_reads_the_request_also_when_it_tries_another_server(make_rig: RigMaker) -> None:
+    rig = make_rig(servers=3, in_pool={"policy": "uri_hash"})
+    first = rig.service.pools["pool"].choose((), Request("", b"/a"))
+    number = {"one": 0, "two": 1, "three": 2}[str(first)]
+
+    rig.client(b"GET /a?x=1 HTTP/1.1\r\nHost: x\r\n\r\n")
+    rig.client(b"GET /a?x=2 HTTP/1.1\r\nHost: y\r\n\r\n")
+
+    assert rig.server(number).read().startswith(b"GET /a?x=1 HTTP/1.1\r\n")
+    assert rig.server(number).read().startswith(b"GET /a?x=2 HTTP/1.1\r\n")

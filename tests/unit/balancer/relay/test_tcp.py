@@ -4,11 +4,11 @@ import hashlib
 import socket
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
-from balancer.config import BalancerConfig, FrontendTimeouts
+from balancer.config import BalancerConfig, FrontendTimeouts, Pool, Server
 from balancer.fieldtypes import Endpoint
 from balancer.reactor import Reactor
 from balancer.relay import tcp
@@ -348,4 +348,22 @@ def test_with_no_server_up_the_client_is_let_go(reactor: Reactor) -> None:
     client.close()
     downstream.close()
     settle(reactor)
+    slots.close()
+
+
+def test_a_pool_that_has_no_server_falls_back_on_another(reactor: Reactor) -> None:
+    listening = ListeningPeer()
+    config = config_for(refusing(1))
+    spare = Pool(servers={"spare": Server(address=listening.endpoint)}, policy="source_hash")
+    pools = {"pool": replace(config.pools["pool"], fallback="other"), "other": spare}
+    config = replace(config, pools=pools)
+    slots = Slots.create(config, 1)
+    client, downstream, relay, _ = start(reactor, config, slots)
+    server = listening.accept_stream(reactor)
+    assert (slots.server_counts("pool", "s0").failed, slots.server_counts("other", "spare").open) == (1, 1)
+    for stream in (client, server, downstream):
+        stream.close()
+    settle(reactor)
+    assert relay.done
+    listening.close()
     slots.close()
