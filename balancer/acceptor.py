@@ -20,9 +20,12 @@ from typing import Any
 
 import trio
 
+from balancer.causes import Cause
 from balancer.failures import Disconnected
+from balancer.limits import Limiter
+from balancer.networks import canonical
 from balancer.service import FrontendService, Relay
-from balancer.slots import OPEN, RESETS, SHED, Counters
+from balancer.slots import CONNECTIONS, OPEN, RESETS, SHED, Counters
 from balancer.streams import Stream
 from balancer.task import PARK, Task
 
@@ -51,11 +54,13 @@ _GONE_ALREADY = {
 class Connection(Task[None]):
     """One downstream connection and the relay that serves it."""
 
-    __slots__ = ("_acceptor", "stream")
+    __slots__ = ("_acceptor", "client", "stream")
 
     def __init__(self, acceptor: Acceptor, stream: Stream) -> None:
         super().__init__(stream.reactor, acceptor.relay(acceptor.service, stream))
         self.stream = stream
+        self.client: str | None = None
+        """The address under which it is counted, where clients are limited."""
         self._acceptor = acceptor
 
     def finish(self, error: BaseException | None) -> None:
@@ -121,6 +126,8 @@ class Acceptor:
         if self.full:
             self.look()
         self.connections.discard(connection)
+        if connection.client is not None and self.service.limiter is not None:
+            self.service.limiter.disconnect(connection.client)
         if not self.connections:
             self._emptied.set()
         self.service.counters.add(OPEN, -1)
@@ -189,10 +196,31 @@ class Acceptor:
         return min(room, BATCH)
 
     def _open(self, stream: Stream) -> None:
+        client = None
+        if self.service.limiter is not None:
+            client = canonical(stream.peername[0])
+            if self.service.trusted is not None and client in self.service.trusted:
+                client = None  # a proxy brings many clients
+            elif (cause := self._objection(client, self.service.limiter)) is not None:
+                self._turn_away(stream, cause)
+                return
         connection = Connection(self, stream)
+        connection.client = client
         self.connections.add(connection)
         self.service.counters.opened()
         self._reactor.start(connection)
+
+    def _objection(self, client: str, limiter: Limiter) -> Cause | None:
+        """Why a client is not served; None where it is, and is counted. Mode http says 403 to who is not allowed."""
+        if self.service.config.mode == "tcp" and limiter.denies(client):
+            return Cause.DENIED
+        return limiter.connect(client, self._reactor.now)
+
+    def _turn_away(self, stream: Stream, cause: Cause) -> None:
+        """A connection that is not to be served is reset at once: it must cost as little as possible."""
+        self.service.counters.add(CONNECTIONS)
+        self.service.causes.add_cause(cause)
+        stream.abort()
 
 
 class _Door:

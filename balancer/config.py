@@ -10,8 +10,10 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 from balancer.config_checks import Check as Check
+from balancer.config_limits import ClientLimits as ClientLimits
 from balancer.config_limits import FrontendTimeouts as FrontendTimeouts
 from balancer.config_limits import HttpLimits as HttpLimits
+from balancer.config_limits import RequestLimit as RequestLimit
 from balancer.config_pools import Policy as Policy
 from balancer.config_pools import Pool as Pool
 from balancer.config_pools import PoolTimeouts as PoolTimeouts
@@ -61,6 +63,7 @@ class Frontend:
     http: HttpLimits = field(default_factory=HttpLimits)
     trusted_proxies: tuple[NetworkText, ...] = ()
     """For `mode: http`: who is believed about the client of a request (X-Forwarded-For and its kind)."""
+    limits: ClientLimits = field(default_factory=ClientLimits)
 
     def __post_init__(self) -> None:
         if not self.listen:
@@ -69,6 +72,8 @@ class Frontend:
             raise ValueError("the same address is listed twice in listen")
         if self.max_connections < 1:
             raise ValueError("max_connections must be at least 1")
+        if self.mode == "tcp" and self.limits.requests:
+            raise ValueError("limits.requests needs mode: http")
         if self.mode == "tcp" and self.routes:
             raise ValueError("routes need mode: http")
         if self.mode == "tcp" and self.trusted_proxies:

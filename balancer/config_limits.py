@@ -1,9 +1,12 @@
-"""What clients may take and ask for: timeouts, and limits of a request. Frozen; each type validates itself. Pure."""
+"""What clients may take and ask for: timeouts, limits of a request, limits of a client. Frozen. Pure."""
 
+import math
+import re
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
-from balancer.fieldtypes import STRICT, ByteCount, ByteRate, Seconds
+from balancer.fieldtypes import STRICT, ByteCount, ByteRate, PerSecond, Seconds, Shorthand
+from balancer.networks import NetworkText
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,3 +58,72 @@ class HttpLimits:
     def __post_init__(self) -> None:
         if self.head_bytes < 1024 or self.header_count < 1 or self.target_bytes < 64:
             raise ValueError("head must be at least 1KiB, header_count 1 and target 64B")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestLimit:
+    """How many requests one client may send. In a file `10/s` is short for `{rate: 10/s}`."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+
+    rate: PerSecond
+    burst: int | None = None
+    """How many may come at once after a rest; where not given, as many as a second's worth, at least 1."""
+    header: str | None = None
+    """Who sends the same value of this header is one client; without it, who has the same address."""
+
+    def __post_init__(self) -> None:
+        if self.burst is not None and self.burst < 1:
+            raise ValueError("burst must be at least 1")
+        if self.header is not None and not re.fullmatch(r"[A-Za-z0-9-]+", self.header):
+            raise ValueError(f"{self.header!r} is not a header name")
+
+    @property
+    def most(self) -> int:
+        """The burst."""
+        return self.burst if self.burst is not None else max(1, math.ceil(self.rate))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientLimits:
+    """What one client may have of a frontend, over all workers of a node."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+
+    allow: tuple[NetworkText, ...] = ()
+    """Only these may connect; where empty, everybody."""
+    deny: tuple[NetworkText, ...] = ()
+    """These may not, whatever `allow` says."""
+    connections: int | None = None
+    """Open at the same time."""
+    connection_rate: PerSecond | None = None
+    """New ones."""
+    connection_burst: int | None = None
+    """How many may come at once; where not given, as many as a second's worth, at least 1."""
+    requests: tuple[Annotated[RequestLimit, Shorthand("rate")], ...] = ()
+    ipv6_prefix: int = 64
+    """An IPv6 client is the network of this length that its address is in."""
+    clients: int = 65_536
+    """How many are remembered, for each limit; 16 bytes each."""
+
+    def __post_init__(self) -> None:
+        if self.connections is not None and self.connections < 1:
+            raise ValueError("connections must be at least 1")
+        if self.connection_burst is not None and (self.connection_burst < 1 or self.connection_rate is None):
+            raise ValueError("connection_burst must be at least 1, and needs a connection_rate")
+        if not 1 <= self.ipv6_prefix <= 128:
+            raise ValueError("ipv6_prefix must be from 1 to 128")
+        if not 1024 <= self.clients <= 1 << 24:
+            raise ValueError(f"clients must be from 1024 to {1 << 24}")
+
+    @property
+    def most_new(self) -> int:
+        """The burst of new connections."""
+        if self.connection_burst is not None:
+            return self.connection_burst
+        return max(1, math.ceil(self.connection_rate or 1))
+
+    @property
+    def any(self) -> bool:
+        """Something is limited."""
+        return bool(self.allow or self.deny or self.connections or self.connection_rate or self.requests)

@@ -197,6 +197,7 @@ class Engine:
             causes=self.slots.causes(self.worker_index, name),
             pools={pool: self._pools[pool] for pool in pools_of(frontend)},
             open_elsewhere=self._open_elsewhere(name),
+            limiter=self.slots.limiter(self.worker_index, name, frontend.limits),
         )
         listening = [listeners[endpoint] for endpoint in frontend.listen]
         relay = self._relays[frontend.mode]

@@ -16,6 +16,7 @@ _BYTES = {"B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)")
 _SIZE = re.compile(r"([0-9]+)(B|KiB|MiB|GiB)")
 _RATE = re.compile(r"([0-9]+)(B|KiB|MiB|GiB)/s")
+_PER = re.compile(r"([0-9]+(?:\.[0-9]+)?)/(s|m|h)")
 _PORT = re.compile(r"[1-9][0-9]{0,4}")
 
 
@@ -85,6 +86,14 @@ def parse_byte_rate(text: str) -> float:
     return float(int(match[1]) * _BYTES[match[2]])
 
 
+def parse_rate(text: str) -> float:
+    """Times per second from `10/s`, `100/m`, `1000/h`. Raises ValueError."""
+    match = _PER.fullmatch(text)
+    if not match or not float(match[1]):
+        raise ValueError(f"{text!r} is not a rate; write a number and /s, /m or /h, for example 10/s")
+    return float(match[1]) / _SECONDS[match[2]]
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Endpoint:
     """An IP address and a port. `host` is in its family's canonical form, so that equal endpoints compare equal."""
@@ -143,6 +152,7 @@ STRICT: dict[str, Any] = {"extra": "forbid", "alias_generator": without_unit, "s
 
 Seconds = Annotated[float, Text(parse_duration, _DURATION.pattern, "250ms")]
 ByteCount = Annotated[int, Text(parse_size, _SIZE.pattern, "64KiB")]
+PerSecond = Annotated[float, Text(parse_rate, _PER.pattern, "10/s")]
 ByteRate = Annotated[float, Text(parse_byte_rate, _RATE.pattern, "1KiB/s")]
 ServerEndpoint = Annotated[Endpoint, Text(Endpoint.parse, r".+:[1-9][0-9]{0,4}", "192.0.2.1:80")]
 ListenEndpoint = Annotated[Endpoint, Text(Endpoint.parse_listen, r".*:[1-9][0-9]{0,4}", "192.0.2.1:80")]

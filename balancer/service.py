@@ -7,6 +7,7 @@ from typing import Protocol
 
 from balancer.config import Frontend, Pool
 from balancer.fieldtypes import Endpoint
+from balancer.limits import Limiter
 from balancer.networks import Networks
 from balancer.policies import Request
 from balancer.pool import PoolState
@@ -98,6 +99,7 @@ class FrontendService:
         "counters",
         "draining",
         "guarded",
+        "limiter",
         "name",
         "open_elsewhere",
         "paced",
@@ -118,6 +120,7 @@ class FrontendService:
         causes: Counters,
         pools: dict[str, PoolService],
         open_elsewhere: Callable[[], int] = int,
+        limiter: Limiter | None = None,
     ) -> None:
         self.name = name
         self.config = config
@@ -129,9 +132,11 @@ class FrontendService:
         """The pools that this frontend names, by name."""
         self.open_elsewhere = open_elsewhere
         """Connections of this frontend that other workers have open now."""
+        self.limiter = limiter
+        """None: any client may have as much as there is."""
         self.paced = config.timeouts.has_rates
         """Clients have to keep a minimum rate."""
-        self.guarded = config.timeouts.request_s is not None
+        self.guarded = config.timeouts.request_s is not None or limiter is not None
         """Something is looked at for each request."""
         self.routes = RouteTable(config.routes, config.pool)
         self.trusted = Networks(config.trusted_proxies) if config.trusted_proxies else None

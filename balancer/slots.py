@@ -20,7 +20,9 @@ from dataclasses import dataclass
 from typing import Final, Protocol, Self
 
 from balancer.causes import Cause
-from balancer.config import BalancerConfig
+from balancer.config import BalancerConfig, ClientLimits
+from balancer.limits import SECRET_CELLS, Limiter
+from balancer.limits import Layout as LimitsLayout
 
 RECORD: Final = 16
 CAUSES_RECORDS: Final = 2
@@ -155,6 +157,8 @@ class Layout:
     """Keyed by pool and server."""
     causes: dict[str, int]
     """By frontend."""
+    limits: dict[str, tuple[int, LimitsLayout]]
+    """Where the cells of a frontend that limits its clients begin: after the blocks, and for all workers."""
 
     @classmethod
     def of(cls, config: BalancerConfig, workers: int) -> Self:
@@ -164,7 +168,14 @@ class Layout:
         servers = {pair: 1 + len(frontends) + index for index, pair in enumerate(pairs)}
         first = 1 + len(frontends) + len(servers)
         causes = {name: first + CAUSES_RECORDS * index for index, name in enumerate(frontends)}
-        return cls(workers, frontends, servers, causes)
+        limits = {}
+        start = workers * RECORD * (first + CAUSES_RECORDS * len(causes))
+        for name in frontends:
+            layout = LimitsLayout.of(config.frontends[name].limits, workers)
+            if layout.cells:
+                limits[name] = (start, layout)
+                start += layout.cells
+        return cls(workers, frontends, servers, causes, limits)
 
     @property
     def block(self) -> int:
@@ -178,7 +189,8 @@ class Layout:
 
     @property
     def size_bytes(self) -> int:
-        return _SLOT_BYTES * self.block * self.workers
+        ends = [start + layout.cells for start, layout in self.limits.values()]
+        return _SLOT_BYTES * max((self.block * self.workers, *ends))
 
 
 class Slots:
@@ -198,7 +210,11 @@ class Slots:
         layout = Layout.of(config, workers)
         fd = os.memfd_create("hapair-slots", os.MFD_CLOEXEC)
         os.ftruncate(fd, layout.size_bytes)
-        return cls(layout, fd)
+        slots = cls(layout, fd)
+        for start, _ in layout.limits.values():
+            for cell in range(start, start + SECRET_CELLS):
+                slots._cells[cell] = int.from_bytes(os.urandom(_SLOT_BYTES), "little")
+        return slots
 
     @classmethod
     def attach(cls, config: BalancerConfig, workers: int, fd: int) -> Self:
@@ -218,6 +234,13 @@ class Slots:
     def causes(self, worker: int, frontend: str) -> Counters:
         """What ended otherwise than well: `add_cause`."""
         return Counters(self._cells, worker * self.layout.block + RECORD * self.layout.causes[frontend])
+
+    def limiter(self, worker: int, frontend: str, limits: ClientLimits) -> Limiter | None:
+        """The limits of a frontend for one worker; None where it has none."""
+        place = self.layout.limits.get(frontend)
+        if place is None:
+            return None
+        return Limiter(limits, self._cells, place[0], workers=self.layout.workers, worker=worker)
 
     def server(self, worker: int, pool: str, server: str) -> Counters:
         return Counters(self._cells, worker * self.layout.block + RECORD * self.layout.servers[pool, server])
@@ -256,6 +279,10 @@ class Slots:
         """A worker starts: what its predecessor had open is closed. Totals go on."""
         for record in range(1, self.layout.counted):
             self._cells[worker * self.layout.block + record * RECORD + OPEN] = 0
+        for start, layout in self.layout.limits.values():
+            for cell in layout.rows_of(worker):
+                if self._cells[start + cell]:
+                    self._cells[start + cell] = 0
 
     def close(self) -> None:
         """Unmap and close."""

@@ -159,4 +159,5 @@ def service_for(reactor: Reactor, config: BalancerConfig, slots: Slots) -> Front
         counters=slots.frontend(0, "main"),
         causes=slots.causes(0, "main"),
         pools=pools,
+        limiter=slots.limiter(0, "main", frontend.limits),
     )

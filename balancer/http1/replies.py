@@ -8,11 +8,13 @@ from balancer.http1.request import RequestHead
 PHRASES = {
     200: b"OK",
     400: b"Bad Request",
+    403: b"Forbidden",
     405: b"Method Not Allowed",
     408: b"Request Timeout",
     413: b"Content Too Large",
     414: b"URI Too Long",
     417: b"Expectation Failed",
+    429: b"Too Many Requests",
     431: b"Request Header Fields Too Large",
     500: b"Internal Server Error",
     501: b"Not Implemented",
@@ -27,11 +29,14 @@ _SECRETS = frozenset((b"authorization", b"cookie", b"proxy-authorization"))
 
 
 @lru_cache(maxsize=256)
-def refusal(status: int, why: str, *, head_only: bool = False) -> bytes:
+def refusal(status: int, why: str, *, head_only: bool = False, retry_after_s: int | None = None) -> bytes:
     """A whole error response with `why` as its text. It ends the connection."""
     phrase = PHRASES[status]
     text = b"%d %b: %b\n" % (status, phrase, why.encode("ascii"))
-    return _reply(status, _ALLOW if status == 405 else (), _TEXT, b"" if head_only else text, len(text))
+    extra = _ALLOW if status == 405 else ()
+    if retry_after_s is not None:
+        extra = (b"Retry-After: %d" % retry_after_s,)
+    return _reply(status, extra, _TEXT, b"" if head_only else text, len(text))
 
 
 def answer_here(head: RequestHead) -> bytes:

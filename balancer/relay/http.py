@@ -60,7 +60,7 @@ async def serve(service: FrontendService, downstream: Stream) -> None:
                 client.take_over(head)
             wait_s = keep_alive_s
             if guard is not None:
-                guard.begin(head)
+                guard.begin(head, client.origin.address)
             pool = service.routes.choose(head.host, head.target)
             if pool is None or head.max_forwards == 0:
                 await _answer_here(client, head)
@@ -87,7 +87,7 @@ async def _end_badly(client: Client, head: RequestHead | None, failure: Exceptio
         case Refusal():
             if failure.cause is not None:
                 client.blame(failure.cause)
-            await _refuse(client, head, failure.status, failure.why)
+            await _refuse(client, head, failure.status, failure.why, failure.retry_after_s)
         case RequestOverdue():
             await _overdue(client, head)
         case DeadlineExpired():
@@ -135,7 +135,9 @@ async def _overdue(client: Client, head: RequestHead | None) -> None:
     await _refuse(client, head, 504 if client.uploaded else 408, Cause.REQUEST_TIMEOUT.value)
 
 
-async def _refuse(client: Client, head: RequestHead | None, status: int, why: str) -> None:
+async def _refuse(
+    client: Client, head: RequestHead | None, status: int, why: str, retry_after_s: int | None = None
+) -> None:
     """Tell the client, if there is still a way to, and end the connection."""
     client.calm()
     if client.answering:
@@ -143,7 +145,8 @@ async def _refuse(client: Client, head: RequestHead | None, status: int, why: st
         return
     if status == 503:
         client.service.counters.add(FAILED)
-    await _reply(client, status, refusal(status, why, head_only=head is not None and head.method == b"HEAD"))
+    head_only = head is not None and head.method == b"HEAD"
+    await _reply(client, status, refusal(status, why, head_only=head_only, retry_after_s=retry_after_s))
     await _linger(client)
 
 

@@ -12,27 +12,10 @@ from balancer.networks import canonical
 from balancer.relay.http_body import BodyTransfer, PacedDownload, PacedUpload
 from balancer.relay.http_guard import Guard
 from balancer.relay.http_pace import PacedClient
+from balancer.relay.refusal import Refusal as Refusal
 from balancer.service import FrontendService
 from balancer.slots import BYTES_IN, BYTES_OUT, Counters
 from balancer.streams import Stream
-
-
-class Refusal(Exception):  # noqa: N818 - named for what it is
-    """A request that is answered by us, with an error. Nothing of another response has been sent."""
-
-    def __init__(
-        self, status: int, why: str | Cause, *, cause: Cause | None = None, retry_after_s: int | None = None
-    ) -> None:
-        """A cause says why in its own words."""
-        if isinstance(why, Cause):
-            cause = why
-        self.status = status
-        self.why = why.value if isinstance(why, Cause) else why
-        self.cause = cause
-        """None: this end has no name of its own."""
-        self.retry_after_s = retry_after_s
-        """When it is worth while to ask again."""
-        super().__init__(self.why)
 
 
 class Client:

@@ -5,11 +5,13 @@ Nobody makes a Guard where nothing of the kind is configured: then a request pay
 
 from __future__ import annotations
 
+import math
 from math import inf
 
 from balancer.causes import Cause
 from balancer.failures import StreamFailure
 from balancer.http1.request import RequestHead
+from balancer.relay.refusal import Refusal
 from balancer.service import FrontendService
 from balancer.streams import Stream
 from balancer.task import Task
@@ -22,20 +24,27 @@ class RequestOverdue(StreamFailure):
 class Guard:
     """One client connection, request by request. In the timer wheel as the deadline of the whole request."""
 
-    __slots__ = ("_reactor", "_request_s", "_task", "deadline", "filed_at")
+    __slots__ = ("_limiter", "_reactor", "_request_s", "_task", "deadline", "filed_at")
 
     def __init__(self, service: FrontendService, stream: Stream) -> None:
         self.deadline = inf
         self.filed_at = inf
         self._reactor = stream.reactor
         self._task: Task[object] = stream.reactor.current
+        self._limiter = service.limiter
         self._request_s = service.config.timeouts.request_s
 
-    def begin(self, head: RequestHead) -> None:
-        """A request is about to be served. Raises Refusal."""
+    def begin(self, head: RequestHead, address: str) -> None:
+        """A request of the client at `address` is about to be served. Raises Refusal."""
+        limiter, now = self._limiter, self._reactor.now
+        if limiter is not None:
+            if limiter.denies(address):
+                raise Refusal(403, Cause.DENIED)
+            if wait_s := limiter.request(address, head.fields, now):
+                raise Refusal(429, Cause.TOO_MANY_REQUESTS, retry_after_s=math.ceil(wait_s))
         if self._request_s is not None:
-            self.deadline = self._reactor.now + self._request_s
-            self._reactor.wheel.file(self, self._reactor.now)
+            self.deadline = now + self._request_s
+            self._reactor.wheel.file(self, now)
 
     def end(self) -> None:
         """It has been served, or is not to be timed any more."""

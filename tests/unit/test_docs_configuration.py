@@ -12,7 +12,16 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 
 import pytest
 
-from balancer.fieldtypes import ByteCount, ByteRate, ListenEndpoint, Seconds, ServerEndpoint, Shorthand, without_unit
+from balancer.fieldtypes import (
+    ByteCount,
+    ByteRate,
+    ListenEndpoint,
+    PerSecond,
+    Seconds,
+    ServerEndpoint,
+    Shorthand,
+    without_unit,
+)
 from balancer.networks import NetworkText
 from hapair.config.scalars import (
     Authenticate,
@@ -33,6 +42,7 @@ SCALARS = {
     Seconds: "duration",
     ByteCount: "size",
     ByteRate: "size/s",
+    PerSecond: "rate",
     ServerEndpoint: "address:port",
     ListenEndpoint: "address:port",
     NodeAddress: "IP address",

@@ -11,8 +11,11 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from balancer.acceptor import BATCH, Acceptor
+from balancer.causes import Cause
+from balancer.config import ClientLimits
 from balancer.failures import Disconnected
 from balancer.fieldtypes import Endpoint
+from balancer.limits import Layout, Limiter
 from balancer.listener import open_listener
 from balancer.reactor import Reactor
 from balancer.service import FrontendService, Relay
@@ -48,11 +51,16 @@ class House:
         self.clock = clock
         self.open_elsewhere: Callable[[], int] = int
 
-    def acceptor(self, relay: Relay = echo, *, max_connections: int = 100) -> Acceptor:
+    def acceptor(
+        self, relay: Relay = echo, *, max_connections: int = 100, limits: ClientLimits | None = None
+    ) -> Acceptor:
         reactor = Reactor(clock=self.clock)
         self.reactors.append(reactor)
         config = config_for({"none": self.endpoint}, max_connections=max_connections)
         service = service_for(reactor, config, self.slots)
+        if limits is not None:
+            cells = memoryview(bytearray(8 * Layout.of(limits, 1).cells)).cast("Q")
+            service.limiter = Limiter(limits, cells)
         service.open_elsewhere = self.open_elsewhere
         acceptor = Acceptor(service, [self.listening], relay=relay, worker=self.slots.worker(0))
         self.acceptors.append(acceptor)
@@ -115,6 +123,47 @@ def test_what_other_workers_have_open_counts_too(house: House) -> None:
     acceptor.look()
     house.settle()
     assert len(acceptor.connections) == 2
+
+
+def served(client: socket.socket) -> bool:
+    """Whether a connection is open, rather than reset."""
+    try:
+        client.sendall(b"x")
+        return client.recv(10) == b"x"
+    except (ConnectionResetError, BrokenPipeError):
+        return False
+
+
+@pytest.mark.parametrize(
+    ("limits", "cause"),
+    [
+        (ClientLimits(connections=2), Cause.TOO_MANY_CONNECTIONS),
+        (ClientLimits(connection_rate=1.0, connection_burst=2), Cause.CONNECTING_TOO_FAST),
+    ],
+)
+def test_a_client_that_wants_too_much_is_reset_at_once(house: House, limits: ClientLimits, cause: Cause) -> None:
+    acceptor = house.acceptor(limits=limits)
+    house.connect(3)
+    house.settle()
+    assert len(acceptor.connections) == 2
+    assert not served(house.clients[2])
+    assert house.slots.cause_counts("main") == {cause: 1}
+    for client in house.clients[:2]:
+        client.close()
+    house.clock.now += 10.0
+    house.settle()
+    house.connect()
+    house.settle()
+    assert len(acceptor.connections) == 1
+
+
+def test_a_client_that_is_not_allowed_is_reset_in_mode_tcp(house: House) -> None:
+    acceptor = house.acceptor(limits=ClientLimits(allow=("192.0.2.0/24",)))
+    client = house.connect()
+    house.settle()
+    assert acceptor.connections == set()
+    assert not served(client)
+    assert house.slots.cause_counts("main") == {Cause.DENIED: 1}
 
 
 def test_a_bug_in_a_relay_resets_its_connection_and_no_other(house: House, caplog: pytest.LogCaptureFixture) -> None:

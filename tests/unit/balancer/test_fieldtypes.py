@@ -2,7 +2,16 @@
 
 import pytest
 
-from balancer.fieldtypes import Endpoint, Shorthand, Text, parse_duration, parse_size, without_unit
+from balancer.fieldtypes import (
+    Endpoint,
+    Shorthand,
+    Text,
+    parse_byte_rate,
+    parse_duration,
+    parse_rate,
+    parse_size,
+    without_unit,
+)
 
 
 @pytest.mark.parametrize(
@@ -67,6 +76,28 @@ def test_endpoints(text: str, endpoint: Endpoint, shown: str) -> None:
 def test_not_endpoints(text: str, complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
         Endpoint.parse(text)
+
+
+@pytest.mark.parametrize(("text", "per_s"), [("10/s", 10.0), ("90/m", 1.5), ("1800/h", 0.5), ("0.5/s", 0.5)])
+def test_rates(text: str, per_s: float) -> None:
+    assert parse_rate(text) == per_s
+
+
+@pytest.mark.parametrize("text", ["10", "10/d", "0/s", "-1/s", "1_0/s", ""])
+def test_not_rates(text: str) -> None:
+    with pytest.raises(ValueError, match="is not a rate"):
+        parse_rate(text)
+
+
+@pytest.mark.parametrize(("text", "per_s"), [("500B/s", 500.0), ("2KiB/s", 2048.0)])
+def test_byte_rates(text: str, per_s: float) -> None:
+    assert parse_byte_rate(text) == per_s
+
+
+@pytest.mark.parametrize("text", ["500B", "500/s", "0B/s", "1.5KiB/s"])
+def test_not_byte_rates(text: str) -> None:
+    with pytest.raises(ValueError, match="is not a rate"):
+        parse_byte_rate(text)
 
 
 def test_a_port_alone_listens_on_everything() -> None:

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from balancer.causes import Cause
-from balancer.config import BalancerConfig, Frontend, Pool, Server
+from balancer.config import BalancerConfig, ClientLimits, Frontend, Pool, Server
 from balancer.fieldtypes import Endpoint
 from balancer.slots import BYTES_IN, CAUSES_RECORDS, HEARTBEAT_NS, OPEN, RECORD, Counters, Counts, Layout, Slots
 
@@ -25,6 +25,29 @@ def test_the_layout_follows_from_the_names_alone() -> None:
     assert layout.servers == {("a", "one"): 3, ("b", "one"): 4, ("b", "two"): 5}
     assert layout.causes == {"api": 6, "web": 8}
     assert (layout.block, layout.size_bytes) == (160, 2560)
+
+
+def test_limits_are_shared_by_all_workers_and_a_new_one_begins_with_nothing_open() -> None:
+    limits = ClientLimits(connections=2, clients=1024)
+    frontend = Frontend(listen=(Endpoint("127.0.0.1", 1),), pool="a", limits=limits)
+    config = BalancerConfig(frontends={"web": frontend}, pools={"a": Pool(servers={"one": SERVER})})
+    node = Slots.create(config, 2)
+    other = Slots.attach(config, 2, os.dup(node.fd))
+    one, two = node.limiter(0, "web", limits), other.limiter(1, "web", limits)
+    assert one is not None
+    assert two is not None
+    assert (one.connect("192.0.2.1", 1.0), two.connect("192.0.2.1", 1.0)) == (None, None)
+    assert two.connect("192.0.2.1", 1.0) is Cause.TOO_MANY_CONNECTIONS
+    other.forget_open(0)
+    assert two.connect("192.0.2.1", 1.0) is None
+    node.close()
+    other.close()
+
+
+def test_a_frontend_without_limits_has_no_limiter() -> None:
+    node = Slots.create(CONFIG, 1)
+    assert node.limiter(0, "web", ClientLimits()) is None
+    node.close()
 
 
 def test_causes_have_room_and_are_added_up() -> None:

@@ -1,11 +1,11 @@
-"""The time limit of a whole request."""
+"""What is looked at for each request: its time, who sends it, how many there are."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from balancer.causes import Cause
-from balancer.config import FrontendTimeouts
+from balancer.config import ClientLimits, FrontendTimeouts, RequestLimit
 
 if TYPE_CHECKING:
     from tests.unit.balancer.relay.conftest import HttpRig, RigMaker
@@ -70,3 +70,39 @@ def test_each_request_has_its_own_time(make_rig: RigMaker) -> None:
         rig.pass_time(20.0)
         client.send(GET)
     assert rig.causes == {}
+
+
+def test_more_requests_than_may_be(make_rig: RigMaker) -> None:
+    rig = make_rig(limits=ClientLimits(requests=(RequestLimit(rate=0.4, burst=1),)))
+    client = rig.client(GET)
+    server = rig.server()
+    server.send(OK)
+    assert client.read() == OK
+    client.send(GET)
+    answer = client.read()
+    assert answer.startswith(b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 3\r\n")
+    assert client.ended
+    assert rig.causes == {Cause.TOO_MANY_REQUESTS: 1}
+    rig.pass_time(2.5)
+    rig.client(GET)
+    server.read()
+    server.send(OK)
+    assert rig.frontend_counts.status_2xx == 2
+
+
+def test_a_client_that_is_not_allowed(make_rig: RigMaker) -> None:
+    rig = make_rig(limits=ClientLimits(deny=("127.0.0.0/8",)))
+    client = rig.client(GET)
+    assert client.read().startswith(b"HTTP/1.1 403 Forbidden\r\n")
+    assert client.ended
+    assert not rig.was_called()
+    assert rig.causes == {Cause.DENIED: 1}
+
+
+def test_whom_a_trusted_proxy_names_is_the_client_that_is_limited(make_rig: RigMaker) -> None:
+    rig = make_rig(limits=ClientLimits(deny=("192.0.2.0/24",)), trusted_proxies=("127.0.0.0/8",))
+    client = rig.client(GET)
+    rig.server().send(OK)
+    assert client.read() == OK
+    client.send(b"GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 192.0.2.7\r\n\r\n")
+    assert status(client.read()) == b"403"

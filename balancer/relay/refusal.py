@@ -1,0 +1,23 @@
+"""A request that is refused, by whatever part of a relay."""
+
+from __future__ import annotations
+
+from balancer.causes import Cause
+
+
+class Refusal(Exception):  # noqa: N818 - named for what it is
+    """A request that is answered by us, with an error. Nothing of another response has been sent."""
+
+    def __init__(
+        self, status: int, why: str | Cause, *, cause: Cause | None = None, retry_after_s: int | None = None
+    ) -> None:
+        """A cause says why in its own words."""
+        if isinstance(why, Cause):
+            cause = why
+        self.status = status
+        self.why = why.value if isinstance(why, Cause) else why
+        self.cause = cause
+        """None: this end has no name of its own."""
+        self.retry_after_s = retry_after_s
+        """When it is worth while to ask again."""
+        super().__init__(self.why)
