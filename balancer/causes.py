@@ -33,6 +33,7 @@ class Cause(Enum):
     DENIED = "the client's address is not allowed here"
     TOO_MANY_CONNECTIONS = "the client has too many connections open"
     CONNECTING_TOO_FAST = "the client opens connections too fast"
+    PROXY_HEADER_INVALID = "no valid PROXY header came in time"
     TOO_MANY_REQUESTS = "too many requests in too short a time"
 
     @property

@@ -65,6 +65,9 @@ class Frontend:
     """For `mode: http`: who is believed about the client of a request (X-Forwarded-For and its kind)."""
     limits: ClientLimits = field(default_factory=ClientLimits)
 
+    accept_proxy: tuple[NetworkText, ...] = ()
+    """Who begins each connection with a PROXY header, and must."""
+
     def __post_init__(self) -> None:
         if not self.listen:
             raise ValueError("a frontend needs at least one address to listen on")

@@ -112,6 +112,8 @@ class Pool:
     retries: int = 2
     """Further attempts where no byte of the request can have been acted upon."""
     timeouts: PoolTimeouts = field(default_factory=PoolTimeouts)
+    send_proxy: Literal["v1", "v2"] | None = None
+    """Begin each connection with a PROXY header of this version; connections are then not shared by clients."""
 
     def __post_init__(self) -> None:
         if not self.servers:

@@ -12,8 +12,8 @@ from balancer.reactor import Reactor
 from balancer.streams import Stream
 
 
-async def dial(reactor: Reactor, endpoint: Endpoint, timeout_s: float) -> Stream:
-    """A new connection to `endpoint`. Raises ConnectFailed."""
+async def dial(reactor: Reactor, endpoint: Endpoint, timeout_s: float, preamble: bytes = b"") -> Stream:
+    """A new connection to `endpoint`, begun with `preamble`. Raises ConnectFailed."""
     try:
         connecting = _start_connect(endpoint)
     except OSError as error:
@@ -24,6 +24,8 @@ async def dial(reactor: Reactor, endpoint: Endpoint, timeout_s: float) -> Stream
     stream.deadline = reactor.now + timeout_s
     try:
         await stream.connected()
+        if preamble:
+            await stream.send_all(preamble)
     except DeadlineExpired:
         stream.close()
         raise ConnectFailed(endpoint, errno.ETIMEDOUT) from None

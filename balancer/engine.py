@@ -17,10 +17,12 @@ import trio
 from balancer.acceptor import Acceptor
 from balancer.config import BalancerConfig, Mode, pools_of
 from balancer.fieldtypes import Endpoint
+from balancer.networks import Networks
 from balancer.pool import PoolSnapshot, PoolState
 from balancer.reactor import Reactor
 from balancer.relay import http as relay_http
 from balancer.relay import tcp as relay_tcp
+from balancer.relay.proxied import behind_proxies
 from balancer.service import FrontendService, PoolService, Relay, link_pools
 from balancer.slots import BUGS, HEARTBEAT_NS, Counts, Slots
 from balancer.standing import Standing
@@ -201,6 +203,8 @@ class Engine:
         )
         listening = [listeners[endpoint] for endpoint in frontend.listen]
         relay = self._relays[frontend.mode]
+        if frontend.accept_proxy:
+            relay = behind_proxies(relay, Networks(frontend.accept_proxy))
         return _Running(service, Acceptor(service, listening, relay=relay, worker=self._worker))
 
     def _open_elsewhere(self, frontend: str) -> Callable[[], int]:

@@ -15,7 +15,7 @@ from balancer.reactor import Reactor
 from balancer.route import RouteTable
 from balancer.slots import OPEN, Counters
 from balancer.streams import Stream
-from balancer.upstream import KeptConnections
+from balancer.upstream import Kept, KeptConnections
 
 
 class PoolService:
@@ -27,7 +27,7 @@ class PoolService:
         self.name = name
         self.config = config
         self.state = state
-        self.kept = {server: KeptConnections(config.timeouts.idle_s) for server in config.servers}
+        self.kept = self.new_kept()
         """Idle upstream connections by server."""
         self.fallback: PoolService | None = None
         """Where that goes which this pool has no server for."""
@@ -42,6 +42,10 @@ class PoolService:
         """Name the pool that stands in. In the order of the chain, its last one first."""
         self.fallback = other
         self.reads_request = self.state.reads_request or (other is not None and other.reads_request)
+
+    def new_kept(self) -> Kept:
+        """Room for idle upstream connections by server."""
+        return {server: KeptConnections(self.config.timeouts.idle_s) for server in self.config.servers}
 
     def choose(self, excluded: Collection[str] = (), request: Request | None = None) -> str | None:
         """The server for the next attempt, by the pool's policy; None when no server is usable."""

@@ -25,6 +25,7 @@ from typing import Any
 
 from balancer.failures import PEER_ERRNOS, DeadlineExpired, Disconnected, StreamFailure
 from balancer.pipes import PIPE_BYTES
+from balancer.proxyproto import Header
 from balancer.reactor import Reactor
 from balancer.task import PARK, Task
 
@@ -65,6 +66,7 @@ class Stream:
         "filed_at",
         "idle",
         "peername",
+        "proxied",
         "reactor",
         "readable",
         "referee",
@@ -77,6 +79,8 @@ class Stream:
         self.fd = connected.fileno()
         self.peername = peername
         """As accept() or connect() has it: (host, port) or (host, port, flow, scope)."""
+        self.proxied: Header | None = None
+        """What a proxy's PROXY header said of the connection; `peername` and `sockname` are then what it told."""
         self.deadline = inf
         self.filed_at = inf
         self.closed = False
@@ -163,6 +167,23 @@ class Stream:
             raise Disconnected(self, number or errno.ECONNRESET)
         self.ended = True
         return self._failed
+
+    async def peek(self, known: int, max_bytes: int) -> bytes:
+        """What has come and is still to be received, once it is more than `known` bytes; no more at the end.
+
+        What `known` bytes there are stays where it is: a peek that finds nothing new waits for the next event.
+        """
+        while True:
+            try:
+                data = self._socket.recv(max_bytes, socket.MSG_PEEK)
+            except BlockingIOError:
+                data = b""
+            except OSError as error:
+                raise self._failure(error) from error
+            if len(data) > known or self._unannounced:
+                return data
+            self.readable = False
+            await self._until_readable()
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Hand all of it to the kernel, waiting for room as often as it takes."""
@@ -306,7 +327,9 @@ class Stream:
 
     @property
     def sockname(self) -> Any:
-        """Our own address of this connection."""
+        """Our own address of this connection, or where its client connected to."""
+        if self.proxied is not None and self.proxied.destination is not None:
+            return self.proxied.destination
         return self._socket.getsockname()
 
     def on_events(self, mask: int) -> None:

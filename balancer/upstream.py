@@ -7,6 +7,8 @@ server closes it, or sends bytes that nobody asked for) makes it unfit for use, 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from balancer.failures import StreamFailure
 from balancer.slots import OPEN, Counters
 from balancer.streams import Stream
@@ -84,6 +86,10 @@ class KeptConnections:
         for upstream in self._kept:
             upstream.stream.close()
         self._kept.clear()
+
+
+Kept = Mapping[str, KeptConnections]
+"""By server."""
 
 
 def _is_empty(stream: Stream) -> bool:

@@ -35,20 +35,21 @@ class _UnhealthyError(Exception):
     """The server did not do what the check asks; the text is the reason."""
 
 
-async def probe(check: Check, server: Endpoint) -> ProbeResult:
-    """Probe once; takes no longer than the check's timeout and raises nothing that a server could cause."""
+async def probe(check: Check, server: Endpoint, preamble: bytes = b"") -> ProbeResult:
+    """Probe once, sending `preamble` first; within the timeout, and raises nothing that a server could cause."""
     endpoint = server if check.port is None else Endpoint(server.host, check.port)
     started_at = trio.current_time()
-    ok, reason = await _verdict(check, endpoint)
+    ok, reason = await _verdict(check, endpoint, preamble)
     return ProbeResult(ok, reason, trio.current_time() - started_at)
 
 
-async def _verdict(check: Check, endpoint: Endpoint) -> tuple[bool | None, str]:
+async def _verdict(check: Check, endpoint: Endpoint, preamble: bytes) -> tuple[bool | None, str]:
     waiting_for = "connecting"
     try:
         with trio.fail_after(check.timeout_s):
             with trio.socket.socket(socket.AF_INET6 if endpoint.is_ipv6 else socket.AF_INET) as connection:
                 await connection.connect((endpoint.host, endpoint.port))
+                await _send_all(connection, preamble)
                 if check.http is None:
                     return True, "connected"
                 waiting_for = "waiting for the response"
@@ -64,13 +65,16 @@ async def _verdict(check: Check, endpoint: Endpoint) -> tuple[bool | None, str]:
 async def _request(connection: trio.socket.SocketType, request: str, host: str, expect: str) -> str:
     lines = (f"{request} HTTP/1.1", f"Host: {host}", "User-Agent: hapair", "Accept: */*", "Connection: close", "", "")
     head = "\r\n".join(lines).encode("ascii")
-    sent = 0
-    while sent < len(head):
-        sent += await connection.send(head[sent:])
+    await _send_all(connection, head)
     status = await _final_status(connection, request.partition(" ")[0].encode("ascii"))
     if not any(status in passing for passing in parse_status_ranges(expect)):
         raise _UnhealthyError(f"HTTP {status}")
     return f"HTTP {status}"
+
+
+async def _send_all(connection: trio.socket.SocketType, data: bytes) -> None:
+    while data:
+        data = data[await connection.send(data) :]
 
 
 async def _final_status(connection: trio.socket.SocketType, method: bytes) -> int:

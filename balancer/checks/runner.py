@@ -15,10 +15,12 @@ from balancer.checks.schedule import first_probe_at, next_probe_at
 from balancer.config import Check, Pool
 from balancer.fieldtypes import Endpoint
 from balancer.health import Health
+from balancer.proxyproto import local
 
 OnFlip = Callable[[str, str, bool, str], None]
 """Called with pool, server, whether it is UP now, and the reason."""
-Probe = Callable[[Check, Endpoint], Awaitable[ProbeResult]]
+Probe = Callable[..., Awaitable[ProbeResult]]
+"""Called with the check, the endpoint and, where there is any, what to send first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,7 @@ class CheckRunner:
         while True:
             await trio.sleep_until(due_at)
             started_at = trio.current_time()
-            result = await self._probe(server.check, server.endpoint)
+            result = await server.probe(self._probe)
             if server.take_note(result, trio.current_time()):
                 self._on_flip(server.pool, server.name, server.health.up, result.reason)
             due_at = next_probe_at(server.check, server.health, started_at, self._random)
@@ -78,14 +80,21 @@ class CheckRunner:
 class _CheckedServer:
     """One server that is checked, and what is known about it."""
 
-    def __init__(self, pool: str, name: str, endpoint: Endpoint, check: Check) -> None:
+    def __init__(self, pool: str, name: str, endpoint: Endpoint, check: Check, preamble: bytes) -> None:
         self.pool = pool
         self.name = name
         self.endpoint = endpoint
         self.check = check
+        self._preamble = preamble
         self.health = Health.initial(rise=check.rise, fall=check.fall)
         self._last_result: ProbeResult | None = None
         self._probed_at: float | None = None
+
+    async def probe(self, probe: Probe) -> ProbeResult:
+        """Probe once. A server that expects a PROXY header is told that nobody's connection this is."""
+        if self._preamble:
+            return await probe(self.check, self.endpoint, self._preamble)
+        return await probe(self.check, self.endpoint)
 
     def take_note(self, result: ProbeResult, now: float) -> bool:
         """True where the server flipped."""
@@ -106,8 +115,9 @@ class _CheckedServer:
         )
 
 
-def _checked_servers(pools: Mapping[str, Pool]) -> Iterator[tuple[str, str, Endpoint, Check]]:
+def _checked_servers(pools: Mapping[str, Pool]) -> Iterator[tuple[str, str, Endpoint, Check, bytes]]:
     for pool, config in pools.items():
         if config.check is not None:
+            preamble = b"" if config.send_proxy is None else local(config.send_proxy)
             for name, server in config.servers.items():
-                yield pool, name, server.address, config.check
+                yield pool, name, server.address, config.check, preamble

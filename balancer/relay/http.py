@@ -74,6 +74,8 @@ async def serve(service: FrontendService, downstream: Stream) -> None:
                 guard.end()
     except (BadMessage, Refusal, RequestOverdue, DeadlineExpired, Disconnected) as failure:
         await _end_badly(client, head, failure)
+    finally:
+        client.close_own()
 
 
 async def _end_badly(client: Client, head: RequestHead | None, failure: Exception) -> None:

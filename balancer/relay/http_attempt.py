@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from balancer.causes import Cause
 from balancer.dial import dial
 from balancer.failures import ConnectFailed, DeadlineExpired, Disconnected, StreamFailure
@@ -11,8 +9,7 @@ from balancer.http1.errors import BadMessage
 from balancer.http1.request import RequestHead
 from balancer.http1.response import ResponseHead, parse_response
 from balancer.policies import Request
-from balancer.reactor import Reactor
-from balancer.relay.http_client import Refusal
+from balancer.relay.http_client import Client, Refusal
 from balancer.relay.http_request import Outgoing
 from balancer.service import PoolService
 from balancer.slots import BAD_RESPONSES, CONNECTIONS, FAILED, OPEN, RETRIES, TIMEOUTS, Counters
@@ -29,21 +26,23 @@ class NoResponse(StreamFailure):
         self.heard = heard
 
 
-def request_of(peername: Any, head: RequestHead) -> Request:
+def request_of(client: Client, head: RequestHead) -> Request:
     """What a server is chosen by."""
-    return Request(peername[0], head.target, head.fields)
+    return Request(client.origin.address, head.target, head.fields)
 
 
-async def connect(reactor: Reactor, pool: PoolService, server: str | None, request: Request | None = None) -> Upstream:
+async def connect(client: Client, pool: PoolService, server: str | None, request: Request | None = None) -> Upstream:
     """A new connection to `server`, or to another one where that fails. Raises Refusal when there is none to be had."""
     tried: list[str] = []
+    version = pool.config.send_proxy
+    preamble = b"" if version is None else client.proxy_header(version)
     while server is not None:
         counters = pool.counters(server)
         counters.add(OPEN)
         if tried:
             counters.add(RETRIES)
         try:
-            stream = await dial(reactor, pool.endpoint(server), pool.config.timeouts.connect_s)
+            stream = await dial(client.stream.reactor, pool.endpoint(server), pool.config.timeouts.connect_s, preamble)
         except ConnectFailed:
             counters.add(FAILED)
             counters.add(OPEN, -1)
@@ -55,9 +54,9 @@ async def connect(reactor: Reactor, pool: PoolService, server: str | None, reque
         else:
             counters.add(CONNECTIONS)
             pool.connected(server, stream)
-            return Upstream(pool.kept[server], server, counters, stream)
+            return Upstream(client.kept_of(pool)[server], server, counters, stream)
     if pool.fallback is not None:
-        return await connect(reactor, pool.fallback, pool.fallback.choose((), request), request)
+        return await connect(client, pool.fallback, pool.fallback.choose((), request), request)
     raise Refusal(503, Cause.CONNECT_FAILED if tried else Cause.NO_SERVER)
 
 

@@ -9,13 +9,15 @@ from balancer.http1.forward import RequestForwarder
 from balancer.http1.forwarded import Origin, taken_over
 from balancer.http1.request import RequestHead
 from balancer.networks import canonical
+from balancer.proxyproto import encode
 from balancer.relay.http_body import BodyTransfer, PacedDownload, PacedUpload
 from balancer.relay.http_guard import Guard
 from balancer.relay.http_pace import PacedClient
 from balancer.relay.refusal import Refusal as Refusal
-from balancer.service import FrontendService
+from balancer.service import FrontendService, PoolService
 from balancer.slots import BYTES_IN, BYTES_OUT, Counters
 from balancer.streams import Stream
+from balancer.upstream import Kept
 
 
 class Client:
@@ -23,6 +25,7 @@ class Client:
 
     __slots__ = (
         "_direct",
+        "_own",
         "answering",
         "cause",
         "forwarder",
@@ -52,17 +55,46 @@ class Client:
         self.uploaded = True
         """The current request is wholly here."""
         peer, listener = stream.peername, stream.sockname
-        self._direct = self.origin = _direct(peer[0], "http", listener[1])
+        self._direct = self.origin = _direct(peer[0], _scheme(stream), listener[1])
         """`origin` is who the client is: its `address` is what routes, hashes, limits and logs go by."""
         self.forwarder = _forwarder(self.origin, listener[0])
         self.trusted = service.trusted if service.trusted and self.origin.address in service.trusted else None
         """None: what a request says of its client is not believed. Else `take_over` is to be called for each."""
+
+        self._own: tuple[Origin, dict[str, Kept]] | None = None
+        """Connections to servers that are kept for one client, by pool."""
 
     def take_over(self, head: RequestHead) -> None:
         """The peer is a trusted proxy: this request's client is the one that it names."""
         assert self.trusted is not None
         self.origin = taken_over(self._direct, head.removed, self.trusted)
         self.forwarder = _forwarder(self.origin, self.stream.sockname[0])
+
+    def kept_of(self, pool: PoolService) -> Kept:
+        """Connections of a pool that this client may use again."""
+        return pool.kept if pool.config.send_proxy is None else self.own_connections(pool)
+
+    def own_connections(self, pool: PoolService) -> Kept:
+        """Connections to be kept for this client alone. Those for another, of the same trusted proxy, are closed."""
+        if self._own is None or self._own[0].address != self.origin.address:
+            self.close_own()
+            self._own = self.origin, {}
+        by_pool = self._own[1]
+        if pool.name not in by_pool:
+            by_pool[pool.name] = pool.new_kept()
+        return by_pool[pool.name]
+
+    def close_own(self) -> None:
+        """Close the connections that are kept for this client."""
+        for kept in () if self._own is None else self._own[1].values():
+            for connections in kept.values():
+                connections.close_all()
+
+    def proxy_header(self, version: str) -> bytes:
+        """What a server is told ahead of a connection. The port is known of the peer alone."""
+        peer, address = self.stream.peername, self.origin.address
+        source = (address, peer[1] if address == self._direct.address else 0)
+        return encode(version, source, self.stream.sockname[:2], tls=None)
 
     def begin_answer(self, status: int, bytes_in: int, bytes_out: int, server: Counters) -> None:
         """The first bytes of a final response are about to be sent."""
@@ -118,6 +150,10 @@ class Client:
         if self.paced is not None:
             return PacedUpload(self.stream, upstream, timeouts.body_s, counters, BYTES_IN, server_s).pace(self.paced)
         return BodyTransfer(self.stream, upstream, timeouts.body_s, counters, BYTES_IN, server_s)
+
+
+def _scheme(stream: Stream) -> str:
+    return "https" if stream.proxied is not None and stream.proxied.over_tls else "http"
 
 
 @lru_cache(maxsize=4096)

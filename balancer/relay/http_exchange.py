@@ -30,15 +30,16 @@ async def exchange(client: Client, head: RequestHead, pool: PoolService) -> bool
     downstream, response_s = client.stream, pool.config.timeouts.response_s
     reactor = downstream.reactor
     outgoing = Outgoing(client, head)
-    request = request_of(client.stream.peername, head) if pool.reads_request else None
+    request = request_of(client, head) if pool.reads_request else None
     server = pool.state.choose((), request)
     while server is None and pool.fallback is not None:
         pool = pool.fallback
         server = pool.state.choose((), request)
-    upstream = None if server is None else pool.kept[server].take()
+    kept = pool.kept if pool.config.send_proxy is None else client.own_connections(pool)
+    upstream = None if server is None else kept[server].take()
     while True:
         if upstream is None:
-            upstream = await connect(reactor, pool, server, request)
+            upstream = await connect(client, pool, server, request)
         stream = upstream.stream
         upload = None
         try:

@@ -17,7 +17,9 @@ from dataclasses import dataclass
 from balancer.causes import Cause
 from balancer.dial import dial
 from balancer.failures import ConnectFailed, DeadlineExpired
+from balancer.networks import canonical
 from balancer.policies import Request
+from balancer.proxyproto import encode
 from balancer.service import FrontendService, PoolService
 from balancer.slots import BYTES_IN, BYTES_OUT, CONNECTIONS, FAILED, OPEN, RETRIES, TIMEOUTS, Counters
 from balancer.streams import RECEIVE_BYTES, Stream, until_either
@@ -53,26 +55,28 @@ async def serve(service: FrontendService, downstream: Stream) -> None:
 
 async def _connect(service: FrontendService, pool: PoolService, downstream: Stream) -> tuple[Stream, Counters] | None:
     """A connection to a server, and its counters; None where no pool in the chain of fallbacks has one to be had."""
-    request = Request(downstream.peername[0]) if pool.reads_request else None
-    connected = await _attempt(service, pool, request)
+    request = Request(canonical(downstream.peername[0])) if pool.reads_request else None
+    connected = await _attempt(service, pool, downstream, request)
     while connected is None and pool.fallback is not None:
         pool = pool.fallback
-        connected = await _attempt(service, pool, request)
+        connected = await _attempt(service, pool, downstream, request)
     return connected
 
 
 async def _attempt(
-    service: FrontendService, pool: PoolService, request: Request | None
+    service: FrontendService, pool: PoolService, downstream: Stream, request: Request | None
 ) -> tuple[Stream, Counters] | None:
     """None after `retries` further servers of the pool failed too, or no server of it is usable."""
     tried: list[str] = []
+    version = pool.config.send_proxy
+    preamble = b"" if version is None else encode(version, downstream.peername[:2], downstream.sockname[:2])
     while len(tried) <= pool.config.retries and (server := pool.choose(tried, request)) is not None:
         counters = pool.counters(server)
         counters.add(OPEN)
         if tried:
             counters.add(RETRIES)
         try:
-            upstream = await dial(service.reactor, pool.endpoint(server), pool.config.timeouts.connect_s)
+            upstream = await dial(service.reactor, pool.endpoint(server), pool.config.timeouts.connect_s, preamble)
         except ConnectFailed:
             counters.add(FAILED)
             counters.add(OPEN, -1)

@@ -69,3 +69,19 @@ def test_dial_cancelled_leaves_nothing_open(reactor: Reactor) -> None:
     settle(reactor)
     assert len(os.listdir("/proc/self/fd")) == before
     listening.close()
+
+
+def test_what_a_connection_begins_with(reactor: Reactor) -> None:
+    listening = ListeningPeer()
+
+    async def main() -> bytes:
+        stream = await dial(reactor, listening.endpoint, 5.0, b"hello ")
+        far = listening.accept_stream(reactor)
+        received = await far.receive()
+        stream.close()
+        far.close()
+        return received
+
+    assert run(reactor, main()) == b"hello "
+    listening.close()
+    settle(reactor)

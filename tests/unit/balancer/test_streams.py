@@ -445,3 +445,28 @@ def test_until_either_of_two(reactor: Reactor, clock: FakeClock, pair: tuple[Str
     other.close()
     far.close()
     settle(reactor)
+
+
+def test_a_peek_leaves_what_it_sees(reactor: Reactor, pair: tuple[Stream, socket.socket]) -> None:
+    stream, peer = pair
+    peer.sendall(b"abc")
+    assert run(reactor, stream.peek(0, 10)) == b"abc"
+    peer.sendall(b"def")
+    assert run(reactor, stream.peek(3, 10)) == b"abcdef"
+    assert run(reactor, stream.receive(4)) == b"abcd"
+    assert run(reactor, stream.receive()) == b"ef"
+    peer.sendall(b"g")
+    peer.shutdown(socket.SHUT_WR)
+    assert run(reactor, stream.peek(0, 10)) == b"g"
+    assert run(reactor, stream.peek(1, 10)) == b"g"  # and there will be no more
+    assert run(reactor, stream.receive()) == b"g"
+    assert run(reactor, stream.receive()) == b""
+
+
+def test_a_peek_that_nothing_follows(reactor: Reactor, clock: FakeClock, pair: tuple[Stream, socket.socket]) -> None:
+    stream, peer = pair
+    peer.sendall(b"a")
+    stream.deadline = clock.now + 1.0
+    assert run(reactor, stream.peek(0, 10)) == b"a"
+    with pytest.raises(DeadlineExpired):
+        run(reactor, stream.peek(1, 10), clock=clock)

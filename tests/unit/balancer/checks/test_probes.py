@@ -216,3 +216,17 @@ async def test_a_failure_of_this_machine_says_nothing_about_the_server() -> None
     result = await probe(Check(), Endpoint("127.0.0.1", 1))
 
     assert (result.ok, result.reason) == (None, "too many open files")
+
+
+async def test_what_a_server_is_sent_first(nursery: trio.Nursery) -> None:
+    received = bytearray()
+
+    async def answer(stream: trio.SocketStream) -> None:
+        async for data in stream:
+            received.extend(data)
+            if received.endswith(b"\r\n\r\n"):
+                await stream.send_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+    result = await probe(HTTP, await serve(nursery, answer), b"PROXY UNKNOWN\r\n")
+    assert result.ok
+    assert received.startswith(b"PROXY UNKNOWN\r\nGET /healthz HTTP/1.1\r\n")

@@ -1,6 +1,7 @@
 """The runner with a fake probe, under a clock that jumps."""
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 import trio
@@ -181,3 +182,16 @@ async def test_without_checks_there_is_nothing_to_run(servers: Servers, flips: F
     await runner_of(servers, flips, web=pool(1, check=None)).run()
 
     assert servers.probed_at == {}
+
+
+async def test_a_check_is_nobodys_connection(nursery: trio.Nursery, autojump_clock: MockClock) -> None:
+    sent: list[bytes] = []
+
+    async def probe(check: Check, endpoint: Endpoint, preamble: bytes) -> ProbeResult:
+        sent.append(preamble)
+        return OK
+
+    runner = CheckRunner({"web": replace(pool(1), send_proxy="v1")}, Flips(), seed=1, probe=probe)
+    nursery.start_soon(runner.run)
+    await trio.sleep(3)
+    assert set(sent) == {b"PROXY UNKNOWN\r\n"}

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from balancer.causes import Cause
-from balancer.config import BalancerConfig, Pool
+from balancer.config import BalancerConfig, Mode, Pool
 from balancer.reactor import Reactor
 from balancer.relay.http import serve
-from balancer.service import FrontendService
+from balancer.service import FrontendService, Relay
 from balancer.slots import Counts, Slots
 from balancer.streams import Stream
 from balancer.task import Task
@@ -98,8 +98,8 @@ class _Connection(Task[None]):
 
     __slots__ = ("raised", "stream")
 
-    def __init__(self, service: FrontendService, stream: Stream) -> None:
-        super().__init__(stream.reactor, serve(service, stream))
+    def __init__(self, service: FrontendService, stream: Stream, relay: Relay) -> None:
+        super().__init__(stream.reactor, relay(service, stream))
         self.stream = stream
         self.raised: BaseException | None = None
 
@@ -116,15 +116,24 @@ class HttpRig:
     """One frontend `main` with one pool `pool` of servers `one`, `two`, ... on the loopback."""
 
     def __init__(
-        self, reactor: Reactor, clock: FakeClock, servers: int, in_pool: dict[str, Any], **frontend: Any
+        self,
+        reactor: Reactor,
+        clock: FakeClock,
+        servers: int,
+        in_pool: dict[str, Any],
+        *,
+        relay: Relay = serve,
+        mode: Mode = "http",
+        **frontend: Any,
     ) -> None:
+        self._relay = relay
         self.reactor = reactor
         self.clock = clock
         self.peers = [ListeningPeer() for _ in range(servers)]
         for peer in self.peers:
             peer.socket.setblocking(False)
         endpoints = {name: peer.endpoint for name, peer in zip(("one", "two", "three"), self.peers, strict=False)}
-        plain = config_for(endpoints or {"one": closed_endpoint()}, mode="http", **frontend)
+        plain = config_for(endpoints or {"one": closed_endpoint()}, mode=mode, **frontend)
         pools: dict[str, Pool] = {"pool": replace(plain.pools["pool"], **in_pool)}
         self.config = BalancerConfig(frontends=plain.frontends, pools=pools)
         self.slots = Slots.create(self.config, workers=1)
@@ -139,7 +148,7 @@ class HttpRig:
     def client(self, data: bytes = b"", host: str = "127.0.0.1") -> End:
         """A new client connection, which sends `data`."""
         theirs, ours = socket_pair(host)
-        connection = _Connection(self.service, stream_of(self.reactor, ours))
+        connection = _Connection(self.service, stream_of(self.reactor, ours), self._relay)
         self.connections.append(connection)
         self.reactor.start(connection)
         client = self._end(theirs)

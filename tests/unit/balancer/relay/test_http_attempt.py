@@ -21,7 +21,13 @@ if TYPE_CHECKING:
 
 
 def connected(rig: HttpRig, server: str | None = "one") -> Upstream:
-    return run(rig.reactor, connect(rig.reactor, rig.service.pools["pool"], server))
+    pool = rig.service.pools["pool"]
+    stream, peer = stream_pair(rig.reactor)
+    try:
+        return run(rig.reactor, connect(Client(rig.service, stream), pool, server))
+    finally:
+        stream.close()
+        peer.close()
 
 
 def test_a_connection_is_counted_until_it_ends(rig: HttpRig) -> None:
