@@ -1,9 +1,10 @@
 # make demo    two nodes, one VIP, on this machine: kill one and watch        (ARGS="--html page.html", "--json", "--keep")
 # make test    everything that this machine can run; ends with what was left out and how to get it
+# make test-long  the pair of routers through 10^8 simulated events, on every core (EVENTS=...); tells how far it is
 # make check   the fast part: style, types, unit tests
 
 .SILENT:
-.PHONY: demo test check lint benchmark clean
+.PHONY: demo test test-long check lint benchmark clean
 VENV := .venv
 PYTEST := $(VENV)/bin/python -m pytest
 
@@ -14,6 +15,9 @@ test: $(VENV)/dev.stamp
 	sh tests/peers.sh
 	$(MAKE) lint
 	$(PYTEST) $(ARGS)
+
+test-long: $(VENV)/dev.stamp
+	HAPAIR_SIMULATED_EVENTS=$(or $(EVENTS),100000000) $(PYTEST) -s tests/property/test_vrrp_simulation.py $(ARGS)
 
 check: $(VENV)/dev.stamp lint
 	$(PYTEST) tests/unit $(ARGS)

@@ -20,12 +20,12 @@ from balancer.slots import Slots
 from balancer.standing import Standing
 from hapair import privileges, systemd
 from hapair import secret as secret_file
-from hapair.admin.runtime import open_runtime_socket, remove_runtime_socket, serve_runtime
+from hapair.admin.runtime import Commands, open_runtime_socket, remove_runtime_socket, serve_runtime
 from hapair.config import NodeConfig
 from hapair.epoch import next_epoch
 from hapair.fitness import judge, servers_in_reach
 from hapair.messages import FrontendRole, Resign, StartRouters, Track
-from hapair.node_handover import NodeHandover
+from hapair.node_handover import NodeHandover, preempted
 from hapair.notify import Notifier
 from hapair.role import active_frontends, node_role
 from hapair.tracking import Tracking
@@ -62,7 +62,7 @@ async def run_node(config: NodeConfig, *, path: str, runtime: Path, record_to: P
         state_folder = Path(os.environ.get("STATE_DIRECTORY", runtime))
         node = _Node(config, opening, listeners, path, state_folder)
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(serve_runtime, control, {"status": node.status}, {"handover": node.handover.story})
+            nursery.start_soon(serve_runtime, control, node.commands, {"handover": node.handover.story})
             nursery.start_soon(node.run)
             async for number in signals:
                 log.info("stopping", extra={"signal": signal.Signals(number).name})
@@ -225,6 +225,15 @@ class _Node:
         while interval_s is not None:
             systemd.notify("WATCHDOG=1")
             await trio.sleep(interval_s)
+
+    @property
+    def commands(self) -> Commands:
+        """What can be asked on the runtime socket."""
+        return {"status": self.status, "preempt": self.preempt}
+
+    def preempt(self) -> Any:
+        """`hapair preempt`: whether it could be done, in words."""
+        return preempted(self._announcer.preempt(), self._config.routers)
 
     def status(self) -> Any:
         """The snapshot as plain values."""

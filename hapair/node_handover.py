@@ -1,7 +1,7 @@
 """What a handover is told of the node, and what it does to it. hapair/handover has the rest."""
 
 import logging
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any
 
@@ -21,6 +21,7 @@ from hapair.handover.events import (
 )
 from hapair.messages import Tell, ToPeer
 from hapair.watch_announcer import AnnouncerWatch
+from vrrp.config import VirtualRouterConfig
 from vrrp.snapshot import RouterSnapshot
 
 log = logging.getLogger(__name__)
@@ -123,6 +124,19 @@ class NodeHandover:
     def _live_on(self, routers: frozenset[str]) -> None:
         self.lives_on = routers
         self._changed()
+
+
+def preempted(names: Sequence[str] | None, routers: Iterable[VirtualRouterConfig]) -> Mapping[str, Any]:
+    """What `hapair preempt` answers. `names`: the routers that had stayed Backup; None: no announcer runs."""
+    if names is None:
+        return {"ok": False, "words": "no announcer runs on this node now; it preempts as configured when one does"}
+    if not names:
+        return {"ok": True, "words": "nothing to end: no virtual router here stays Backup for having handed over"}
+    never = [one.name for one in routers if one.name in names and not one.preempt]
+    words = f"{', '.join(names)}: no longer kept from preempting"
+    if never:
+        words += f"; but `preempt` is false for {', '.join(never)}: run `hapair handover` on the peer to bring it here"
+    return {"ok": True, "words": words}
 
 
 def standings(snapshots: Iterable[RouterSnapshot]) -> dict[str, Standing]:

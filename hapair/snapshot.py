@@ -165,7 +165,8 @@ def warnings_of(
     fence: FenceView | None = None,
 ) -> tuple[str, ...]:
     """What a person should look at, in words."""
-    found = [*_about_link(link), *_about_fence(fence)]
+    routers = tuple(routers)
+    found = [*_about_split(routers, link), *_about_link(link), *_about_fence(fence)]
     found += [
         f"virtual router {router.name} waits for {router.waiting_for}" for router in routers if router.waiting_for
     ]
@@ -175,7 +176,10 @@ def warnings_of(
         if router.state == "Active" and len(router.vips_held) < len(router.vips):
             found.append(f"virtual router {router.name} is Active and does not hold all of its addresses")
         if router.stays_backup:
-            found.append(f"virtual router {router.name} does not preempt: it handed over, or gave up ({router.reason})")
+            found.append(
+                f"virtual router {router.name} does not preempt: it handed over, or gave up ({router.reason}); "
+                "`hapair preempt` ends that"
+            )
         found += _strangers(router)
     for pool in pools:
         if pool.up == 0:
@@ -189,6 +193,16 @@ def warnings_of(
     if not config.frontends:
         found.append("there are no frontends: this node serves nothing")
     return tuple(found)
+
+
+def _about_split(routers: Iterable[RouterView], link: LinkView | None) -> Iterable[str]:
+    """What an Active Router cannot know without its link: a Backup Router is silent too."""
+    active = ", ".join(router.name for router in routers if router.state == "Active")
+    if active and link is not None and not link.up:
+        yield (
+            f"{active} Active here, and nothing is heard of {link.peer}: it is dead, or Active too (split brain): "
+            f"ask it, `hapair status` on {link.peer} ({link.peer_address})"
+        )
 
 
 def _about_link(link: LinkView | None) -> Iterable[str]:

@@ -13,6 +13,7 @@ from hapair.messages import (
     FROM_ANNOUNCER,
     FromPeer,
     LowerPriority,
+    Preempt,
     Resign,
     Resume,
     RouterReport,
@@ -119,6 +120,14 @@ class AnnouncerWatch:
         self._tracked[message.router] = message
         self.post(message)
 
+    def preempt(self) -> tuple[str, ...] | None:
+        """Preempt again as configured. Names those that had stayed Backup; None: no announcer runs."""
+        if self._child is None:
+            return None
+        self._stays_backup = False
+        self.post(Preempt())
+        return tuple(name for name, snapshot in self.snapshots.items() if snapshot.stays_backup)
+
     def _stand_in(self) -> None:
         """The announcer is dying: what it held is released here and now, and the peer told."""
         assert self._child is not None
@@ -127,6 +136,7 @@ class AnnouncerWatch:
         if active or not self._stopping:
             self._child.kill()  # whatever closed its channel: two must not act for one node
             removed = self._will.fire(active)
+            self._stays_backup = self._stays_backup or bool(active)  # to resign for it is to resign
             log.error("standing in for the announcer", extra={"released": ",".join(removed) or "nothing"})
         self._on_report()
 

@@ -15,6 +15,9 @@ from hapair.lab.files import SECRET_FILE, hapair_yaml, haproxy_cfg, keepalived_c
 from hapair.lab.host import Host, parent_of
 from hapair.lab.plan import Plan
 
+RECORDING = "recording.jsonl"
+"""In the folder of a host whose hapair records (vrrp.recording)."""
+
 
 class NodeProgram(Protocol):
     """A way to run a node."""
@@ -37,6 +40,10 @@ class NodeProgram(Protocol):
         """The processes there that speak VRRP."""
         ...
 
+    async def let_preempt(self, host: Host) -> None:
+        """Let the node there take back what it gave up, if its priority is the higher one."""
+        ...
+
     async def ready(self, host: Host) -> bool:
         """Whether the node there would take over, or is Active already, as far as it tells."""
         ...
@@ -47,7 +54,8 @@ class Hapair:
 
     name = "hapair"
 
-    def __init__(self, checkout: Path | None = None) -> None:
+    def __init__(self, checkout: Path | None = None, *, record: bool = False) -> None:
+        self._record = record
         # A program runs the modules of the folder that it is started in, and its children those of PYTHONPATH.
         self._where = ["env", "-C", str(checkout), f"PYTHONPATH={checkout}"] if checkout else []
 
@@ -63,6 +71,8 @@ class Hapair:
         runtime = host.folder / "run"
         runtime.mkdir(exist_ok=True)
         options = ["--config", str(file), "--node", host.name, *at(host)]
+        if self._record:
+            options += ["--record", str(host.folder / RECORDING)]
         await host.start([*self._where, *hapair("up"), *options], log="hapair.log")
 
     def controllers(self, host: Host) -> list[int]:
@@ -74,6 +84,9 @@ class Hapair:
     async def hand_over(self, host: Host) -> None:
         """Have the node there give its VIPs to the other. Raises subprocess.CalledProcessError where it refuses."""
         await host.run([*self._where, *hapair("handover"), *at(host)])
+
+    async def let_preempt(self, host: Host) -> None:
+        await host.run([*self._where, *hapair("preempt"), *at(host)], check=False)
 
     async def ready(self, host: Host) -> bool:
         run = await host.run([*self._where, *hapair("status"), *at(host), "--json"], check=False)
@@ -119,6 +132,9 @@ class Keepalived:
     def announcers(self, host: Host) -> list[int]:
         both = host.find("keepalived")
         return [pid for pid in both if parent_of(pid) in both]
+
+    async def let_preempt(self, host: Host) -> None:
+        return  # it always does
 
     async def ready(self, host: Host) -> bool:
         return bool(self.announcers(host))  # it tells nobody; whose VIP it is says the rest

@@ -156,7 +156,7 @@ async def undo(fault: Fault, pair: Pair, victim: Host) -> None:
         case Fault.THAW:
             return
         case Fault.KILL_ANNOUNCER:
-            return  # its node starts another
+            await pair.program.let_preempt(victim)  # its node has started another, which takes nothing back
 
 
 async def moves(fault: Fault, pair: Pair, victim: Host, tell: Callable[[str], None]) -> Moves:

@@ -1,13 +1,15 @@
 """The real program on two nodes: what happens to the VIP. Times are bounded generously; what happens is what counts."""
 
 import json
+import re
 
 import pytest
 import trio
 
-from hapair.lab.pair import VIP, furnish, measuring
-from hapair.lab.programs import Hapair, at, hapair
+from hapair.lab.pair import VIP, furnish, logs_of, measuring
+from hapair.lab.programs import RECORDING, Hapair, at, hapair
 from hapair.lab.trial import Fault, inflict, try_fault
+from vrrp.recording import replay
 
 pytestmark = [pytest.mark.netns, pytest.mark.slow]
 
@@ -107,3 +109,33 @@ async def test_sigterm_hands_over(lab, pair):
     assert await b.addresses.until(VIP, present=True, within_s=10)
     assert await a.addresses.until(VIP, present=False, within_s=1)
     assert pair.holders() == ["pi-b"]
+
+
+async def test_a_node_whose_announcer_died_comes_back_when_it_is_told_to(lab, pair):
+    a = pair.nodes["pi-a"]
+    a.kill(*pair.program.announcers(a))
+    assert await pair.settled("pi-b", for_s=3.0), logs_of(pair)
+    told = await status(a)
+    assert "`hapair preempt` ends that" in " ".join(told["warnings"])
+    await pair.program.let_preempt(a)
+    assert await pair.settled("pi-a"), logs_of(pair)
+
+
+async def test_a_recording_of_the_real_program_plays_again(lab):
+    """Takeover, handover, return: every event of both nodes through the pure machine, with the same effects."""
+    pair = await furnish(lab, Hapair(record=True))
+    for name in pair.nodes:
+        await pair.start(name)
+    assert await pair.settled("pi-a"), logs_of(pair)
+    a, b = pair.nodes.values()
+    await inflict(Fault.UNPLUG, pair, a)
+    assert await pair.settled("pi-b"), logs_of(pair)
+    await a.plug()
+    assert await pair.settled("pi-a"), logs_of(pair)
+    await pair.program.hand_over(a)
+    assert await pair.settled("pi-b"), logs_of(pair)
+    for node in (a, b):
+        lines = (node.folder / RECORDING).read_text().splitlines()
+        kinds = set(re.findall(r'"type": ?"(\w+)"', "\n".join(lines)))
+        assert kinds >= {"AdvertReceived", "DeadlineReached", "PeerMet", "VipsClaimed"}
+        assert replay(lines) == len(lines) - 1 > 50

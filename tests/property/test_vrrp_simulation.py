@@ -4,7 +4,10 @@ As many events as HAPAIR_SIMULATED_EVENTS says: 10^5 by default; `make test-long
 """
 
 import os
+import time
+from collections import deque
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import closing
 
 import pytest
 
@@ -14,6 +17,7 @@ from vrrp.simulation import Simulation, Violated, random_plan, script
 from vrrp.states import Active, Backup
 
 EVENTS = int(os.environ.get("HAPAIR_SIMULATED_EVENTS", "100000"))
+LONG = EVENTS > 1_000_000
 SEEDS_IN_A_PIECE = 50
 
 
@@ -29,24 +33,49 @@ def play(first_seed):
 
 
 def pieces():
-    """Pieces, one after another; in the long mode on every core."""
-    if EVENTS <= 1_000_000:
-        yield from map(play, range(0, 10_000_000, SEEDS_IN_A_PIECE))
+    """Pieces, one after another; in the long mode on every core, no more than a few ahead of who takes them."""
+    firsts = range(0, 100_000_000, SEEDS_IN_A_PIECE)
+    if not LONG:
+        yield from map(play, firsts)
         return
     with ProcessPoolExecutor() as pool:
-        for first in range(0, 10_000_000, 20 * SEEDS_IN_A_PIECE):
-            yield from pool.map(play, range(first, first + 20 * SEEDS_IN_A_PIECE, SEEDS_IN_A_PIECE))
+        coming = iter(firsts)
+        ahead = deque(pool.submit(play, next(coming)) for _ in range(4 * (os.cpu_count() or 1)))
+        try:
+            while True:
+                yield ahead.popleft().result()
+                ahead.append(pool.submit(play, next(coming)))
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
-@pytest.mark.timeout(0 if EVENTS > 1_000_000 else 120)
+class Progress:
+    """Every ten seconds of the long mode: how far, how fast, how long still."""
+
+    def __init__(self):
+        self.began = self.said = time.monotonic()
+
+    def __call__(self, events):
+        now = time.monotonic()
+        if not LONG or (now < self.said + 10 and events < EVENTS):
+            return
+        self.said = now
+        rate = events / (now - self.began)
+        left_s = max(0.0, EVENTS - events) / rate
+        print(f"{events:>12,} of {EVENTS:,} events, {rate:,.0f} a second, {left_s / 60:.0f} min left", flush=True)
+
+
+@pytest.mark.timeout(0 if LONG else 120)
 def test_invariants_hold():
-    events = 0
-    for played, broken in pieces():
-        assert not broken, broken[0]
-        events += played
-        if events >= EVENTS:
-            break
-    print(f"{events} events")
+    events, tell = 0, Progress()
+    with closing(pieces()) as played:
+        for more, broken in played:
+            assert not broken, broken[0]
+            events += more
+            tell(events)
+            if events >= EVENTS:
+                break
+    assert events >= EVENTS
 
 
 class Deaf(VirtualRouter):

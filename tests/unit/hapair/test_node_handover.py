@@ -23,7 +23,7 @@ from hapair.handover.events import (
     TellAnnouncer,
 )
 from hapair.messages import Tell, ToPeer
-from hapair.node_handover import NodeHandover, standings
+from hapair.node_handover import NodeHandover, preempted, standings
 from vrrp.config import VirtualRouterConfig
 from vrrp.events import TakeOver
 from vrrp.liveness.config import LinkSnapshot
@@ -252,3 +252,23 @@ def test_a_router_has_settled_once_it_is_active_with_all_of_its_vips() -> None:
     assert standings([one]) == {"lan": Standing("Active", settled=True)}
     assert standings([snapshot(held=())]) == {"lan": Standing("Active", settled=False)}
     assert standings([snapshot("Backup")]) == {"lan": Standing("Backup", settled=False)}
+
+
+@pytest.mark.parametrize(
+    ("names", "answer"),
+    [
+        (None, {"ok": False, "words": "no announcer runs on this node now; it preempts as configured when one does"}),
+        ((), {"ok": True, "words": "nothing to end: no virtual router here stays Backup for having handed over"}),
+        (("lan",), {"ok": True, "words": "lan: no longer kept from preempting"}),
+        (
+            ("lan", "never"),
+            {
+                "ok": True,
+                "words": "lan, never: no longer kept from preempting; but `preempt` is false for never: "
+                "run `hapair handover` on the peer to bring it here",
+            },
+        ),
+    ],
+)
+def test_preempting_again_in_words(names: tuple[str, ...] | None, answer: object) -> None:
+    assert preempted(names, [LAN, replace(LAN, name="never", preempt=False)]) == answer

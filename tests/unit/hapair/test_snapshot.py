@@ -44,7 +44,8 @@ def test_all_is_well() -> None:
         (replace(ROUTER, waiting_for="interface eth0 to exist", state="Initialize", vips_held=()),
          "virtual router lan waits for interface eth0 to exist"),
         (replace(ROUTER, state="Backup", stays_backup=True, reason="handed over to pi-b", vips_held=()),
-         "virtual router lan does not preempt: it handed over, or gave up (handed over to pi-b)"),
+         "virtual router lan does not preempt: it handed over, or gave up (handed over to pi-b); "
+         "`hapair preempt` ends that"),
         (replace(ROUTER, priority=1), "virtual router lan stands with a lowered priority (1)"),
         (replace(ROUTER, vips_held=()), "virtual router lan is Active and does not hold all of its addresses"),
         (replace(ROUTER, adverts_rejected={"TTL": 2, "CHECKSUM": 3}),
@@ -104,3 +105,19 @@ def test_a_node_that_serves_nothing() -> None:
     assert warnings_of(BalancerConfig(frontends={}, pools={}), [], [], []) == (
         "there are no frontends: this node serves nothing",
     )
+
+
+def test_an_active_node_that_hears_nothing_of_its_peer_says_that_both_may_be_active() -> None:
+    link = LinkView(
+        peer="pi-b", peer_address="192.0.2.12", up=False, since_s=3.0, lost=1, last_cause="ended",
+        last_detail="nothing came for 1 s", waiting_for=None, rejected={}, round_trip_ms=None,
+    )  # fmt: skip
+    split = (
+        "lan Active here, and nothing is heard of pi-b: it is dead, or Active too (split brain): "
+        "ask it, `hapair status` on pi-b (192.0.2.12)"
+    )
+    down = "the liveness link to pi-b is down (nothing came for 1 s): its death would be noticed by silence alone"
+    assert warnings_of(CONFIG, [ROUTER], [pool(SERVER)], [WORKER], link) == (split, down)
+    backup = replace(ROUTER, state="Backup", vips_held=())
+    assert warnings_of(CONFIG, [backup], [pool(SERVER)], [WORKER], link) == (down,)
+    assert warnings_of(CONFIG, [ROUTER], [pool(SERVER)], [WORKER], replace(link, up=True)) == ()

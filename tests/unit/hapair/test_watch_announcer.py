@@ -16,6 +16,7 @@ from hapair.messages import (
     FromPeer,
     Heartbeat,
     LowerPriority,
+    Preempt,
     Resign,
     Resume,
     RouterReport,
@@ -169,7 +170,15 @@ async def test_when_it_dies_its_will_is_carried_out_at_once_and_another_one_star
     assert stage.reports == 2
     assert stage.watch.restarts == 1
     assert stage.watch.pid == 1001
-    assert stage.child.heard == [start(2), LowerPriority(None), Resume()]
+    assert stage.child.heard == [start(2, stays_backup=True), LowerPriority(None), Resume()]
+
+
+async def test_standing_in_for_one_that_held_nothing_is_no_resignation(autojump_clock: MockClock, stage: Stage) -> None:
+    stage.watch.set_fitness(FIT)
+    await stage.report(lan="Backup", dmz="Backup")
+    stage.child.die()
+    await wait_all_tasks_blocked()
+    assert stage.child.heard[0] == start(2, stays_backup=False)
 
 
 async def test_its_will_is_carried_out_even_where_nothing_is_known_to_be_active(
@@ -306,3 +315,17 @@ async def test_a_node_that_has_handed_over_does_not_preempt_with_its_next_announ
     stage.child.die()
     await wait_all_tasks_blocked()
     assert stage.child.heard[0] == start(2, stays_backup=True)
+
+
+async def test_a_node_that_is_told_to_preempts_and_so_does_its_next_announcer(
+    autojump_clock: MockClock, stage: Stage
+) -> None:
+    stage.watch.set_fitness(FIT)
+    stage.child.say(RouterReport((snapshot("lan", "Backup", stays_backup=True), snapshot("dmz", "Backup"))))
+    await wait_all_tasks_blocked()
+    assert stage.watch.preempt() == ("lan",)
+    await wait_all_tasks_blocked()
+    assert stage.child.heard[-1] == Preempt()
+    stage.child.die()
+    await wait_all_tasks_blocked()
+    assert stage.child.heard[0] == start(2, stays_backup=False)
