@@ -7,9 +7,13 @@ nobody else.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from balancer.config_checks import Check as Check
+from balancer.config_headers import HeaderRules as HeaderRules
+from balancer.config_headers import Hsts as Hsts
+from balancer.config_headers import RequestId as RequestId
+from balancer.config_headers import check_request_rules
 from balancer.config_limits import ClientLimits as ClientLimits
 from balancer.config_limits import FrontendTimeouts as FrontendTimeouts
 from balancer.config_limits import HttpLimits as HttpLimits
@@ -18,32 +22,15 @@ from balancer.config_pools import Policy as Policy
 from balancer.config_pools import Pool as Pool
 from balancer.config_pools import PoolTimeouts as PoolTimeouts
 from balancer.config_pools import Server as Server
+from balancer.config_routes import Acme as Acme
+from balancer.config_routes import Maintenance as Maintenance
+from balancer.config_routes import Route as Route
+from balancer.config_routes import check_error_pages, files_of
 from balancer.fieldtypes import STRICT as STRICT
-from balancer.fieldtypes import Endpoint, ListenEndpoint
+from balancer.fieldtypes import Endpoint, ListenEndpoint, Shorthand, Switch
 from balancer.networks import NetworkText
 
 Mode = Literal["tcp", "http"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Route:
-    """Where a request goes: all conditions that are given must hold; the first route that matches wins."""
-
-    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
-
-    pool: str
-    host: str | None = None
-    """Exact (`api.example.org`) or every name below one (`*.example.org`)."""
-    path: str | None = None
-    """Exact, or a prefix when it ends with `*` (`/v1/*`)."""
-
-    def __post_init__(self) -> None:
-        if self.path is not None and not self.path.startswith("/"):
-            raise ValueError("path must begin with /")
-        if self.path is not None and "*" in self.path[:-1]:
-            raise ValueError("path may have a * only at its end")
-        if self.host is not None and "*" in self.host.removeprefix("*."):
-            raise ValueError("host may have a * only as its first label, for example *.example.org")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +44,17 @@ class Frontend:
     """Where everything goes that no route takes; 503 where not given."""
     mode: Mode = "http"
     routes: tuple[Route, ...] = ()
+    acme: Annotated[Acme, Shorthand("directory")] | None = None
+    maintenance: Annotated[Maintenance | None, Switch("page")] = None
+    """Every request gets this page, but for those of `acme`."""
+    request: HeaderRules = field(default_factory=HeaderRules)
+    """For all requests that go to a pool; those of a route come after them."""
+    response: HeaderRules = field(default_factory=HeaderRules)
+    """For all responses, our own ones as well."""
+    request_id: Annotated[RequestId | None, Switch("header")] = None
+    hsts: Annotated[Hsts | None, Switch("max_age")] = None
+    error_pages: Mapping[str, str] = field(default_factory=dict)
+    """By status: the file that is shown with an error of ours."""
     max_connections: int = 9_000
     """Over all workers of a node; beyond it connections wait in the kernel's queue."""
     timeouts: FrontendTimeouts = field(default_factory=FrontendTimeouts)
@@ -77,14 +75,24 @@ class Frontend:
             raise ValueError("max_connections must be at least 1")
         if self.mode == "tcp" and self.limits.requests:
             raise ValueError("limits.requests needs mode: http")
-        if self.mode == "tcp" and self.routes:
-            raise ValueError("routes need mode: http")
-        if self.mode == "tcp" and self.trusted_proxies:
-            raise ValueError("trusted_proxies needs mode: http")
+        if self.mode == "tcp" and (needing := _http_features(self)):
+            raise ValueError(f"{needing[0]} need{'' if needing[0].endswith('s') else 's'} mode: http")
+        check_error_pages(self.error_pages)
+        check_request_rules(self.request)
         if self.mode == "tcp" and self.pool is None:
             raise ValueError("mode: tcp needs a pool")
-        if self.pool is None and not self.routes:
+        if self.pool is None and not self.routes and self.maintenance is None:
             raise ValueError("a frontend needs a pool or routes")
+
+
+_HTTP_ALONE = (
+    *("routes", "acme", "maintenance", "request", "response", "request_id", "hsts", "error_pages", "trusted_proxies"),
+)
+
+
+def _http_features(frontend: Frontend) -> list[str]:
+    """The keys that are given and mean nothing to mere connections."""
+    return [key for key in _HTTP_ALONE if getattr(frontend, key)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +101,8 @@ class BalancerConfig:
 
     frontends: Mapping[str, Frontend]
     pools: Mapping[str, Pool]
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    """What stands in the files that answers are made of, by name as it is written."""
     drain_s: float = 30.0
     """How long open connections may go on once the process is told to stop."""
 
@@ -122,5 +132,18 @@ def fallback_circle(fallbacks: Mapping[str, str | None], start: str) -> tuple[st
 
 def pools_of(frontend: Frontend) -> tuple[str, ...]:
     """The names of the pools that a frontend can send work to, the default one last."""
-    default = () if frontend.pool is None else (frontend.pool,)
-    return (*(route.pool for route in frontend.routes), *default)
+    named = [route.pool for route in frontend.routes]
+    if frontend.acme is not None:
+        named.insert(0, frontend.acme.pool)
+    return tuple(pool for pool in (*named, frontend.pool) if pool is not None)
+
+
+def files_named(frontends: Mapping[str, Frontend], pools: Mapping[str, Pool]) -> tuple[str, ...]:
+    """The files that answers are made of, each once, as they are written."""
+    found: dict[str, None] = {}
+    for frontend in frontends.values():
+        answers = [route.respond for route in frontend.routes]
+        found |= dict.fromkeys(files_of(*answers, frontend.maintenance, pages=frontend.error_pages))
+    for pool in pools.values():
+        found |= dict.fromkeys(files_of(pool.sorry_page, pages={}))
+    return tuple(found)

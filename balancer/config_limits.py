@@ -3,7 +3,7 @@
 import math
 import re
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from balancer.fieldtypes import STRICT, ByteCount, ByteRate, PerSecond, Seconds, Shorthand
 from balancer.networks import NetworkText
@@ -54,6 +54,8 @@ class HttpLimits:
     target_bytes: ByteCount = 8_192
     body_bytes: ByteCount | None = None
     """Content-Length is judged at once, a chunked body when it passes the limit."""
+    underscores: Literal["pass", "drop", "reject"] = "pass"
+    """Headers with an underscore in their name, which CGI and its kind take for a dash."""
 
     def __post_init__(self) -> None:
         if self.head_bytes < 1024 or self.header_count < 1 or self.target_bytes < 64:

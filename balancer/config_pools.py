@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal
 
 from balancer.config_checks import Check
+from balancer.config_routes import Maintenance
 from balancer.fieldtypes import STRICT, Seconds, ServerEndpoint, Shorthand
 
 Policy = Literal[
@@ -110,10 +111,14 @@ class Pool:
     on_up: Literal["keep", "close_backups"] = "keep"
     """What becomes of connections to backups when a server that is none comes UP."""
     retries: int = 2
-    """Further attempts where no byte of the request can have been acted upon."""
+    """Further attempts where no connection to a server could be made."""
+    redispatch: bool = True
+    """They go to other servers; false: to the same one, after a pause."""
     timeouts: PoolTimeouts = field(default_factory=PoolTimeouts)
     send_proxy: Literal["v1", "v2"] | None = None
     """Begin each connection with a PROXY header of this version; connections are then not shared by clients."""
+    sorry_page: Annotated[Maintenance, Shorthand("page")] | None = None
+    """For `mode: http`: what a client is shown while no server can be had."""
 
     def __post_init__(self) -> None:
         if not self.servers:

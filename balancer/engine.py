@@ -179,7 +179,7 @@ class Engine:
     def _make_pool(self, config: BalancerConfig, name: str) -> PoolService:
         pool = config.pools[name]
         counters = {server: self.slots.server(self.worker_index, name, server) for server in pool.servers}
-        return PoolService(name, pool, PoolState(pool, self._connections_of(config, name)), counters)
+        return PoolService(name, pool, PoolState(pool, self._connections_of(config, name)), counters, config.files)
 
     def _connections_of(self, config: BalancerConfig, pool: str) -> Callable[[str], int]:
         """Open connections of a server of this pool, over all workers."""
@@ -200,6 +200,7 @@ class Engine:
             pools={pool: self._pools[pool] for pool in pools_of(frontend)},
             open_elsewhere=self._open_elsewhere(name),
             limiter=self.slots.limiter(self.worker_index, name, frontend.limits),
+            files=config.files,
         )
         listening = [listeners[endpoint] for endpoint in frontend.listen]
         relay = self._relays[frontend.mode]

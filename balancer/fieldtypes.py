@@ -60,6 +60,47 @@ class Shorthand:
         return {"anyOf": [{"type": "string"}, handler(schema["schema"])]}
 
 
+@dataclass(frozen=True, slots=True)
+class OneOrMore:
+    """A list that may be written as its one member: `host: a.example.org` for `host: [a.example.org]`."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Callable[[Any], Any]) -> dict[str, Any]:
+        def expand(value: object) -> object:
+            return tuple(value) if isinstance(value, list) else (value,)
+
+        return {
+            "type": "function-before",
+            "function": {"type": "no-info", "function": expand},
+            "schema": handler(source),
+        }
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: Callable[[Any], Any]) -> dict[str, Any]:
+        several = handler(schema["schema"])
+        return {"anyOf": [several["items"], several]}
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """A table that may be written `true` for one with every default, `false` for none, or as one scalar of `key`."""
+
+    key: str
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Callable[[Any], Any]) -> dict[str, Any]:
+        def expand(value: object) -> object:
+            if isinstance(value, bool):
+                return {} if value else None
+            return {self.key: value} if isinstance(value, str) else value
+
+        return {
+            "type": "function-before",
+            "function": {"type": "no-info", "function": expand},
+            "schema": handler(source),
+        }
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: Callable[[Any], Any]) -> dict[str, Any]:
+        return {"anyOf": [{"type": "boolean"}, {"type": "string"}, handler(schema["schema"])]}
+
+
 def parse_duration(text: str) -> float:
     """Seconds from `250ms`, `2s`, `1.5m`, `1h`. Raises ValueError."""
     match = _DURATION.fullmatch(text)
@@ -150,6 +191,7 @@ def without_unit(field_name: str) -> str:
 STRICT: dict[str, Any] = {"extra": "forbid", "alias_generator": without_unit, "strict": True}
 """How a decoder is to read the types of a configuration."""
 
+Texts = Annotated[tuple[str, ...], OneOrMore()]
 Seconds = Annotated[float, Text(parse_duration, _DURATION.pattern, "250ms")]
 ByteCount = Annotated[int, Text(parse_size, _SIZE.pattern, "64KiB")]
 PerSecond = Annotated[float, Text(parse_rate, _PER.pattern, "10/s")]

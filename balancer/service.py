@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import Protocol
 
+from balancer import answers
+from balancer.answers import Answer, Files
 from balancer.config import Frontend, Pool
 from balancer.fieldtypes import Endpoint
 from balancer.limits import Limiter
@@ -21,9 +23,11 @@ from balancer.upstream import Kept, KeptConnections
 class PoolService:
     """One pool at run time, shared by every frontend of this worker that names it."""
 
-    __slots__ = ("_counters", "_roster", "config", "fallback", "kept", "name", "reads_request", "state")
+    __slots__ = ("_counters", "_roster", "config", "fallback", "kept", "name", "reads_request", "sorry_page", "state")
 
-    def __init__(self, name: str, config: Pool, state: PoolState, counters: dict[str, Counters]) -> None:
+    def __init__(
+        self, name: str, config: Pool, state: PoolState, counters: dict[str, Counters], files: Files | None = None
+    ) -> None:
         self.name = name
         self.config = config
         self.state = state
@@ -33,6 +37,9 @@ class PoolService:
         """Where that goes which this pool has no server for."""
         self.reads_request = state.reads_request
         """Whether a choice here, or in a pool that this one falls back on, wants to know the request."""
+        page = config.sorry_page
+        self.sorry_page: Answer | None = None if page is None else answers.maintenance(page, files or {})
+        """What a client is shown while no server can be had."""
         self._counters = counters
         # Who is connected where is only kept where somebody may want to end just these.
         watched = config.on_down == "close" or config.on_up == "close_backups"
@@ -105,6 +112,7 @@ class FrontendService:
         "guarded",
         "limiter",
         "name",
+        "only_pool",
         "open_elsewhere",
         "paced",
         "pools",
@@ -125,6 +133,7 @@ class FrontendService:
         pools: dict[str, PoolService],
         open_elsewhere: Callable[[], int] = int,
         limiter: Limiter | None = None,
+        files: Files | None = None,
     ) -> None:
         self.name = name
         self.config = config
@@ -142,7 +151,9 @@ class FrontendService:
         """Clients have to keep a minimum rate."""
         self.guarded = config.timeouts.request_s is not None or limiter is not None
         """Something is looked at for each request."""
-        self.routes = RouteTable(config.routes, config.pool)
+        self.routes = RouteTable(config, files)
+        self.only_pool = pools[config.pool] if config.pool is not None and self.routes.is_plain else None
+        """Where every request goes; None: that, or what else is done, is decided for each (relay/http_route.py)."""
         self.trusted = Networks(config.trusted_proxies) if config.trusted_proxies else None
         """The proxies whose word on who their client is counts; None: nobody's."""
         self.draining = False

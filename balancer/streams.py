@@ -73,6 +73,9 @@ class Stream:
         "watcher",
     )
 
+    sni: str | None = None
+    """The server name of the TLS handshake; None: there was none, or no TLS."""
+
     def __init__(self, reactor: Reactor, connected: socket.SocketType, peername: Any) -> None:
         """Take over a connected, non-blocking socket."""
         self.reactor = reactor

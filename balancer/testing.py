@@ -147,6 +147,7 @@ def service_for(reactor: Reactor, config: BalancerConfig, slots: Slots) -> Front
             pool,
             PoolState(pool, lambda server, name=name: slots.server_counts(name, server).open),  # type: ignore[misc]
             {server: slots.server(0, name, server) for server in pool.servers},
+            config.files,
         )
         for name, pool in config.pools.items()
     }
@@ -160,4 +161,5 @@ def service_for(reactor: Reactor, config: BalancerConfig, slots: Slots) -> Front
         causes=slots.causes(0, "main"),
         pools=pools,
         limiter=slots.limiter(0, "main", frontend.limits),
+        files=config.files,
     )

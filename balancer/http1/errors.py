@@ -17,6 +17,7 @@ class Reason(Enum):
     LINE_END = (400, "line not ended by CR LF")
     OBSOLETE_FOLD = (400, "header line begins with white space")
     FIELD_NAME = (400, "malformed header name")
+    UNDERSCORE = (400, "underscore in a header name")
     FIELD_VALUE = (400, "control character in a header value")
     HEAD_TOO_LARGE = (431, "message head too large")
     TOO_MANY_FIELDS = (431, "too many header lines")

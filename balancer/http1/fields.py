@@ -5,6 +5,7 @@ line of it begins with LF and a search can look for that byte.
 """
 
 import re
+from collections.abc import Callable
 from functools import lru_cache
 
 from balancer.http1.errors import BadMessage, Reason
@@ -34,6 +35,19 @@ FORBIDDEN_TRAILERS = re.compile(
 )
 
 
+_WITH_UNDERSCORE = re.compile(rb"\n[^:\n]*_[^:\n]*:[^\n]*+(?=\n)")
+
+
+def has_underscore(fields: bytes) -> bool:
+    """Whether the name of one of these field lines has one. `fields` begin with the LF of the line before them."""
+    return _WITH_UNDERSCORE.search(fields) is not None
+
+
+def without_underscores(fields: bytes) -> bytes:
+    """Field lines, or a head, without those whose name has one."""
+    return _WITH_UNDERSCORE.sub(b"", fields)
+
+
 def _finder(names: tuple[bytes, ...]) -> re.Pattern[bytes]:
     return re.compile(rb"\n(" + b"|".join(names) + rb"):([^\r]*+)", re.IGNORECASE)
 
@@ -44,6 +58,11 @@ FIND_IN_RESPONSE = _finder((*HOP_BY_HOP, b"content-length"))
 
 Found = tuple[tuple[bytes, bytes], ...]
 """Fields as a finder has them: name and value exactly as received."""
+
+
+def finder_of(name: bytes) -> Callable[[bytes], list[bytes]]:
+    """A function of field lines that gives the values of the fields of one name, with the white space around them."""
+    return re.compile(rb"\n" + re.escape(name) + rb":([^\r]*+)", re.IGNORECASE).findall
 
 
 def by_name(found: Found) -> dict[bytes, list[bytes]]:

@@ -1,6 +1,7 @@
 """Mode http: requests of one client connection, one after the other, each to a server of its own.
 
     serve       bytes -> a request head, or a refusal
+    decide      a request head -> a pool, or an answer of ours (http_route.py)
     exchange    the request to a server, the response to the client (http_exchange.py)
     _refuse     an error of ours, and the end of the connection
 
@@ -12,11 +13,11 @@ from __future__ import annotations
 from balancer.causes import Cause
 from balancer.failures import DeadlineExpired, Disconnected, StreamFailure
 from balancer.http1.errors import BadMessage
-from balancer.http1.replies import answer_here, refusal
 from balancer.http1.request import RequestHead, parse_request
 from balancer.relay.http_client import Client, Refusal
 from balancer.relay.http_exchange import exchange
 from balancer.relay.http_guard import RequestOverdue
+from balancer.relay.http_route import answer, decide, refused
 from balancer.service import FrontendService
 from balancer.slots import BAD_REQUESTS, FAILED, TIMEOUTS
 from balancer.streams import Stream
@@ -61,11 +62,14 @@ async def serve(service: FrontendService, downstream: Stream) -> None:
             wait_s = keep_alive_s
             if guard is not None:
                 guard.begin(head, client.origin.address)
-            pool = service.routes.choose(head.host, head.target)
+            pool = service.only_pool
+            if pool is None:
+                head, pool = decide(client, head)
             if pool is None or head.max_forwards == 0:
-                await _answer_here(client, head)
-                return
-            if not await exchange(client, head, service.pools[pool]):
+                more = await answer(client, head)
+            else:
+                more = await exchange(client, head, pool)
+            if not more:
                 await _end(client, head)
                 return
             client.answering = False
@@ -89,7 +93,7 @@ async def _end_badly(client: Client, head: RequestHead | None, failure: Exceptio
         case Refusal():
             if failure.cause is not None:
                 client.blame(failure.cause)
-            await _refuse(client, head, failure.status, failure.why, failure.retry_after_s)
+            await _refuse(client, head, failure.status, failure.why, failure)
         case RequestOverdue():
             await _overdue(client, head)
         case DeadlineExpired():
@@ -114,14 +118,6 @@ async def _later_head(client: Client, buffer: bytes) -> tuple[RequestHead | None
     return None, buffer
 
 
-async def _answer_here(client: Client, head: RequestHead) -> None:
-    """A request that goes to no server. Raises Refusal for one that could not."""
-    if head.max_forwards != 0:
-        raise Refusal(503, Cause.NO_ROUTE)
-    await _reply(client, 200, answer_here(head))
-    await _end(client, head)
-
-
 async def _time_out(client: Client, head: RequestHead | None, late: DeadlineExpired) -> None:
     client.service.counters.add(TIMEOUTS)
     if late.stream is not client.stream:
@@ -138,7 +134,7 @@ async def _overdue(client: Client, head: RequestHead | None) -> None:
 
 
 async def _refuse(
-    client: Client, head: RequestHead | None, status: int, why: str, retry_after_s: int | None = None
+    client: Client, head: RequestHead | None, status: int, why: str, refusal: Refusal | None = None
 ) -> None:
     """Tell the client, if there is still a way to, and end the connection."""
     client.calm()
@@ -147,15 +143,10 @@ async def _refuse(
         return
     if status == 503:
         client.service.counters.add(FAILED)
-    head_only = head is not None and head.method == b"HEAD"
-    await _reply(client, status, refusal(status, why, head_only=head_only, retry_after_s=retry_after_s))
+    if refusal is not None and refusal.shown is not None:
+        status = refusal.shown.status
+    await client.reply(status, refused(client, head, status, why, refusal))
     await _linger(client)
-
-
-async def _reply(client: Client, status: int, reply: bytes) -> None:
-    client.allow_idle()
-    client.service.counters.add_exchange(status, 0, len(reply), client.service.reactor.unsettled)
-    await client.stream.send_all(reply)
 
 
 async def _end(client: Client, head: RequestHead) -> None:

@@ -16,6 +16,9 @@ from balancer.slots import BAD_RESPONSES, CONNECTIONS, FAILED, OPEN, RETRIES, TI
 from balancer.streams import Stream
 from balancer.upstream import Upstream
 
+REST_S = 1.0
+"""Before a server that could not be reached is tried again."""
+
 
 class NoResponse(StreamFailure):
     """The server ended the connection before a response head was whole. `heard`: some of it had come."""
@@ -32,7 +35,11 @@ def request_of(client: Client, head: RequestHead) -> Request:
 
 
 async def connect(client: Client, pool: PoolService, server: str | None, request: Request | None = None) -> Upstream:
-    """A new connection to `server`, or to another one where that fails. Raises Refusal when there is none to be had."""
+    """A new connection to `server`, or to another one where that fails. Raises Refusal when there is none to be had.
+
+    Without `redispatch` the same one is tried again, a moment later: what has just refused is seldom well at once.
+    """
+    reactor = client.stream.reactor
     tried: list[str] = []
     version = pool.config.send_proxy
     preamble = b"" if version is None else client.proxy_header(version)
@@ -42,12 +49,17 @@ async def connect(client: Client, pool: PoolService, server: str | None, request
         if tried:
             counters.add(RETRIES)
         try:
-            stream = await dial(client.stream.reactor, pool.endpoint(server), pool.config.timeouts.connect_s, preamble)
+            stream = await dial(reactor, pool.endpoint(server), pool.config.timeouts.connect_s, preamble)
         except ConnectFailed:
             counters.add(FAILED)
             counters.add(OPEN, -1)
             tried.append(server)
-            server = pool.choose(tried, request) if len(tried) <= pool.config.retries else None
+            if len(tried) > pool.config.retries:
+                server = None
+            elif pool.config.redispatch:
+                server = pool.choose(tried, request)
+            else:
+                await reactor.sleep_until(reactor.now + min(REST_S, pool.config.timeouts.connect_s))
         except BaseException:
             counters.add(OPEN, -1)
             raise
@@ -57,7 +69,7 @@ async def connect(client: Client, pool: PoolService, server: str | None, request
             return Upstream(client.kept_of(pool)[server], server, counters, stream)
     if pool.fallback is not None:
         return await connect(client, pool.fallback, pool.fallback.choose((), request), request)
-    raise Refusal(503, Cause.CONNECT_FAILED if tried else Cause.NO_SERVER)
+    raise Refusal(503, Cause.CONNECT_FAILED if tried else Cause.NO_SERVER, shown=pool.sorry_page)
 
 
 def check_repeatable(outgoing: Outgoing, upstream: Upstream, failure: StreamFailure) -> None:

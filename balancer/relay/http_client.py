@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from functools import lru_cache
 
 from balancer.causes import Cause
@@ -14,6 +15,7 @@ from balancer.relay.http_body import BodyTransfer, PacedDownload, PacedUpload
 from balancer.relay.http_guard import Guard
 from balancer.relay.http_pace import PacedClient
 from balancer.relay.refusal import Refusal as Refusal
+from balancer.route import CompiledRoute
 from balancer.service import FrontendService, PoolService
 from balancer.slots import BYTES_IN, BYTES_OUT, Counters
 from balancer.streams import Stream
@@ -21,11 +23,12 @@ from balancer.upstream import Kept
 
 
 class Client:
-    """A downstream connection."""
+    """A downstream connection. It can be asked for what placeholders stand for (balancer.placeholders.Asker)."""
 
     __slots__ = (
         "_direct",
         "_own",
+        "_request_id",
         "answering",
         "cause",
         "forwarder",
@@ -33,6 +36,8 @@ class Client:
         "origin",
         "paced",
         "received",
+        "route",
+        "server",
         "service",
         "stream",
         "trusted",
@@ -60,6 +65,11 @@ class Client:
         self.forwarder = _forwarder(self.origin, listener[0])
         self.trusted = service.trusted if service.trusted and self.origin.address in service.trusted else None
         """None: what a request says of its client is not believed. Else `take_over` is to be called for each."""
+        self.route: CompiledRoute | None = service.routes.initial
+        """Of the current request; None: nothing is done to requests and responses of this frontend."""
+        self.server = "-"
+        """Who answers the current request; kept where `route` says something."""
+        self._request_id = b""
 
         self._own: tuple[Origin, dict[str, Kept]] | None = None
         """Connections to servers that are kept for one client, by pool."""
@@ -95,6 +105,56 @@ class Client:
         peer, address = self.stream.peername, self.origin.address
         source = (address, peer[1] if address == self._direct.address else 0)
         return encode(version, source, self.stream.sockname[:2], tls=None)
+
+    @property
+    def address(self) -> str:
+        return self.origin.address
+
+    @property
+    def client_port(self) -> int:
+        return int(self.stream.peername[1])
+
+    @property
+    def scheme(self) -> str:
+        return self.origin.scheme
+
+    @property
+    def listen_port(self) -> int:
+        return self.origin.port
+
+    @property
+    def local_host(self) -> bytes:
+        return _host_of(self.stream.sockname[0])
+
+    @property
+    def sni(self) -> str | None:
+        return self.stream.sni
+
+    @property
+    def frontend(self) -> str:
+        return self.service.name
+
+    @property
+    def pool(self) -> str:
+        return "-" if self.route is None or self.route.pool is None else self.route.pool
+
+    @property
+    def request_id(self) -> bytes:
+        """Of the current request: what a trusted peer calls it, else made when it is first asked for."""
+        if not self._request_id:
+            self._request_id = b"%032x" % _RANDOM.getrandbits(128)
+        return self._request_id
+
+    def begin_request(self, request_id: bytes) -> None:
+        """Another request, with the id that it came with, if any."""
+        self.server = "-"
+        self._request_id = request_id
+
+    async def reply(self, status: int, data: bytes) -> None:
+        """Send a response of our own."""
+        self.allow_idle()
+        self.service.counters.add_exchange(status, 0, len(data), self.service.reactor.unsettled)
+        await self.stream.send_all(data)
 
     def begin_answer(self, status: int, bytes_in: int, bytes_out: int, server: Counters) -> None:
         """The first bytes of a final response are about to be sent."""
@@ -152,6 +212,9 @@ class Client:
         return BodyTransfer(self.stream, upstream, timeouts.body_s, counters, BYTES_IN, server_s)
 
 
+_RANDOM = random.Random()
+
+
 def _scheme(stream: Stream) -> str:
     return "https" if stream.proxied is not None and stream.proxied.over_tls else "http"
 
@@ -164,5 +227,8 @@ def _direct(peer: str, scheme: str, port: int) -> Origin:
 @lru_cache(maxsize=4096)
 def _forwarder(origin: Origin, listener: str) -> RequestForwarder:
     """Shared by the connections of one client: it holds nothing that changes."""
-    host = f"[{listener}]" if ":" in listener else listener
-    return RequestForwarder(origin, host.encode("ascii"))
+    return RequestForwarder(origin, _host_of(listener))
+
+
+def _host_of(address: str) -> bytes:
+    return (f"[{address}]" if ":" in address else address).encode("ascii")

@@ -11,6 +11,7 @@ from balancer.http1.framing import CHUNKED
 from balancer.http1.request import RequestHead
 from balancer.relay.http_body import check_room, encoded
 from balancer.relay.http_client import Client
+from balancer.relay.http_route import edited_request
 from balancer.streams import Stream
 from balancer.task import Fork, Task
 from balancer.upstream import Upstream
@@ -29,6 +30,8 @@ class Outgoing:
         self.client = client
         self.head = head
         self.first = client.forwarder.forward(head)
+        if client.route is not None:
+            self.first = edited_request(client, head, self.first)
         self.sent = 0
         """Bytes of `first` that have been sent for all that is known."""
         self.complete = True

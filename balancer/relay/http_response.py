@@ -12,6 +12,7 @@ from balancer.http1.response import ResponseHead
 from balancer.relay.http_attempt import invalid
 from balancer.relay.http_body import Truncated, encoded
 from balancer.relay.http_request import Outgoing
+from balancer.relay.http_route import edited_response
 from balancer.slots import BAD_RESPONSES, TIMEOUTS
 from balancer.upstream import Upstream
 
@@ -21,7 +22,10 @@ def whole_response(outgoing: Outgoing, response: ResponseHead, body: bytes, upst
     client, head = outgoing.client, outgoing.head
     complete = outgoing.complete and not client.service.draining
     more = complete and head.keep_alive
-    data = forward_response(response, minor=head.minor, chunked=False, keep_alive=more) + body
+    data = forward_response(response, minor=head.minor, chunked=False, keep_alive=more)
+    if client.route is not None:
+        data = edited_response(client, head, data, upstream.server)
+    data += body
     client.begin_answer(response.status, len(outgoing.first), len(data), upstream.counters)
     upstream.reusable = complete and response.keep_alive
     return more, data
@@ -37,6 +41,8 @@ async def relay_response(outgoing: Outgoing, response: ResponseHead, received: b
     delimited = body >= 0 or chunked
     more = head.keep_alive and delimited and outgoing.complete and not client.service.draining
     first = forward_response(response, minor=head.minor, chunked=chunked, keep_alive=more)
+    if client.route is not None:
+        first = edited_response(client, head, first, upstream.server)
     decoder = None
     if body == CHUNKED:
         decoder = ChunkedDecoder()

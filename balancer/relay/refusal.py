@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from balancer.answers import Answer
 from balancer.causes import Cause
 
 
@@ -9,7 +10,13 @@ class Refusal(Exception):  # noqa: N818 - named for what it is
     """A request that is answered by us, with an error. Nothing of another response has been sent."""
 
     def __init__(
-        self, status: int, why: str | Cause, *, cause: Cause | None = None, retry_after_s: int | None = None
+        self,
+        status: int,
+        why: str | Cause,
+        *,
+        cause: Cause | None = None,
+        retry_after_s: int | None = None,
+        shown: Answer | None = None,
     ) -> None:
         """A cause says why in its own words."""
         if isinstance(why, Cause):
@@ -20,4 +27,6 @@ class Refusal(Exception):  # noqa: N818 - named for what it is
         """None: this end has no name of its own."""
         self.retry_after_s = retry_after_s
         """When it is worth while to ask again."""
+        self.shown = shown
+        """What the client is shown; None: the status and `why`."""
         super().__init__(self.why)

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from hapair.commands.options import BAD_CONFIG, config_option, json_option
-from hapair.config import ConfigError, Loaded, load
+from hapair.config import ConfigError, Loaded, load, read_pages
 
 
 @click.command("check")
@@ -17,6 +17,7 @@ def command(path: Path, as_json: bool, file: Path | None) -> None:
     """Check FILE and say everything that is wrong with it. Changes nothing."""
     try:
         loaded = load(file or path)
+        read_pages(loaded)
     except ConfigError as error:
         click.echo(_json(error) if as_json else str(error), err=not as_json)
         raise SystemExit(BAD_CONFIG) from None

@@ -3,12 +3,13 @@
 import os
 import socket
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
 import click
 
-from hapair.config import ConfigError, Loaded, NodeConfig, UnknownNodeError, load, node_view
+from hapair.config import ConfigError, Loaded, NodeConfig, UnknownNodeError, load, node_view, read_pages
 
 DONE, FAILED, NOT_RUNNING, BAD_CONFIG = 0, 1, 3, 78
 
@@ -45,6 +46,16 @@ def load_or_end(path: Path) -> Loaded:
     except ConfigError as error:
         click.echo(str(error), err=True)
         sys.exit(BAD_CONFIG)
+
+
+def pages_or_end(loaded: Loaded, config: NodeConfig) -> NodeConfig:
+    """The same with the text of the files that it names; exits with 78 where one cannot be read."""
+    try:
+        files = read_pages(loaded)
+    except ConfigError as error:
+        click.echo(str(error), err=True)
+        sys.exit(BAD_CONFIG)
+    return replace(config, balancer=replace(config.balancer, files=files))
 
 
 def view_or_end(loaded: Loaded, node: str | None) -> NodeConfig:

@@ -15,6 +15,7 @@ from hapair.commands.options import (
     end,
     load_or_end,
     node_option,
+    pages_or_end,
     runtime_option,
     view_or_end,
 )
@@ -40,7 +41,7 @@ def command(path: Path, node: str | None, runtime_dir: Path, log_level: str, rec
     """Run this node until SIGTERM or Ctrl-C: then the peer takes over, open connections finish, and it ends."""
     logs.set_up("node", log_level.upper())
     loaded = load_or_end(path)
-    config = view_or_end(loaded, node)
+    config = pages_or_end(loaded, view_or_end(loaded, node))
     for warning in loaded.warnings:
         click.echo(f"hapair: warning: {warning}", err=True)
     try:

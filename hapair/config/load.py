@@ -2,14 +2,15 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path as FilePath
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from hapair.config import rules
+from balancer.config import files_named
+from hapair.config import route_rules, rules
 from hapair.config.errors import ConfigError, Position, Problem, nearest
 from hapair.config.tree import Path, Tree, dotted, parse
 from hapair.config.types import HapairFile
@@ -24,6 +25,7 @@ _MESSAGES = {
     "dataclass_type": "must be a table of keys and values",
     "missing": "is missing",
 }
+_PAGE_KEYS = frozenset(("body_file", "page", "maintenance", "sorry_page", "error_pages"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,8 @@ class Loaded:
     path: str
     file: HapairFile
     warnings: Sequence[str]
+    pages: Mapping[str, Problem] = field(default_factory=dict)
+    """The files whose text answers are made of, as they are written, and where the first mention of each stands."""
 
 
 @cache
@@ -85,7 +89,18 @@ def load_text(text: str, path: str = "hapair.yaml") -> Loaded:
         problems += rules.problems_in_file(file, tree)
     if problems or file is None:
         raise ConfigError(path, problems)
-    return Loaded(path, file, rules.warnings(file))
+    odd = [problem.render(path) for problem in sorted(route_rules.warnings(file, tree))]
+    return Loaded(path, file, [*rules.warnings(file), *odd], _pages(file, tree))
+
+
+def _pages(file: HapairFile, tree: Tree) -> dict[str, Problem]:
+    named = set(files_named(file.frontends, file.pools))
+    pages: dict[str, Problem] = {}
+    for path, position in sorted(tree.values.items(), key=lambda entry: entry[1]) if named else ():
+        name = tree.at(*path)
+        if isinstance(name, str) and name in named and _PAGE_KEYS & {str(step) for step in path[-2:]}:
+            pages.setdefault(name, Problem(position, dotted(path), name))
+    return pages
 
 
 def _decode(tree: Tree) -> tuple[HapairFile | None, list[Problem]]:

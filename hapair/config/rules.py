@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+from balancer.config import pools_of
 from balancer.fieldtypes import Endpoint
 from hapair.config import pool_rules, router_rules
 from hapair.config.errors import Problem, nearest
@@ -52,6 +53,7 @@ def _places_of_pools(tree: Tree) -> Iterator[Path]:
         if not isinstance(frontend, dict):
             continue
         yield ("frontends", name, "pool")
+        yield ("frontends", name, "acme", "pool")
         routes = frontend.get("routes")
         yield from (
             ("frontends", name, "routes", i, "pool") for i in range(len(routes) if isinstance(routes, list) else 0)
@@ -114,8 +116,7 @@ def warnings(file: HapairFile) -> list[str]:
     for name, router in file.virtual_routers.items():
         if file.frontends and not any(_serves(file, str(vip.ip)) for vip in router.all_addresses):
             found.append(f"virtual_routers.{name}: no frontend listens on its addresses")
-    used = {route.pool for f in file.frontends.values() for route in f.routes}
-    used |= {f.pool for f in file.frontends.values() if f.pool}
+    used = {pool for frontend in file.frontends.values() for pool in pools_of(frontend)}
     used |= {pool.fallback for pool in file.pools.values() if pool.fallback}
     found += [f"pools.{name}: no frontend uses it" for name in file.pools if name not in used]
     found += pool_rules.warnings(file)

@@ -16,10 +16,12 @@ from balancer.fieldtypes import (
     ByteCount,
     ByteRate,
     ListenEndpoint,
+    OneOrMore,
     PerSecond,
     Seconds,
     ServerEndpoint,
     Shorthand,
+    Switch,
     without_unit,
 )
 from balancer.networks import NetworkText
@@ -57,7 +59,7 @@ SCALARS = {
     int: "whole number",
     str: "text",
 }
-LENGTHS = {60.0: "m", 1.0: "s", 0.001: "ms"}
+LENGTHS = {3600.0: "h", 60.0: "m", 1.0: "s", 0.001: "ms"}
 
 
 def sections() -> dict[str, Any]:
@@ -90,6 +92,11 @@ def written_as(kind: Any) -> str:
             return f"{inner.removeprefix('table of ')}, or a table of one for each node"
         if any(isinstance(extra, Names) for extra in args[1:]):
             return f"{inner}, or list of names"
+        if any(isinstance(extra, OneOrMore) for extra in args[1:]):
+            return f"{written_as(get_args(args[0])[0])}, or a list"
+        switch = [extra.key for extra in args[1:] if isinstance(extra, Switch)]
+        if switch:
+            return f"true, false, {switch[0]} or {inner}"
         short = [extra.key for extra in args[1:] if isinstance(extra, Shorthand)]
         return f"{inner} or {short[0]}" if short else inner
     if origin is Literal:

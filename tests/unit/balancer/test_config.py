@@ -5,14 +5,20 @@ from typing import Any
 import pytest
 
 from balancer.config import (
+    Acme,
     BalancerConfig,
     Frontend,
+    HeaderRules,
     HttpLimits,
+    Maintenance,
     Pool,
+    RequestId,
     Route,
     Server,
+    files_named,
     pools_of,
 )
+from balancer.config_routes import Respond
 from balancer.fieldtypes import Endpoint
 
 ONE, TWO = Endpoint("127.0.0.1", 1), Endpoint("127.0.0.1", 2)
@@ -23,24 +29,14 @@ POOL = Pool(servers={"one": SERVER})
 @pytest.mark.parametrize(
     ("fields", "complaint"),
     [
-        ({"path": "v1"}, "path must begin with /"),
-        ({"path": "/*/x"}, "only at its end"),
-        ({"host": "a.*.example.org"}, "only as its first label"),
-        ({"host": "*"}, "only as its first label"),
-    ],
-)
-def test_a_route_refuses(fields: dict[str, Any], complaint: str) -> None:
-    with pytest.raises(ValueError, match=complaint):
-        Route(pool="api", **fields)
-
-
-@pytest.mark.parametrize(
-    ("fields", "complaint"),
-    [
         ({"listen": ()}, "at least one address to listen on"),
         ({"listen": (ONE, ONE)}, "listed twice"),
         ({"max_connections": 0}, "max_connections must be at least 1"),
         ({"mode": "tcp", "routes": (Route(pool="api"),)}, "routes need mode: http"),
+        ({"mode": "tcp", "request_id": RequestId()}, "request_id needs mode: http"),
+        ({"mode": "tcp", "error_pages": {"503": "a"}}, "error_pages need mode: http"),
+        ({"error_pages": {"200": "a"}}, "200 is not a status"),
+        ({"request": HeaderRules(set_headers={"X": "{server}"})}, "is not one of"),
         ({"mode": "tcp", "pool": None}, "mode: tcp needs a pool"),
         ({"pool": None}, "needs a pool or routes"),
     ],
@@ -57,8 +53,10 @@ def test_limits_refuse(fields: dict[str, Any]) -> None:
 
 
 def test_a_frontend_names_its_pools_the_default_last() -> None:
-    frontend = Frontend(listen=(ONE,), pool="web", routes=(Route(pool="api", path="/v1/*"), Route(pool="img")))
+    frontend = Frontend(listen=(ONE,), pool="web", routes=(Route(pool="api", path=("/v1/*",)), Route(pool="img")))
     assert pools_of(frontend) == ("api", "img", "web")
+    assert pools_of(Frontend(listen=(ONE,), pool="web", acme=Acme(pool="certbot"))) == ("certbot", "web")
+    assert pools_of(Frontend(listen=(ONE,), routes=(Route(deny=403),))) == ()
     assert pools_of(Frontend(listen=(ONE,), routes=(Route(pool="api"),))) == ("api",)
 
 
@@ -74,3 +72,14 @@ def test_every_address_and_its_frontend() -> None:
         pools={"web": POOL},
     )
     assert config.listeners() == {ONE: "a", TWO: "b"}
+
+
+def test_every_file_that_answers_are_made_of() -> None:
+    frontend = Frontend(
+        listen=(ONE,),
+        routes=(Route(respond=Respond(body_file="about.html")), Route(deny=403)),
+        maintenance=Maintenance(page="sorry.html"),
+        error_pages={"503": "sorry.html", "502": "bad.html"},
+    )
+    pool = Pool(servers={"one": SERVER}, sorry_page=Maintenance(page="later.html"))
+    assert files_named({"main": frontend}, {"pool": pool}) == ("about.html", "sorry.html", "bad.html", "later.html")

@@ -4,7 +4,9 @@ import pytest
 
 from balancer.fieldtypes import (
     Endpoint,
+    OneOrMore,
     Shorthand,
+    Switch,
     Text,
     parse_byte_rate,
     parse_duration,
@@ -134,4 +136,26 @@ def test_a_shorthand_is_described_to_a_decoder() -> None:
     assert expand({"address": "x"}) == {"address": "x"}
     assert Shorthand("address").__get_pydantic_json_schema__(schema, lambda inner: inner) == {
         "anyOf": [{"type": "string"}, {"type": "any"}]
+    }
+
+
+def test_a_list_may_be_written_as_its_one_member() -> None:
+    schema = OneOrMore().__get_pydantic_core_schema__(None, lambda source: {"type": "any"})
+    expand = schema["function"]["function"]
+    assert (expand("a"), expand(["a", "b"]), expand({"a": 1}), expand(None)) == (
+        ("a",), ("a", "b"), ({"a": 1},), (None,)
+    )  # fmt: skip
+    several = {"schema": {"type": "array", "items": {"type": "string"}}}
+    assert OneOrMore().__get_pydantic_json_schema__(several, lambda inner: inner) == {
+        "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]
+    }
+
+
+def test_a_table_may_be_switched_on_and_off() -> None:
+    schema = Switch("page").__get_pydantic_core_schema__(None, lambda source: {"type": "any"})
+    expand = schema["function"]["function"]
+    assert (expand(True), expand(False), expand("a"), expand({"page": "b"})) == ({}, None, {"page": "a"}, {"page": "b"})
+    inside = {"schema": {"type": "object"}}
+    assert Switch("page").__get_pydantic_json_schema__(inside, lambda inner: inner) == {
+        "anyOf": [{"type": "boolean"}, {"type": "string"}, {"type": "object"}]
     }

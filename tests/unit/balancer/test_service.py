@@ -52,7 +52,7 @@ def test_kept_connections_are_closed_for_one_server_or_all(service: FrontendServ
 
 def test_a_frontend_of_routes_alone_has_no_default_pool(reactor: Reactor) -> None:
     config = config_for(SERVERS)
-    frontend = Frontend(listen=(Endpoint("127.0.0.1", 1),), routes=(Route(pool="pool", path="/v1/*"),))
+    frontend = Frontend(listen=(Endpoint("127.0.0.1", 1),), routes=(Route(pool="pool", path=("/v1/*",)),))
     config = BalancerConfig(frontends={"main": frontend}, pools=config.pools)
     slots = Slots.create(config, 1)
     assert service_for(reactor, config, slots).default_pool is None

@@ -5,18 +5,25 @@ from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
 import pytest
 
 from balancer.config import (
+    Acme,
     BalancerConfig,
     Check,
     ClientLimits,
     Frontend,
     FrontendTimeouts,
+    HeaderRules,
+    Hsts,
     HttpLimits,
+    Maintenance,
     Pool,
     PoolTimeouts,
+    RequestId,
     RequestLimit,
     Route,
     Server,
 )
+from balancer.config_headers import RewritePath
+from balancer.config_routes import Conditions, Redirect
 from balancer.fieldtypes import Endpoint
 from balancer.standing import Standing
 from hapair import messages
@@ -160,12 +167,32 @@ LINK_UP = LinkSnapshot(
     round_trip_s=0.0002,
 )
 
+EVERY_ROUTE = Route(
+    host=("a", "b"),
+    method=("GET",),
+    header={"X": "*"},
+    query={"v": "1"},
+    client=("10.0.0.0/8",),
+    sni=("*.example.org",),
+    unless=(Conditions(path=("/open",)),),
+    redirect=Redirect(to="https://{hostname}{target}", status=301),
+    rewrite_path=RewritePath(regex="a", by="b"),
+    response=HeaderRules(remove_headers=("c",)),
+)
+
 BALANCER = BalancerConfig(
     frontends={
         "web": Frontend(
             listen=(Endpoint("192.0.2.100", 80), Endpoint("2001:db8::1", 80)),
             pool="web",
-            routes=(Route(pool="api", host="api.example.org", path="/v1/*"), Route(pool="web")),
+            routes=(Route(pool="api", host=("api.example.org",), path=("/v1/*",)), EVERY_ROUTE),
+            acme=Acme(directory="/var/lib/acme"),
+            maintenance=Maintenance(page="sorry.html", retry_after_s=60.0),
+            request=HeaderRules(set_headers={"X": "{client}"}, remove_headers=("a", "b")),
+            response=HeaderRules(add_headers={"Y": "1"}),
+            request_id=RequestId(header="X-Id"),
+            hsts=Hsts(max_age_s=300.0),
+            error_pages={"503": "sorry.html"},
             max_connections=100,
             timeouts=FrontendTimeouts(
                 header_s=5.0,
@@ -205,6 +232,7 @@ BALANCER = BalancerConfig(
         ),
         "api": Pool(servers={"api1": Server(address=Endpoint("192.0.2.31", 80))}, check=Check(tcp="connect")),
     },
+    files={"sorry.html": b"\xff<p>"},
     drain_s=7.5,
 )
 

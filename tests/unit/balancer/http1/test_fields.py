@@ -8,10 +8,13 @@ from balancer.http1.fields import (
     FIND_IN_RESPONSE,
     by_name,
     connection_options,
+    finder_of,
+    has_underscore,
     lines_of,
     nominated,
     tokens,
     without,
+    without_underscores,
 )
 
 
@@ -74,3 +77,15 @@ def test_lines_that_follow_each_other_are_all_cut_out() -> None:
 def test_names_are_taken_literally() -> None:
     fields = b"\nX.Y: 1\r\nX-Y: 2\r\nx.y : 3\r\n"
     assert without(fields, (), frozenset({b"x.y"})) == b"\nX-Y: 2\r\nx.y : 3\r\n"
+
+
+def test_values_of_one_name() -> None:
+    fields = b"\nX-A:  1 \r\nx-a:2\r\nXX-A: 3\r\nY: X-A: 4\r\n"
+    assert finder_of(b"x-a")(fields) == [b"  1 ", b"2"]
+
+
+def test_names_with_an_underscore() -> None:
+    fields = b"\nX_A: 1\r\nX-A: a_b\r\nY_: 2\r\n"
+    assert has_underscore(fields)
+    assert without_underscores(fields) == b"\r\nX-A: a_b\r\n"[1:]
+    assert not has_underscore(b"\nX-A: a_b:c\r\n")

@@ -1,7 +1,7 @@
 """Responses of our own."""
 
 from balancer.config import HttpLimits
-from balancer.http1.replies import answer_here, refusal
+from balancer.http1.replies import answer_here, phrase_of, refusal
 from balancer.http1.request import RequestHead, parse_request
 
 
@@ -52,3 +52,14 @@ def test_trace_is_echoed_without_secrets() -> None:
         b"Connection: close\r\n\r\n"
         b"TRACE /x HTTP/1.1\r\nHost: a\r\nX: y\r\n\r\n"
     )
+
+
+def test_a_page_in_place_of_the_text() -> None:
+    assert refusal(503, "no server", page=(b"text/html", b"<p>")) == (
+        b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/html\r\nContent-Length: 3\r\n"
+        b"Cache-Control: no-store\r\nConnection: close\r\n\r\n<p>"
+    )
+
+
+def test_phrases() -> None:
+    assert (phrase_of(403), phrase_of(499)) == (b"Forbidden", b"")

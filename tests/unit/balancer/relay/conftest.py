@@ -133,9 +133,10 @@ class HttpRig:
         for peer in self.peers:
             peer.socket.setblocking(False)
         endpoints = {name: peer.endpoint for name, peer in zip(("one", "two", "three"), self.peers, strict=False)}
+        files = frontend.pop("files", {})
         plain = config_for(endpoints or {"one": closed_endpoint()}, mode=mode, **frontend)
         pools: dict[str, Pool] = {"pool": replace(plain.pools["pool"], **in_pool)}
-        self.config = BalancerConfig(frontends=plain.frontends, pools=pools)
+        self.config = BalancerConfig(frontends=plain.frontends, pools=pools, files=files)
         self.slots = Slots.create(self.config, workers=1)
         self.service = service_for(reactor, self.config, self.slots)
         self.connections: list[_Connection] = []

@@ -186,7 +186,7 @@ def test_limits_are_the_frontend_s(make_rig: RigMaker) -> None:
 
 
 def test_routes(make_rig: RigMaker) -> None:
-    rig = make_rig(routes=(Route(pool="pool", path="/in/*"),), pool=None)
+    rig = make_rig(routes=(Route(pool="pool", path=("/in/*",)),), pool=None)
     refused = rig.client(GET)
     assert refused.read() == refusal(b"503 Service Unavailable", b"no route leads anywhere from here")
     rig.client(GET.replace(b"/ ", b"/in/ "))

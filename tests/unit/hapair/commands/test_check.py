@@ -65,3 +65,12 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     result = CliRunner().invoke(command, [str(tmp_path / "none.yaml")])
     assert result.exit_code == 78
     assert result.stderr == f"{tmp_path}/none.yaml:1:1: cannot be read: No such file or directory\n"
+
+
+def test_a_page_that_is_not_there(tmp_path: Path) -> None:
+    page = 'frontends: {web: {listen: [":80"], maintenance: sorry.html}}\n'
+    result = run(tmp_path / "f.yaml", "pair: {nodes: {solo: 192.0.2.1}}\n" + page)
+    assert result.exit_code == 78
+    assert result.stderr == (
+        f"{tmp_path}/f.yaml:2:49: frontends.web.maintenance: sorry.html cannot be read: No such file or directory\n"
+    )

@@ -6,7 +6,15 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from hapair.commands.options import config_option, end, load_or_end, node_option, runtime_option, view_or_end
+from hapair.commands.options import (
+    config_option,
+    end,
+    load_or_end,
+    node_option,
+    pages_or_end,
+    runtime_option,
+    view_or_end,
+)
 
 GOOD = "pair: {nodes: {pi-a: 192.0.2.11, pi-b: 192.0.2.12}}\n"
 
@@ -63,3 +71,14 @@ def test_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
     assert CliRunner().invoke(command).stdout == "/etc/hapair/hapair.yaml None /run/other\n"
     given = ["-c", "a.yaml", "--node", "n", "--runtime-dir", "d"]
     assert CliRunner().invoke(command, given).stdout == "a.yaml n d\n"
+
+
+def test_pages_are_read_or_the_verb_ends_with_78(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path.write_text(GOOD + 'frontends: {web: {listen: [":80"], maintenance: sorry.html}}\n', encoding="utf-8")
+    loaded = load_or_end(path)
+    with pytest.raises(SystemExit) as caught:
+        pages_or_end(loaded, view_or_end(loaded, "pi-a"))
+    assert caught.value.code == 78
+    assert "sorry.html cannot be read" in capsys.readouterr().err
+    (path.parent / "sorry.html").write_bytes(b"sorry")
+    assert pages_or_end(loaded, view_or_end(loaded, "pi-a")).balancer.files == {"sorry.html": b"sorry"}

@@ -21,7 +21,7 @@ pools:
 """
 WEB = """\
 frontends:
-  web: {listen: ["192.0.2.100:80"], pool: web, routes: [{pool: api}]}
+  web: {listen: ["192.0.2.100:80"], pool: web, routes: [{path: /a, pool: api}]}
 """
 
 
@@ -162,7 +162,9 @@ frontends:
     ],
 )
 def test_two_frontends_may_listen_beside_each_other(first: str, second: str) -> None:
-    frontends = f'frontends: {{web: {{listen: ["{first}", "{second}"], pool: web, routes: [{{pool: api}}]}}}}\n'
+    frontends = (
+        f'frontends: {{web: {{listen: ["{first}", "{second}"], pool: web, routes: [{{path: /a, pool: api}}]}}}}\n'
+    )
     assert warned(PAIR + POOLS + frontends) == []
 
 
@@ -207,10 +209,11 @@ def test_a_vip_is_no_node_s_own_address() -> None:
         ("pair: {nodes: {solo: 192.0.2.1}}", ["pair.nodes has one node: nothing takes over when it fails"]),
         (PAIR + "virtual_routers: {lan: {vrid: 51, interface: eth0, addresses: [192.0.2.100/24]}}",
          ["virtual_routers.lan: equal priorities; the node with the higher address will be Active"]),
-        (PAIR + ROUTER + POOLS + 'frontends: {web: {listen: ["192.0.2.11:80"], pool: web, routes: [{pool: api}]}}',
+        (PAIR + ROUTER + POOLS
+         + 'frontends: {web: {listen: ["192.0.2.11:80"], pool: web, routes: [{path: /a, pool: api}]}}',
          ["virtual_routers.lan: no frontend listens on its addresses"]),
         (PAIR + POOLS + 'frontends: {web: {listen: [":80"], pool: web}}', ["pools.api: no frontend uses it"]),
-        (PAIR + ROUTER + POOLS + 'frontends: {web: {listen: [":80"], pool: web, routes: [{pool: api}]}}', []),
+        (PAIR + ROUTER + POOLS + 'frontends: {web: {listen: [":80"], pool: web, routes: [{path: /a, pool: api}]}}', []),
         (PAIR + ROUTER, []),
     ],
 )  # fmt: skip
