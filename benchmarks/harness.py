@@ -164,8 +164,8 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def origin(where: Path) -> Iterator[int]:
-    """nginx with one process on the load's core, serving a file for each of BODIES. Gives its port."""
+def origin(where: Path, *, core: int = LOAD_CORE) -> Iterator[int]:
+    """nginx with one process, on the load's core, serving a file for each of BODIES. Gives its port."""
     port = free_port()
     for name, size in BODIES.items():
         with (where / name).open("wb") as file:
@@ -177,7 +177,7 @@ def origin(where: Path) -> Iterator[int]:
         "http { access_log off; sendfile on; tcp_nopush on; keepalive_requests 1000000000; keepalive_timeout 600s;\n"
         f"server {{ listen 127.0.0.1:{port} backlog=4096; root {where}; }} }}\n"
     )
-    with process(["nginx", "-c", str(config), "-g", "daemon off;"], core=LOAD_CORE, port=port):
+    with process(["nginx", "-c", str(config), "-g", "daemon off;"], core=core, port=port):
         yield port
 
 
