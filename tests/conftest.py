@@ -22,6 +22,8 @@ if not IN_CI:  # hypothesis has a profile of its own for CI: the same examples e
     hypothesis.settings.load_profile("by hand")
 
 PACKAGES = {
+    "chromedriver": "chromium-driver",
+    "node": "nodejs",
     "nginx": "nginx-light",
     "nft": "nftables",
     "ping": "iputils-ping",
