@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal
 
 from balancer.config_checks import Check as Check
+from balancer.config_compression import Compression as Compression
 from balancer.config_headers import HeaderRules as HeaderRules
 from balancer.config_headers import Hsts as Hsts
 from balancer.config_headers import RequestId as RequestId
@@ -62,7 +63,8 @@ class Frontend:
     trusted_proxies: tuple[NetworkText, ...] = ()
     """For `mode: http`: who is believed about the client of a request (X-Forwarded-For and its kind)."""
     limits: ClientLimits = field(default_factory=ClientLimits)
-
+    compression: Compression | None = None
+    """For `mode: http`; None: responses go on as they are."""
     accept_proxy: tuple[NetworkText, ...] = ()
     """Who begins each connection with a PROXY header, and must."""
 
@@ -86,6 +88,7 @@ class Frontend:
 
 
 _HTTP_ALONE = (
+    "compression",
     *("routes", "acme", "maintenance", "request", "response", "request_id", "hsts", "error_pages", "trusted_proxies"),
 )
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal
 
 from balancer.config_checks import Check
+from balancer.config_compression import Compression
 from balancer.config_routes import Maintenance
 from balancer.fieldtypes import STRICT, Seconds, ServerEndpoint, Shorthand
 
@@ -119,6 +120,8 @@ class Pool:
     """Begin each connection with a PROXY header of this version; connections are then not shared by clients."""
     sorry_page: Annotated[Maintenance, Shorthand("page")] | None = None
     """For `mode: http`: what a client is shown while no server can be had."""
+    compression: Compression | None = None
+    """For `mode: http`; where not given, what the frontend says holds."""
 
     def __post_init__(self) -> None:
         if not self.servers:

@@ -9,6 +9,7 @@ from balancer import answers
 from balancer.answers import Answer, Files
 from balancer.config import Frontend, Pool
 from balancer.fieldtypes import Endpoint
+from balancer.gzip_stream import Compressor
 from balancer.limits import Limiter
 from balancer.networks import Networks
 from balancer.policies import Request
@@ -23,7 +24,18 @@ from balancer.upstream import Kept, KeptConnections
 class PoolService:
     """One pool at run time, shared by every frontend of this worker that names it."""
 
-    __slots__ = ("_counters", "_roster", "config", "fallback", "kept", "name", "reads_request", "sorry_page", "state")
+    __slots__ = (
+        "_counters",
+        "_roster",
+        "compressor",
+        "config",
+        "fallback",
+        "kept",
+        "name",
+        "reads_request",
+        "sorry_page",
+        "state",
+    )
 
     def __init__(
         self, name: str, config: Pool, state: PoolState, counters: dict[str, Counters], files: Files | None = None
@@ -33,6 +45,8 @@ class PoolService:
         self.state = state
         self.kept = self.new_kept()
         """Idle upstream connections by server."""
+        self.compressor = None if config.compression is None else Compressor(config.compression)
+        """None: it is for the frontend to say."""
         self.fallback: PoolService | None = None
         """Where that goes which this pool has no server for."""
         self.reads_request = state.reads_request
@@ -106,6 +120,7 @@ class FrontendService:
 
     __slots__ = (
         "causes",
+        "compressor",
         "config",
         "counters",
         "draining",
@@ -147,6 +162,8 @@ class FrontendService:
         """Connections of this frontend that other workers have open now."""
         self.limiter = limiter
         """None: any client may have as much as there is."""
+        self.compressor = None if config.compression is None else Compressor(config.compression)
+        """None: responses go on as they are, but for pools that say otherwise."""
         self.paced = config.timeouts.has_rates
         """Clients have to keep a minimum rate."""
         self.guarded = config.timeouts.request_s is not None or limiter is not None

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Coroutine
 from functools import partial
-from typing import Self
+from typing import Any, Self
 
 from balancer.failures import StreamFailure
+from balancer.gzip_stream import GzipStream
 from balancer.http1.chunked import LAST_CHUNK, ChunkedDecoder, encode_chunk
 from balancer.http1.errors import BadMessage, Reason
 from balancer.relay.http_pace import PacedClient
@@ -42,7 +44,7 @@ class BodyTransfer:
         self._sink = sink
         self._receive = source.receive
         self._send = sink.send_all
-        self._splice = partial(source.splice_to, sink)
+        self._splice: Callable[[int], Coroutine[Any, Any, int]] = partial(source.splice_to, sink)
         self._idle_s = idle_s
         self._sink_s = sink_s
         self._counters = counters
@@ -91,6 +93,22 @@ class BodyTransfer:
             self._took(len(data))
         if encode:
             await self._send(LAST_CHUNK)
+
+    def compress(self, gzip: GzipStream, *, encode: bool) -> None:
+        """Send what comes compressed, as chunks or as plain bytes; hold nothing back while the source has no more."""
+        source, send = self._source, self._send
+
+        async def send_compressed(data: bytes | bytearray | memoryview) -> None:
+            made = await gzip.feed(bytes(data), flush=not source.readable)
+            if made:
+                await send(encode_chunk(made) if encode else made)
+
+        async def receive_and_send(length: int) -> int:
+            data = await self._receive(min(length, RECEIVE_BYTES))
+            await self._send(data)
+            return len(data)
+
+        self._send, self._splice = send_compressed, receive_and_send
 
     def _took(self, moved: int) -> None:
         now = self._source.reactor.now

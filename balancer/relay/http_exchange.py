@@ -17,6 +17,7 @@ from balancer.http1.request import RequestHead
 from balancer.http1.response import ResponseHead
 from balancer.relay.http_attempt import NoResponse, check_repeatable, connect, invalid, parse, request_of
 from balancer.relay.http_client import Client
+from balancer.relay.http_compressed import relay_perhaps_compressed
 from balancer.relay.http_request import Outgoing
 from balancer.relay.http_response import relay_response, whole_response
 from balancer.relay.http_tunnel import tunnel
@@ -37,6 +38,7 @@ async def exchange(client: Client, head: RequestHead, pool: PoolService) -> bool
         server = pool.state.choose((), request)
     kept = pool.kept if pool.config.send_proxy is None else client.own_connections(pool)
     upstream = None if server is None else kept[server].take()
+    compressor = pool.compressor or client.service.compressor
     while True:
         if upstream is None:
             upstream = await connect(client, pool, server, request)
@@ -60,12 +62,14 @@ async def exchange(client: Client, head: RequestHead, pool: PoolService) -> bool
                     return False
             else:
                 received = received[response.size :]
-                if response.body == len(received):
+                if response.body == len(received) and compressor is None:
                     more, data = whole_response(outgoing, response, received, upstream)
                     sent = downstream.try_send(data)
                     if sent < len(data):
                         await client.send_all(memoryview(data)[sent:])
                     return more
+            if compressor is not None:
+                return await relay_perhaps_compressed(outgoing, response, received, upstream, compressor)
             return await relay_response(outgoing, response, received, upstream)
         except StreamFailure as caught:
             failure = caught

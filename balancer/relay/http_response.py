@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from balancer.causes import Cause
 from balancer.failures import DeadlineExpired, Disconnected
-from balancer.http1.chunked import ChunkedDecoder, encode_chunk
+from balancer.gzip_stream import GzipStream
+from balancer.http1.chunked import LAST_CHUNK, ChunkedDecoder, encode_chunk
 from balancer.http1.errors import BadMessage
 from balancer.http1.forward import forward_response
 from balancer.http1.framing import CHUNKED
+from balancer.http1.request import RequestHead
 from balancer.http1.response import ResponseHead
 from balancer.relay.http_attempt import invalid
 from balancer.relay.http_body import Truncated, encoded
@@ -31,14 +33,17 @@ def whole_response(outgoing: Outgoing, response: ResponseHead, body: bytes, upst
     return more, data
 
 
-async def relay_response(outgoing: Outgoing, response: ResponseHead, received: bytes, upstream: Upstream) -> bool:
+async def relay_response(
+    outgoing: Outgoing, response: ResponseHead, received: bytes, upstream: Upstream, gzip: GzipStream | None = None
+) -> bool:
     """Send any final response on. `received` is what came after its head. True when the client may send another.
 
     A body of unknown end is sent in chunks to clients that know them: so its end shows, and the connection lives on.
+    With `gzip`, which the head has to speak of already, every body is such a one.
     """
     client, head, body = outgoing.client, outgoing.head, response.body
-    chunked = body < 0 and head.minor > 0
-    delimited = body >= 0 or chunked
+    chunked = (body < 0 or gzip is not None) and head.minor > 0
+    delimited = (body >= 0 and gzip is None) or chunked
     more = head.keep_alive and delimited and outgoing.complete and not client.service.draining
     first = forward_response(response, minor=head.minor, chunked=chunked, keep_alive=more)
     if client.route is not None:
@@ -47,14 +52,14 @@ async def relay_response(outgoing: Outgoing, response: ResponseHead, received: b
     if body == CHUNKED:
         decoder = ChunkedDecoder()
         data = _decode_first(decoder, received, upstream)
-        first += encoded(data, decoder, trailers=head.trailers) if chunked else data
-    elif body >= 0:
-        first += received[:body]
-    elif received:
-        first += encode_chunk(received) if chunked else received
+    else:
+        data = received[:body] if body >= 0 else received
+    if gzip is not None:
+        data = await gzip.feed(data, flush=True)
+    first += _framed(data, None if gzip is not None else decoder, head, chunked=chunked)
     client.begin_answer(response.status, len(outgoing.first), len(first), upstream.counters)
     await client.send_all(first)
-    if not await _relay_rest(outgoing, response, len(received), decoder, upstream, chunked=chunked):
+    if not await _relay_rest(outgoing, response, len(received), decoder, upstream, gzip, chunked=chunked):
         if not delimited:
             client.stream.abort()  # only a reset can say that this is not the end of the body
         return False
@@ -69,18 +74,25 @@ async def _relay_rest(
     had: int,
     decoder: ChunkedDecoder | None,
     upstream: Upstream,
+    gzip: GzipStream | None,
     *,
     chunked: bool,
 ) -> bool:
     """The body beyond the first `had` bytes. False where the server failed to bring it whole."""
     transfer = outgoing.client.transfer(upstream.stream, upstream.counters)
+    encode = chunked and gzip is None
+    if gzip is not None:
+        transfer.compress(gzip, encode=chunked)
     try:
         if decoder is not None:
-            await transfer.chunks(decoder, encode=chunked, trailers=outgoing.head.trailers)
+            await transfer.chunks(decoder, encode=encode, trailers=outgoing.head.trailers)
         elif response.body >= 0:
             await transfer.exactly(max(0, response.body - had))
         else:
-            await transfer.until_close(encode=chunked)
+            await transfer.until_close(encode=encode)
+        if gzip is not None:
+            end = gzip.finish()
+            await outgoing.client.send_all(encode_chunk(end) + LAST_CHUNK if chunked else end)
     except BadMessage:
         upstream.counters.add(BAD_RESPONSES)
         outgoing.client.blame(Cause.RESPONSE_INVALID)
@@ -93,6 +105,15 @@ async def _relay_rest(
         outgoing.client.blame(Cause.RESPONSE_IDLE if late else Cause.RESPONSE_CUT)
         return False
     return True
+
+
+def _framed(data: bytes, decoder: ChunkedDecoder | None, head: RequestHead, *, chunked: bool) -> bytes:
+    """The first bytes of a body, as they are sent."""
+    if not chunked:
+        return data
+    if decoder is not None:
+        return encoded(data, decoder, trailers=head.trailers)
+    return encode_chunk(data) if data else b""
 
 
 def _decode_first(decoder: ChunkedDecoder, received: bytes, upstream: Upstream) -> bytes:

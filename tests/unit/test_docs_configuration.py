@@ -122,6 +122,8 @@ def default_of(field: Any, kind: Any) -> str:
         value = value["*"]
     if value is None or value == () or value == {}:
         return "none"
+    if isinstance(value, tuple):
+        return f"`[{', '.join(value)}]`"
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
     if isinstance(value, float):

@@ -1,0 +1,153 @@
+"""Compressed responses, as a client sees them."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from typing import TYPE_CHECKING
+
+from balancer.config import Compression
+from balancer.http1.chunked import ChunkedDecoder
+
+if TYPE_CHECKING:
+    from tests.unit.balancer.relay.conftest import HttpRig, RigMaker
+
+GET = b"GET / HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip\r\n\r\n"
+TEXT = b"hello world, " * 1000
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n"
+SAID = b"Vary: Accept-Encoding\r\nContent-Encoding: gzip\r\n"
+
+
+def compressing(make_rig: RigMaker, **in_pool: object) -> HttpRig:
+    return make_rig(compression=Compression(), in_pool=in_pool)
+
+
+def dechunked(data: bytes) -> bytes:
+    decoder = ChunkedDecoder()
+    body = decoder.feed(data)
+    assert decoder.done
+    assert decoder.surplus == b""
+    return body
+
+
+def test_a_whole_response_keeps_a_length(make_rig: RigMaker) -> None:
+    rig = compressing(make_rig)
+    client = rig.client(GET)
+    server = rig.server()
+    for _ in range(2):
+        server.read()
+        server.send(HEAD + b"Content-Length: %d\r\n\r\n" % len(TEXT) + TEXT)
+        head, _, body = client.read().partition(b"\r\n\r\n")
+        assert head + b"\r\n" == HEAD + SAID + b"Content-Length: %d\r\n" % len(body)
+        assert gzip.decompress(body) == TEXT
+        assert len(body) < 200
+        client.send(GET)
+    assert rig.service.compressor is not None
+    assert rig.service.compressor.running == 0
+
+
+def test_a_long_response_comes_in_chunks_and_the_connections_live_on(make_rig: RigMaker) -> None:
+    rig = compressing(make_rig)
+    client = rig.client(GET)
+    server = rig.server()
+    text = TEXT * 100
+    server.send(HEAD + b"Content-Length: %d\r\n\r\n" % len(text))
+    server.send(text)
+    head, _, body = client.read().partition(b"\r\n\r\n")
+    assert head + b"\r\n" == HEAD + SAID + b"Transfer-Encoding: chunked\r\n"
+    assert gzip.decompress(dechunked(body)) == text
+    client.send(GET)
+    assert server.read().count(GET[:14]) == 2
+    assert not rig.was_called()
+
+
+def test_an_event_stream_goes_on_event_by_event(make_rig: RigMaker) -> None:
+    rig = compressing(make_rig)
+    client = rig.client(GET)
+    server = rig.server()
+    server.send(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
+    reader = zlib.decompressobj(16 + zlib.MAX_WBITS)
+    decoder = ChunkedDecoder()
+    assert client.read().endswith(SAID + b"Transfer-Encoding: chunked\r\n\r\n")
+    for event in (b"data: one\n\n", b"data: two\n\n"):
+        server.send(b"%x\r\n%b\r\n" % (len(event), event))
+        assert reader.decompress(decoder.feed(client.read())) == event
+    server.send(b"0\r\n\r\n")
+    assert reader.decompress(decoder.feed(client.read())) == b""
+    assert (reader.eof, decoder.done) == (True, True)
+    assert not client.ended
+
+
+def test_a_client_of_http_1_0_gets_it_to_the_end_of_the_connection(make_rig: RigMaker) -> None:
+    rig = compressing(make_rig)
+    client = rig.client(b"GET / HTTP/1.0\r\nAccept-Encoding: gzip\r\n\r\n")
+    server = rig.server()
+    server.send(HEAD + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n")
+    server.send(b"6\r\n world\r\n0\r\n\r\n")
+    head, _, body = client.read().partition(b"\r\n\r\n")
+    assert head + b"\r\n" == HEAD + SAID + b"Connection: close\r\n"
+    assert gzip.decompress(body) == b"hello world"
+    assert client.ended
+
+
+def test_a_response_to_the_end_of_the_servers_connection(make_rig: RigMaker) -> None:
+    rig = compressing(make_rig)
+    client = rig.client(GET)
+    server = rig.server()
+    server.read()
+    server.send(HEAD + b"\r\nhello")
+    server.send(b" world")
+    server.close()
+    assert gzip.decompress(dechunked(client.read().partition(b"\r\n\r\n")[2])) == b"hello world"
+
+
+def test_a_body_that_is_cut_off_has_no_end(make_rig: RigMaker) -> None:
+    rig = compressing(make_rig)
+    client = rig.client(GET)
+    server = rig.server()
+    server.send(HEAD + b"Content-Length: 5000\r\n\r\nhello")
+    server.close()
+    body = client.read().partition(b"\r\n\r\n")[2]
+    assert not body.endswith(b"0\r\n\r\n")
+    assert client.ended
+    assert rig.service.compressor is not None
+    assert rig.service.compressor.running == 0
+
+
+def test_who_does_not_accept_gzip_gets_it_plain(make_rig: RigMaker) -> None:
+    rig = compressing(make_rig)
+    client = rig.client(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    whole = HEAD + b"Content-Length: %d\r\n" % len(TEXT)
+    rig.server().send(whole + b"\r\n" + TEXT)
+    assert client.read() == whole + b"Vary: Accept-Encoding\r\n\r\n" + TEXT
+
+
+def test_what_does_not_get_smaller_stays_as_it_is(make_rig: RigMaker) -> None:
+    rig = compressing(make_rig)
+    client = rig.client(GET)
+    noise = zlib.compress(bytes(hash((number, 7)) & 0xFF for number in range(5000)), 9)[:1500]
+    whole = HEAD + b"Content-Length: %d\r\n" % len(noise)
+    rig.server().send(whole + b"\r\n" + noise)
+    assert client.read() == whole + b"Vary: Accept-Encoding\r\n\r\n" + noise
+
+
+def test_no_more_than_so_many_at_once(make_rig: RigMaker) -> None:
+    rig = make_rig(compression=Compression(at_once=1))
+    one, other = rig.client(GET), rig.client(GET)
+    first, second = rig.server(), rig.server()
+    first.send(HEAD + b"Content-Length: 5000\r\n\r\nhello")
+    second.send(HEAD + b"Content-Length: 5000\r\n\r\nhello")
+    assert b"Content-Encoding: gzip\r\n" in one.read()
+    assert other.read() == HEAD + b"Content-Length: 5000\r\nVary: Accept-Encoding\r\n\r\nhello"
+
+
+def test_a_pool_has_its_own_say(make_rig: RigMaker) -> None:
+    whole = HEAD + b"Content-Length: %d\r\n\r\n" % len(TEXT) + TEXT
+    rig = compressing(make_rig, compression=Compression(enabled=False))
+    client = rig.client(GET)
+    rig.server().send(whole)
+    assert client.read() == whole
+    rig = make_rig(in_pool={"compression": Compression()})
+    client = rig.client(GET)
+    rig.server().send(whole)
+    assert b"Content-Encoding: gzip\r\n" in client.read()
