@@ -77,13 +77,20 @@ class Acceptor:
     """Takes connections while it runs; `connections` are those open now."""
 
     def __init__(
-        self, service: FrontendService, listening: Iterable[socket.socket], *, relay: Relay, worker: Counters
+        self,
+        service: FrontendService,
+        listening: Iterable[socket.socket],
+        *,
+        relay: Relay,
+        worker: Counters,
+        stream: type[Stream] = Stream,
     ) -> None:
         self.service = service
         self.relay = relay
         self.connections: set[Connection] = set()
         self._reactor = service.reactor
         self._worker = worker
+        self._stream = stream
         self._listening = tuple(listening)
         self._loops: list[Task[None]] = []
         self._emptied = trio.Event()
@@ -192,7 +199,7 @@ class Acceptor:
                 if error.errno not in _GONE_ALREADY:
                     raise
             else:
-                self._open(Stream(self._reactor, accepted, peername))
+                self._open(self._stream(self._reactor, accepted, peername))
         return min(room, BATCH)
 
     def _open(self, stream: Stream) -> None:

@@ -32,6 +32,8 @@ class Cause(Enum):
     REQUEST_TOO_LARGE = "the request was too large"
     DENIED = "the client's address is not allowed here"
     TOO_MANY_CONNECTIONS = "the client has too many connections open"
+    HANDSHAKE_FAILED = "the client and we did not agree on TLS"
+    HANDSHAKE_TIMEOUT = "the TLS handshake did not come to its end in time"
     CONNECTING_TOO_FAST = "the client opens connections too fast"
     PROXY_HEADER_INVALID = "no valid PROXY header came in time"
     TOO_MANY_REQUESTS = "too many requests in too short a time"

@@ -27,6 +27,9 @@ from balancer.config_routes import Acme as Acme
 from balancer.config_routes import Maintenance as Maintenance
 from balancer.config_routes import Route as Route
 from balancer.config_routes import check_error_pages, files_of
+from balancer.config_tls import CertificateFiles as CertificateFiles
+from balancer.config_tls import FrontendTls as FrontendTls
+from balancer.config_tls import PoolTls as PoolTls
 from balancer.fieldtypes import STRICT as STRICT
 from balancer.fieldtypes import Endpoint, ListenEndpoint, Shorthand, Switch
 from balancer.networks import NetworkText
@@ -44,6 +47,8 @@ class Frontend:
     pool: str | None = None
     """Where everything goes that no route takes; 503 where not given."""
     mode: Mode = "http"
+    tls: FrontendTls | None = None
+    """None: clients speak in clear, or their TLS is passed through."""
     routes: tuple[Route, ...] = ()
     acme: Annotated[Acme, Shorthand("directory")] | None = None
     maintenance: Annotated[Maintenance | None, Switch("page")] = None

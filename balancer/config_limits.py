@@ -15,6 +15,8 @@ class FrontendTimeouts:
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 
+    tls_handshake_s: Seconds = 10.0
+    """For a whole TLS handshake; in front of routes by SNI, for the ClientHello."""
     header_s: Seconds = 10.0
     """For a whole request head (a deadline, not idle time): 408 after it. The first one's time begins when the
     connection does, that of a later one with its first byte."""

@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from balancer.config_checks import Check
 from balancer.config_compression import Compression
 from balancer.config_routes import Maintenance
+from balancer.config_tls import PoolTls
 from balancer.fieldtypes import STRICT, Seconds, ServerEndpoint, Shorthand
 
 Policy = Literal[
@@ -115,6 +116,8 @@ class Pool:
     """Further attempts where no connection to a server could be made."""
     redispatch: bool = True
     """They go to other servers; false: to the same one, after a pause."""
+    tls: PoolTls | None = None
+    """None: what is sent to servers can be read on the way."""
     timeouts: PoolTimeouts = field(default_factory=PoolTimeouts)
     send_proxy: Literal["v1", "v2"] | None = None
     """Begin each connection with a PROXY header of this version; connections are then not shared by clients."""

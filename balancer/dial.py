@@ -5,27 +5,49 @@ from __future__ import annotations
 import errno
 import os
 import socket
+from math import inf
 
-from balancer.failures import PEER_ERRNOS, SHORTAGE_ERRNOS, ConnectFailed, DeadlineExpired, Disconnected
+from balancer.failures import (
+    PEER_ERRNOS,
+    SHORTAGE_ERRNOS,
+    ConnectFailed,
+    DeadlineExpired,
+    Disconnected,
+    HandshakeFailed,
+)
 from balancer.fieldtypes import Endpoint
 from balancer.reactor import Reactor
+from balancer.secure import SecureStream
 from balancer.streams import Stream
+from balancer.tls.contexts import ServerTls
 
 
-async def dial(reactor: Reactor, endpoint: Endpoint, timeout_s: float, preamble: bytes = b"") -> Stream:
-    """A new connection to `endpoint`, begun with `preamble`. Raises ConnectFailed."""
+async def dial(
+    reactor: Reactor, endpoint: Endpoint, timeout_s: float, preamble: bytes = b"", tls: ServerTls | None = None
+) -> Stream:
+    """A new connection to `endpoint`, begun with `preamble`, then with TLS where `tls` says how.
+
+    `timeout_s` is for all of it. Raises ConnectFailed, also for a server whose certificate is not to be trusted.
+    """
     try:
         connecting = _start_connect(endpoint)
     except OSError as error:
         if error.errno not in PEER_ERRNOS | SHORTAGE_ERRNOS:
             raise
         raise ConnectFailed(endpoint, error.errno) from None
-    stream = Stream(reactor, connecting, (endpoint.host, endpoint.port))
-    stream.deadline = reactor.now + timeout_s
+    stream = (Stream if tls is None else SecureStream)(reactor, connecting, (endpoint.host, endpoint.port))
+    deadline = stream.deadline = reactor.now + timeout_s
     try:
         await stream.connected()
         if preamble:
             await stream.send_all(preamble)
+        if tls is not None and isinstance(stream, SecureStream):
+            stream.deadline = deadline
+            await stream.handshake(tls.context, server_name=tls.name_for(endpoint.host), server_side=False)
+            stream.deadline = inf
+    except HandshakeFailed as failure:
+        stream.close()
+        raise ConnectFailed(endpoint, failure.errno, f"no TLS: {failure.reason}") from None
     except DeadlineExpired:
         stream.close()
         raise ConnectFailed(endpoint, errno.ETIMEDOUT) from None

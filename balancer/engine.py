@@ -15,7 +15,7 @@ from socket import socket
 import trio
 
 from balancer.acceptor import Acceptor
-from balancer.config import BalancerConfig, Mode, pools_of
+from balancer.config import BalancerConfig, Frontend, Mode, pools_of
 from balancer.fieldtypes import Endpoint
 from balancer.networks import Networks
 from balancer.pool import PoolSnapshot, PoolState
@@ -23,11 +23,23 @@ from balancer.reactor import Reactor
 from balancer.relay import http as relay_http
 from balancer.relay import tcp as relay_tcp
 from balancer.relay.proxied import behind_proxies
+from balancer.relay.tls import TlsRelay
+from balancer.secure import SecureStream
 from balancer.service import FrontendService, PoolService, Relay, link_pools
 from balancer.slots import BUGS, HEARTBEAT_NS, Counts, Slots
 from balancer.standing import Standing
+from balancer.streams import Stream
+from balancer.tls.contexts import DoorContexts, ServerTls
+from balancer.tls.material import FrontendMaterial, Material, PoolMaterial
 
 RELAYS: Mapping[Mode, Relay] = {"tcp": relay_tcp.serve, "http": relay_http.serve}
+
+
+def alpn_relays(frontend: Frontend) -> Mapping[str, Relay]:
+    """The protocols that are offered to clients with TLS, the best first, and the relay of each."""
+    if frontend.mode == "tcp":
+        return dict.fromkeys(frontend.tls.alpn if frontend.tls else (), relay_tcp.serve)
+    return {"http/1.1": relay_http.serve}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +88,18 @@ class Engine:
         self._relays = relays
         self._frontends: dict[str, _Running] = {}
         self._pools: dict[str, PoolService] = {}
+        self._material = Material()
+        self._doors: dict[str, DoorContexts] = {}
+        self._server_tls: dict[str, ServerTls] = {}
 
-    def apply(self, config: BalancerConfig, listeners: Mapping[Endpoint, socket]) -> None:
-        """Begin to serve. `listeners` has a socket for every endpoint that the configuration listens on."""
+    def apply(
+        self, config: BalancerConfig, listeners: Mapping[Endpoint, socket], material: Material | None = None
+    ) -> None:
+        """Begin to serve. `listeners` has a socket for every endpoint that the configuration listens on.
+
+        `material` has the certificates; raises ssl.SSLError where they are not fit for use.
+        """
+        self._material = material or Material()
         self.slots.forget_open(self.worker_index)
         self._pools = {name: self._make_pool(config, name) for name in config.pools}
         link_pools(self._pools)
@@ -86,6 +107,17 @@ class Engine:
         for running in self._frontends.values():
             running.acceptor.start()
         self.heartbeat()
+
+    def renew(self, material: Material) -> None:
+        """Other certificates, for new connections. Raises ssl.SSLError; what came before it was renewed."""
+        for name, door in self._doors.items():
+            if (mine := material.frontends.get(name)) is not None and mine != self._material.frontends.get(name):
+                door.renew(mine)
+        for name, tls in self._server_tls.items():
+            if (one := material.pools.get(name)) is not None and one != self._material.pools.get(name):
+                tls.renew(one)
+                self._pools[name].close_kept()
+        self._material = material
 
     def set_standing(self, pool: str, server: str, standing: Standing) -> None:
         """What checks and people say of a server. Connections kept for reuse to one that takes no work are closed."""
@@ -179,7 +211,11 @@ class Engine:
     def _make_pool(self, config: BalancerConfig, name: str) -> PoolService:
         pool = config.pools[name]
         counters = {server: self.slots.server(self.worker_index, name, server) for server in pool.servers}
-        return PoolService(name, pool, PoolState(pool, self._connections_of(config, name)), counters, config.files)
+        tls = None
+        if pool.tls is not None:
+            tls = self._server_tls[name] = ServerTls(pool.tls, self._material.pools.get(name, PoolMaterial()))
+        state = PoolState(pool, self._connections_of(config, name))
+        return PoolService(name, pool, state, counters, config.files, tls)
 
     def _connections_of(self, config: BalancerConfig, pool: str) -> Callable[[str], int]:
         """Open connections of a server of this pool, over all workers."""
@@ -203,10 +239,15 @@ class Engine:
             files=config.files,
         )
         listening = [listeners[endpoint] for endpoint in frontend.listen]
-        relay = self._relays[frontend.mode]
+        relay, stream = self._relays[frontend.mode], Stream
+        if frontend.tls is not None:
+            by_alpn = alpn_relays(frontend)
+            material = self._material.frontends.get(name, FrontendMaterial())
+            door = self._doors[name] = DoorContexts(frontend.tls, material, tuple(by_alpn))
+            relay, stream = TlsRelay(door, relay, by_alpn), SecureStream
         if frontend.accept_proxy:
             relay = behind_proxies(relay, Networks(frontend.accept_proxy))
-        return _Running(service, Acceptor(service, listening, relay=relay, worker=self._worker))
+        return _Running(service, Acceptor(service, listening, relay=relay, worker=self._worker, stream=stream))
 
     def _open_elsewhere(self, frontend: str) -> Callable[[], int]:
         """Connections that the other workers have open; `int`, which makes a 0, where there are none."""

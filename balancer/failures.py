@@ -57,11 +57,23 @@ class DeadlineExpired(StreamFailure):
         self.stream = stream
 
 
+class TlsBroken(Disconnected):
+    """What came is not what TLS would have sent: the connection is lost."""
+
+    def __init__(self, stream: Stream, reason: str) -> None:
+        super().__init__(stream, errno.EPROTO)
+        self.reason = reason
+
+
+class HandshakeFailed(TlsBroken):
+    """No TLS with this peer; `reason` says why, in words."""
+
+
 class ConnectFailed(StreamFailure):
     """No connection to a server."""
 
-    def __init__(self, endpoint: Endpoint, number: int) -> None:
-        super().__init__(f"{endpoint}: {os.strerror(number)}")
+    def __init__(self, endpoint: Endpoint, number: int, why: str | None = None) -> None:
+        super().__init__(f"{endpoint}: {why or os.strerror(number)}")
         self.endpoint = endpoint
         self.errno = number
 

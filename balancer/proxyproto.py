@@ -10,6 +10,8 @@ import struct
 from dataclasses import dataclass
 from enum import Enum
 
+from balancer.tls.info import TlsInfo
+
 SIGNATURE = b"\r\n\r\n\x00\r\nQUIT\n"
 LARGEST = 16_384
 """Of a header, with all of its TLVs."""
@@ -237,6 +239,20 @@ class TlsFacts:
     """The common name in the client's certificate."""
     verified: bool = False
     """The client showed a certificate, which was verified."""
+
+
+def facts_of(tls: TlsInfo | None) -> TlsFacts | None:
+    """What is told of a connection of ours with TLS; None of a plain one."""
+    if tls is None:
+        return None
+    return TlsFacts(
+        version=tls.version,
+        cipher=tls.cipher,
+        alpn=(tls.alpn or "").encode("ascii"),
+        server_name=tls.server_name or "",
+        client_name="" if tls.client is None else tls.client.common_name,
+        verified=tls.client is not None,
+    )
 
 
 def local(version: str) -> bytes:

@@ -1,6 +1,7 @@
 """One worker by itself: a load balancer with one frontend and one pool, without hapair around it.
 
     python -m balancer.serve --listen 127.0.0.1:8080 --server 127.0.0.1:9001 --server 127.0.0.1:9002 --mode tcp
+    python -m balancer.serve --listen 127.0.0.1:8443 --server 127.0.0.1:9001 --certificate example.org.pem
 
 Benchmarks run it, and it is the shortest example of how this library is used.
 """
@@ -11,17 +12,20 @@ import argparse
 import gc
 import signal
 from collections.abc import Sequence
+from pathlib import Path
 from typing import get_args
 
 import trio
 
 from balancer.config import BalancerConfig, Frontend, Mode, Policy, Pool, Server
+from balancer.config_tls import CertificateFiles, FrontendTls
 from balancer.drivers import run_with_trio_as_guest
 from balancer.engine import Engine
 from balancer.fieldtypes import Endpoint
 from balancer.listener import open_listeners
 from balancer.reactor import Reactor
 from balancer.slots import Slots
+from balancer.tls.material import Bundle, FrontendMaterial, Material
 
 HEARTBEAT_S = 0.25
 
@@ -33,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     listeners = open_listeners(config.listeners())
     reactor = Reactor()
     engine = Engine(reactor, Slots.create(config, workers=1), 0)
-    engine.apply(config, listeners)
+    engine.apply(config, listeners, _material(options))
     settle_memory()
     run_with_trio_as_guest(reactor, _until_told, engine, options.drain)
 
@@ -70,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--server", type=Endpoint.parse, action="append", required=True, metavar="ADDRESS:PORT")
     parser.add_argument("--mode", choices=get_args(Mode), default="http")
     parser.add_argument("--policy", choices=get_args(Policy), default="round_robin")
+    parser.add_argument("--certificate", type=Path, metavar="FILE", help="TLS with this certificate, chain and key")
     parser.add_argument("--max-connections", type=int, default=9_500)
     parser.add_argument("--drain", type=float, default=1.0, metavar="SECONDS")
     return parser
@@ -77,10 +82,20 @@ def _parser() -> argparse.ArgumentParser:
 
 def _config(options: argparse.Namespace) -> BalancerConfig:
     servers = {f"server{number}": Server(address=address) for number, address in enumerate(options.server, start=1)}
+    tls = None
+    if options.certificate is not None:
+        tls = FrontendTls(certificates=(CertificateFiles(certificate=str(options.certificate)),))
     frontend = Frontend(
-        listen=tuple(options.listen), mode=options.mode, pool="pool", max_connections=options.max_connections
+        listen=tuple(options.listen), mode=options.mode, pool="pool", max_connections=options.max_connections, tls=tls
     )
     return BalancerConfig(frontends={"main": frontend}, pools={"pool": Pool(servers=servers, policy=options.policy)})
+
+
+def _material(options: argparse.Namespace) -> Material:
+    if options.certificate is None:
+        return Material()
+    bundle = Bundle(names=(), pem=options.certificate.read_bytes())
+    return Material(frontends={"main": FrontendMaterial(bundles=(bundle,))})
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from balancer.reactor import Reactor
 from balancer.route import RouteTable
 from balancer.slots import OPEN, Counters
 from balancer.streams import Stream
+from balancer.tls.contexts import ServerTls
 from balancer.upstream import Kept, KeptConnections
 
 
@@ -35,10 +36,17 @@ class PoolService:
         "reads_request",
         "sorry_page",
         "state",
+        "tls",
     )
 
     def __init__(
-        self, name: str, config: Pool, state: PoolState, counters: dict[str, Counters], files: Files | None = None
+        self,
+        name: str,
+        config: Pool,
+        state: PoolState,
+        counters: dict[str, Counters],
+        files: Files | None = None,
+        tls: ServerTls | None = None,
     ) -> None:
         self.name = name
         self.config = config
@@ -55,6 +63,8 @@ class PoolService:
         self.sorry_page: Answer | None = None if page is None else answers.maintenance(page, files or {})
         """What a client is shown while no server can be had."""
         self._counters = counters
+        self.tls = tls
+        """How connections to its servers are made secret; None: they are not."""
         # Who is connected where is only kept where somebody may want to end just these.
         watched = config.on_down == "close" or config.on_up == "close_backups"
         self._roster: dict[str, set[Stream]] | None = {name: set() for name in config.servers} if watched else None

@@ -28,8 +28,11 @@ from balancer.pipes import PIPE_BYTES
 from balancer.proxyproto import Header
 from balancer.reactor import Reactor
 from balancer.task import PARK, Task
+from balancer.tls.info import TlsInfo
 
 RECEIVE_BYTES = 65_536
+COPY_BYTES = 131_072
+"""What is carried at once where a stream with TLS has a part, and splice none."""
 
 _INPUT = EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR | EPOLLPRI
 _OUTPUT = EPOLLOUT | EPOLLHUP | EPOLLERR
@@ -75,6 +78,12 @@ class Stream:
 
     sni: str | None = None
     """The server name of the TLS handshake; None: there was none, or no TLS."""
+    tls: TlsInfo | None = None
+    """None: a plain connection."""
+    truncated: bool = False
+    """Ended, but not said to: bytes may be missing."""
+    spliceable: bool = True
+    """What is on the wire is what is received and sent."""
 
     def __init__(self, reactor: Reactor, connected: socket.SocketType, peername: Any) -> None:
         """Take over a connected, non-blocking socket."""
@@ -215,6 +224,8 @@ class Stream:
 
         Returns the number of bytes moved, 0 at the end of the stream. With no pipe to be had the bytes are copied.
         """
+        if not sink.spliceable:
+            return await self.copy_to(sink, min(max_bytes, COPY_BYTES))
         while not (self.readable or self.ended):
             await self._until_readable()
         pipe = self.reactor.pipes.borrow()
@@ -242,6 +253,11 @@ class Stream:
             await self.reactor.pause()
         return taken
 
+    async def copy_to(self, sink: Stream, max_bytes: int) -> int:
+        """As `splice_to`, through this process."""
+        await sink.send_all(data := await self.receive(max_bytes))
+        return len(data)
+
     def _splice(self, source_fd: int, sink_fd: int, max_bytes: int) -> int | None:
         if self.closed:
             raise self._refusal()
@@ -262,6 +278,10 @@ class Stream:
         except OSError as error:
             if error.errno not in PEER_ERRNOS:
                 raise
+
+    def end_early(self) -> None:
+        """As `shutdown`, where the other side was `truncated`."""
+        self.shutdown()
 
     def close(self) -> None:
         """Close both halves; a task that is parked here gets Disconnected. The descriptor lives to the turn's end."""

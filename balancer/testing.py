@@ -15,6 +15,7 @@ from balancer.config import BalancerConfig, Frontend, FrontendTimeouts, Mode, Po
 from balancer.fieldtypes import Endpoint
 from balancer.pool import PoolState
 from balancer.reactor import Reactor
+from balancer.secure import SecureStream
 from balancer.service import FrontendService, PoolService, link_pools
 from balancer.slots import Slots
 from balancer.streams import Stream
@@ -91,10 +92,19 @@ class ListeningPeer:
 
 def stream_of(reactor: Reactor, connected: socket.socket) -> Stream:
     """A Stream that takes over an ordinary socket."""
+    return Stream(reactor, *_taken(connected))
+
+
+def secure_stream_of(reactor: Reactor, connected: socket.socket) -> SecureStream:
+    """A SecureStream before its handshake that takes over an ordinary socket."""
+    return SecureStream(reactor, *_taken(connected))
+
+
+def _taken(connected: socket.socket) -> tuple[socket.SocketType, Any]:
     peername = connected.getpeername()
     taken = socket.SocketType(connected.family, socket.SOCK_STREAM, 0, connected.detach())
     taken.setblocking(False)
-    return Stream(reactor, taken, peername)
+    return taken, peername
 
 
 def socket_pair(host: str = "127.0.0.1") -> tuple[socket.socket, socket.socket]:

@@ -6,8 +6,11 @@ is a skip that says how to get it; with CI=true it is a failure, because there e
 
 import os
 import shutil
+import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
 from typing import NoReturn
 
 import hypothesis
@@ -53,6 +56,64 @@ def find_program(name: str) -> str:
 def program() -> Callable[[str], str]:
     """`program("haproxy")`: its path, or the test is left out."""
     return find_program
+
+
+@dataclass(frozen=True)
+class Issued:
+    """A certificate with its key, in files of their own and in one."""
+
+    certificate: Path
+    key: Path
+    both: Path
+
+    @property
+    def pem(self) -> bytes:
+        return self.both.read_bytes()
+
+
+class Authority:
+    """Signs certificates, as quickly as `openssl` can: with keys on P-256."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._made = 0
+        self.itself = self._make("/CN=An authority", "-addext", "keyUsage=critical,keyCertSign,cRLSign")
+
+    @property
+    def pem(self) -> bytes:
+        return self.itself.certificate.read_bytes()
+
+    def issue(self, *names: str, subject: str = "", days: int = 90, rsa: bool = False) -> Issued:
+        """For DNS names and IP addresses, or for a client with a subject: `/O=Example/CN=anna`."""
+        kinds = ",".join(f"{'IP' if name[-1].isdigit() else 'DNS'}:{name}" for name in names)
+        extra = ["-addext", f"subjectAltName={kinds}"] if names else []
+        signed = ["-CA", str(self.itself.certificate), "-CAkey", str(self.itself.key)]
+        extra += ["-addext", "basicConstraints=critical,CA:FALSE"]
+        return self._make(subject or f"/CN={names[0]}", *signed, *extra, days=days, rsa=rsa)
+
+    def _make(self, subject: str, *extra: str, days: int = 90, rsa: bool = False) -> Issued:
+        self._made += 1
+        made = Issued(*(self._folder / f"{self._made}.{kind}" for kind in ("crt", "key", "pem")))
+        algorithm = ["rsa:2048"] if rsa else ["ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
+        files = ["-keyout", str(made.key), "-out", str(made.certificate)]
+        command = ["openssl", "req", "-x509", "-newkey", *algorithm, "-nodes", *files, "-days", str(days)]
+        subprocess.run([*command, "-subj", subject, *extra], check=True, capture_output=True)
+        made.both.write_bytes(made.certificate.read_bytes() + made.key.read_bytes())
+        made.both.chmod(0o600)
+        return made
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """Makes certificates for tests."""
+    find_program("openssl")
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture(scope="session")
+def issued(authority: Authority) -> Issued:
+    """A certificate for www.example.org, *.example.net and 127.0.0.1."""
+    return authority.issue("www.example.org", "*.example.net", "127.0.0.1")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

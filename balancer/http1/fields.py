@@ -20,6 +20,7 @@ FORWARDING = (
     rb"x[-_]forwarded[-_]proto",
     rb"x[-_]forwarded[-_]host",
     rb"x[-_]forwarded[-_]port",
+    rb"x[-_]ssl[-_]client[-_][^:\r\n]*",
 )
 FRAMING_ALIASES = (b"content_length", b"transfer_encoding")
 
@@ -28,7 +29,7 @@ NOT_NOMINABLE = frozenset((b"host", b"content-length", b"close"))
 
 FORBIDDEN_TRAILERS = re.compile(
     rb"\n(?:connection|keep-alive|proxy-[^:]*|te|trailer|transfer-encoding|upgrade|content-[^:]*|host|authorization"
-    rb"|cookie|set-cookie2?|www-authenticate|authentication-info|forwarded|x-forwarded-[^:]*|via|expect|range|if-[^:]*"
+    rb"|cookie|set-cookie2?|www-authenticate|authentication-info|forwarded|x-forwarded-[^:]*|x-ssl-client-[^:]*|via|expect|range|if-[^:]*"
     rb"|max-forwards|cache-control|pragma|age|date|expires|location|retry-after|vary|warning|[^:]*_[^:]*)"
     rb":[^\n]*+(?=\n)",
     re.IGNORECASE,

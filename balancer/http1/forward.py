@@ -14,9 +14,9 @@ class RequestForwarder:
 
     __slots__ = ("_client_1_0", "_client_1_1", "_default_host", "_host_is_told")
 
-    def __init__(self, origin: Origin, default_host: bytes) -> None:
-        """`default_host` stands in where an HTTP/1.0 client named none."""
-        fields = fields_for(origin)
+    def __init__(self, origin: Origin, default_host: bytes, further: bytes = b"") -> None:
+        """`default_host` stands in where an HTTP/1.0 client named none; `further` are field lines of ours as well."""
+        fields = fields_for(origin) + further
         self._host_is_told = bool(origin.host)
         if not self._host_is_told:
             fields = b"\r\n" + fields

@@ -49,7 +49,7 @@ async def connect(client: Client, pool: PoolService, server: str | None, request
         if tried:
             counters.add(RETRIES)
         try:
-            stream = await dial(reactor, pool.endpoint(server), pool.config.timeouts.connect_s, preamble)
+            stream = await dial(reactor, pool.endpoint(server), pool.config.timeouts.connect_s, preamble, pool.tls)
         except ConnectFailed:
             counters.add(FAILED)
             counters.add(OPEN, -1)

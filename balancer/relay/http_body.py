@@ -87,10 +87,12 @@ class BodyTransfer:
             self._took(len(received))
 
     async def until_close(self, *, encode: bool) -> None:
-        """Move what comes until the source ends; as chunks or as plain bytes."""
+        """Move what comes until the source ends; as chunks or as plain bytes. Raises Truncated."""
         while data := await self._receive():
             await self._send(encode_chunk(data) if encode else data)
             self._took(len(data))
+        if self._source.truncated:
+            raise Truncated(self._source)
         if encode:
             await self._send(LAST_CHUNK)
 

@@ -10,7 +10,7 @@ from balancer.http1.forward import RequestForwarder
 from balancer.http1.forwarded import Origin, taken_over
 from balancer.http1.request import RequestHead
 from balancer.networks import canonical
-from balancer.proxyproto import encode
+from balancer.proxyproto import encode, facts_of
 from balancer.relay.http_body import BodyTransfer, PacedDownload, PacedUpload
 from balancer.relay.http_guard import Guard
 from balancer.relay.http_pace import PacedClient
@@ -19,6 +19,7 @@ from balancer.route import CompiledRoute
 from balancer.service import FrontendService, PoolService
 from balancer.slots import BYTES_IN, BYTES_OUT, Counters
 from balancer.streams import Stream
+from balancer.tls.info import client_fields
 from balancer.upstream import Kept
 
 
@@ -27,6 +28,7 @@ class Client:
 
     __slots__ = (
         "_direct",
+        "_further",
         "_own",
         "_request_id",
         "answering",
@@ -62,7 +64,8 @@ class Client:
         peer, listener = stream.peername, stream.sockname
         self._direct = self.origin = _direct(peer[0], _scheme(stream), listener[1])
         """`origin` is who the client is: its `address` is what routes, hashes, limits and logs go by."""
-        self.forwarder = _forwarder(self.origin, listener[0])
+        self._further = b"" if stream.tls is None else client_fields(stream.tls, asked=_asks_certificate(service))
+        self.forwarder = _forwarder(self.origin, listener[0], self._further)
         self.trusted = service.trusted if service.trusted and self.origin.address in service.trusted else None
         """None: what a request says of its client is not believed. Else `take_over` is to be called for each."""
         self.route: CompiledRoute | None = service.routes.initial
@@ -78,7 +81,7 @@ class Client:
         """The peer is a trusted proxy: this request's client is the one that it names."""
         assert self.trusted is not None
         self.origin = taken_over(self._direct, head.removed, self.trusted)
-        self.forwarder = _forwarder(self.origin, self.stream.sockname[0])
+        self.forwarder = _forwarder(self.origin, self.stream.sockname[0], self._further)
 
     def kept_of(self, pool: PoolService) -> Kept:
         """Connections of a pool that this client may use again."""
@@ -104,7 +107,7 @@ class Client:
         """What a server is told ahead of a connection. The port is known of the peer alone."""
         peer, address = self.stream.peername, self.origin.address
         source = (address, peer[1] if address == self._direct.address else 0)
-        return encode(version, source, self.stream.sockname[:2], tls=None)
+        return encode(version, source, self.stream.sockname[:2], tls=facts_of(self.stream.tls))
 
     @property
     def address(self) -> str:
@@ -216,7 +219,13 @@ _RANDOM = random.Random()
 
 
 def _scheme(stream: Stream) -> str:
-    return "https" if stream.proxied is not None and stream.proxied.over_tls else "http"
+    secret = stream.tls is not None or (stream.proxied is not None and stream.proxied.over_tls)
+    return "https" if secret else "http"
+
+
+def _asks_certificate(service: FrontendService) -> bool:
+    tls = service.config.tls
+    return tls is not None and tls.client_ca is not None
 
 
 @lru_cache(maxsize=4096)
@@ -225,9 +234,9 @@ def _direct(peer: str, scheme: str, port: int) -> Origin:
 
 
 @lru_cache(maxsize=4096)
-def _forwarder(origin: Origin, listener: str) -> RequestForwarder:
+def _forwarder(origin: Origin, listener: str, further: bytes) -> RequestForwarder:
     """Shared by the connections of one client: it holds nothing that changes."""
-    return RequestForwarder(origin, _host_of(listener))
+    return RequestForwarder(origin, _host_of(listener), further)
 
 
 def _host_of(address: str) -> bytes:

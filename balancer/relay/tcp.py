@@ -19,7 +19,7 @@ from balancer.dial import dial
 from balancer.failures import ConnectFailed, DeadlineExpired
 from balancer.networks import canonical
 from balancer.policies import Request
-from balancer.proxyproto import encode
+from balancer.proxyproto import encode, facts_of
 from balancer.service import FrontendService, PoolService
 from balancer.slots import BYTES_IN, BYTES_OUT, CONNECTIONS, FAILED, OPEN, RETRIES, TIMEOUTS, Counters
 from balancer.streams import RECEIVE_BYTES, Stream, until_either
@@ -69,14 +69,18 @@ async def _attempt(
     """None after `retries` further servers of the pool failed too, or no server of it is usable."""
     tried: list[str] = []
     version = pool.config.send_proxy
-    preamble = b"" if version is None else encode(version, downstream.peername[:2], downstream.sockname[:2])
+    preamble = b""
+    if version is not None:
+        peer, tls = downstream.peername[:2], facts_of(downstream.tls)
+        preamble = encode(version, peer, downstream.sockname[:2], tls=tls)
     while len(tried) <= pool.config.retries and (server := pool.choose(tried, request)) is not None:
         counters = pool.counters(server)
         counters.add(OPEN)
         if tried:
             counters.add(RETRIES)
         try:
-            upstream = await dial(service.reactor, pool.endpoint(server), pool.config.timeouts.connect_s, preamble)
+            connect_s = pool.config.timeouts.connect_s
+            upstream = await dial(service.reactor, pool.endpoint(server), connect_s, preamble, pool.tls)
         except ConnectFailed:
             counters.add(FAILED)
             counters.add(OPEN, -1)
@@ -146,6 +150,9 @@ async def _small_talk(pair: _Pair) -> dict[Stream, bytes] | None:
                 if sent < len(data) or len(data) == SMALL_BYTES:
                     return {sink: data[sent:]}
         if one.ended and other.ended:
+            for source, sink, _ in directions:
+                if source.truncated:
+                    sink.end_early()
             return None  # the close that follows tells both
         if one.ended or other.ended:
             if not lingered:  # a turn later the other half has often ended too
@@ -153,7 +160,18 @@ async def _small_talk(pair: _Pair) -> dict[Stream, bytes] | None:
                 await one.reactor.pause()
                 if one.readable or other.readable:
                     continue
-            (other if one.ended else one).shutdown()
+            if one.ended:
+                _pass_end(one, other)
+            else:
+                _pass_end(other, one)
+
+
+def _pass_end(source: Stream, sink: Stream) -> None:
+    """An end that was said is said again; one that was not is not."""
+    if source.truncated:
+        sink.end_early()
+    else:
+        sink.shutdown()
 
 
 async def _pump(pair: _Pair, source: Stream, sink: Stream, slot: int, unsent: bytes) -> None:
@@ -175,4 +193,4 @@ async def _pump(pair: _Pair, source: Stream, sink: Stream, slot: int, unsent: by
         pair.moved(slot, moved)
     if source.readable:
         source.try_receive()  # it has been reset since it ended: raises
-    sink.shutdown()
+    _pass_end(source, sink)

@@ -8,8 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal
 
-from balancer.config import STRICT
-from balancer.fieldtypes import Seconds, Shorthand
+from balancer.fieldtypes import STRICT, Seconds, Shorthand
 from hapair.config.scalars import FilePath, HostAddress, InterfaceName, Names, PerNode, check_command, check_interface
 
 

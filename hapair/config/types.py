@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal
 
-from balancer.config import STRICT, Frontend, Pool
-from balancer.fieldtypes import Seconds
+from balancer.config import Frontend, Pool
+from balancer.fieldtypes import STRICT, Seconds
 from hapair.config.scalars import (
     EVERY_NODE,
     Authenticate,

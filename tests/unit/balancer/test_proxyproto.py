@@ -2,7 +2,8 @@
 
 import pytest
 
-from balancer.proxyproto import BadProxyHeader, Header, Reason, TlsFacts, crc32c, encode, local, parse
+from balancer.proxyproto import BadProxyHeader, Header, Reason, TlsFacts, crc32c, encode, facts_of, local, parse
+from balancer.tls.info import ClientCertificate, TlsInfo
 
 SIGNATURE = b"\r\n\r\n\x00\r\nQUIT\n"
 ADDRESSES_4 = b"\xc0\x00\x02\x07\xc6\x33\x64\x01\x12\x67\x01\xbb"
@@ -156,3 +157,12 @@ def test_what_is_sent_of_tls_and_of_a_request() -> None:
         b"\x20\x00\x18\x07\x00\x00\x00\x00\x21\x00\x07TLSv1.3\x22\x00\x02me\x23\x00\x01X" + b"\x05\x00\x02id"
     )  # fmt: skip
     assert encode("v1", *TOLD, tls=tls, unique_id=b"id") == b"PROXY TCP4 192.0.2.7 198.51.100.1 4711 443\r\n"
+
+
+def test_what_is_told_of_a_connection_with_tls() -> None:
+    anna = ClientCertificate("CN=anna", "anna", "0F", "ab")
+    assert facts_of(TlsInfo("TLSv1.3", "X", "h2", "a.b", client=anna)) == TlsFacts(
+        "TLSv1.3", "X", b"h2", "a.b", "anna", verified=True
+    )
+    assert facts_of(TlsInfo("TLSv1.2", "Y", None, None)) == TlsFacts("TLSv1.2", "Y")
+    assert facts_of(None) is None
