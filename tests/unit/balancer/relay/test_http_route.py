@@ -266,7 +266,10 @@ def test_maintenance(make_rig: RigMaker, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("underscores", "kept"),
-    [("pass", [b"X_Y: 1", b"X-Y: 2"]), ("drop", [b"X-Y: 2"])],
+    [
+        pytest.param("pass", [b"X_Y: 1", b"X-Y: 2"], id="http-rule-14/pass"),
+        pytest.param("drop", [b"X-Y: 2"], id="http-rule-14/drop"),
+    ],
 )
 def test_underscores_in_names(make_rig: RigMaker, underscores: Any, kept: list[bytes]) -> None:
     rig = make_rig(http=HttpLimits(underscores=underscores))
