@@ -39,8 +39,16 @@ async def test_nobody_is_heard_both_hold_it_and_one_gives_way(lab, pair):
     await inflict(Fault.BLACKHOLE, pair, a)
     assert await b.addresses.until(VIP, present=True, within_s=10)
     assert pair.holders() == ["pi-a", "pi-b"]  # each has lost the other; neither can know better
+    for node in (a, b):
+        with trio.fail_after(10):
+            while not await suspects_a_split_brain(node):  # noqa: ASYNC110 - the node tells those who ask
+                await trio.sleep(0.2)
     await a.blackhole(on=False)
     assert await pair.settled("pi-a")
+
+
+async def suspects_a_split_brain(host):
+    return any("split brain" in warning for warning in (await status(host))["warnings"])
 
 
 async def test_each_node_knows_its_role(lab, pair):
