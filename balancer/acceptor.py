@@ -22,7 +22,6 @@ import trio
 
 from balancer.causes import Cause
 from balancer.failures import Disconnected
-from balancer.limits import Limiter
 from balancer.networks import canonical
 from balancer.service import FrontendService, Relay
 from balancer.slots import CONNECTIONS, OPEN, RESETS, SHED, Counters
@@ -206,9 +205,9 @@ class Acceptor:
         client = None
         if self.service.limiter is not None:
             client = canonical(stream.peername[0])
-            if self.service.trusted is not None and client in self.service.trusted:
-                client = None  # a proxy brings many clients
-            elif (cause := self._objection(client, self.service.limiter)) is not None:
+            if client in self.service.proxies:
+                client = None  # it brings many clients
+            elif (cause := self.service.objection(client)) is not None:
                 self._turn_away(stream, cause)
                 return
         connection = Connection(self, stream)
@@ -216,12 +215,6 @@ class Acceptor:
         self.connections.add(connection)
         self.service.counters.opened()
         self._reactor.start(connection)
-
-    def _objection(self, client: str, limiter: Limiter) -> Cause | None:
-        """Why a client is not served; None where it is, and is counted. Mode http says 403 to who is not allowed."""
-        if self.service.config.mode == "tcp" and limiter.denies(client):
-            return Cause.DENIED
-        return limiter.connect(client, self._reactor.now)
 
     def _turn_away(self, stream: Stream, cause: Cause) -> None:
         """A connection that is not to be served is reset at once: it must cost as little as possible."""

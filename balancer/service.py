@@ -7,6 +7,7 @@ from typing import Protocol
 
 from balancer import answers
 from balancer.answers import Answer, Files
+from balancer.causes import Cause
 from balancer.config import Frontend, Pool
 from balancer.fieldtypes import Endpoint
 from balancer.gzip_stream import Compressor
@@ -141,6 +142,7 @@ class FrontendService:
         "open_elsewhere",
         "paced",
         "pools",
+        "proxies",
         "reactor",
         "routes",
         "stopping",
@@ -183,6 +185,8 @@ class FrontendService:
         """Where every request goes; None: that, or what else is done, is decided for each (relay/http_route.py)."""
         self.trusted = Networks(config.trusted_proxies) if config.trusted_proxies else None
         """The proxies whose word on who their client is counts; None: nobody's."""
+        self.proxies = Networks((*config.trusted_proxies, *config.accept_proxy))
+        """Whose connections are those of many clients."""
         self.draining = False
         """Set when the frontend is to end here: an http connection ends after the response that is to come next."""
         self.stopping = False
@@ -192,6 +196,16 @@ class FrontendService:
     def default_pool(self) -> PoolService | None:
         """Where everything goes that no route takes."""
         return None if self.config.pool is None else self.pools[self.config.pool]
+
+    def objection(self, client: str) -> Cause | None:
+        """For a `limiter`: why a client that connects is not served; None: it is, and is counted until it disconnects.
+
+        In mode http who is not allowed is let in, to be told so.
+        """
+        assert self.limiter is not None
+        if self.config.mode == "tcp" and self.limiter.denies(client):
+            return Cause.DENIED
+        return self.limiter.connect(client, self.reactor.now)
 
 
 class Relay(Protocol):

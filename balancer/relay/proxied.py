@@ -23,9 +23,28 @@ def behind_proxies(relay: Relay, sources: Networks) -> Relay:
         if canonical(downstream.peername[0]) in sources and not await _introduced(service, downstream):
             downstream.abort()
             return
-        await relay(service, downstream)
+        if downstream.proxied is None or service.limiter is None:
+            await relay(service, downstream)
+        else:
+            await _limited(service, downstream, relay)
 
     return serve
+
+
+async def _limited(service: FrontendService, stream: Stream, relay: Relay) -> None:
+    """Serve a client whom only the header names: how many connections it may have is decided only now."""
+    client = canonical(stream.peername[0])
+    assert service.limiter is not None
+    if client in service.proxies:
+        await relay(service, stream)
+    elif (cause := service.objection(client)) is not None:
+        service.causes.add_cause(cause)
+        stream.abort()
+    else:
+        try:
+            await relay(service, stream)
+        finally:
+            service.limiter.disconnect(client)
 
 
 async def _introduced(service: FrontendService, stream: Stream) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from balancer.causes import Cause
-from balancer.config import FrontendTimeouts
+from balancer.config import ClientLimits, FrontendTimeouts
 from balancer.networks import Networks
 from balancer.relay import http, tcp
 from balancer.relay.proxied import behind_proxies
@@ -65,6 +65,23 @@ def test_a_configured_source_that_brings_no_header(proxied: HttpRig, data: bytes
     assert not proxied.was_called()
     assert proxied.frontend_counts.bad_requests == 1
     assert proxied.slots.cause_counts("main") == {Cause.PROXY_HEADER_INVALID: 1}
+
+
+def test_connections_are_limited_by_the_client_whom_the_header_names(make_rig: RigMaker) -> None:
+    proxies = ("127.0.0.0/8",)
+    relay = behind_proxies(http.serve, Networks(proxies))
+    rig = make_rig(relay=relay, accept_proxy=proxies, limits=ClientLimits(connections=1))
+    first = rig.client(V1 + GET)
+    second = rig.client(V1 + GET)
+    assert second.read() == b""
+    assert second.reset
+    rig.client(V1.replace(b"192.0.2.7", b"192.0.2.8") + GET)
+    assert rig.causes == {Cause.TOO_MANY_CONNECTIONS: 1}
+    first.close()
+    rig.server().close()
+    third = rig.client(V1 + GET)
+    assert third.read() == b""
+    assert not third.reset
 
 
 def test_a_header_that_does_not_come_in_time(make_rig: RigMaker) -> None:
