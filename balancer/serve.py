@@ -17,7 +17,7 @@ from typing import get_args
 
 import trio
 
-from balancer.config import BalancerConfig, Frontend, Mode, Policy, Pool, Server
+from balancer.config import BalancerConfig, Compression, Frontend, Mode, Policy, Pool, Server
 from balancer.config_tls import CertificateFiles, FrontendTls
 from balancer.drivers import run_with_trio_as_guest
 from balancer.engine import Engine
@@ -75,6 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--mode", choices=get_args(Mode), default="http")
     parser.add_argument("--policy", choices=get_args(Policy), default="round_robin")
     parser.add_argument("--certificate", type=Path, metavar="FILE", help="TLS with this certificate, chain and key")
+    parser.add_argument("--compress", action="append", metavar="TYPE", help="compress responses of this media type")
     parser.add_argument("--max-connections", type=int, default=9_500)
     parser.add_argument("--drain", type=float, default=1.0, metavar="SECONDS")
     return parser
@@ -86,7 +87,12 @@ def _config(options: argparse.Namespace) -> BalancerConfig:
     if options.certificate is not None:
         tls = FrontendTls(certificates=(CertificateFiles(certificate=str(options.certificate)),))
     frontend = Frontend(
-        listen=tuple(options.listen), mode=options.mode, pool="pool", max_connections=options.max_connections, tls=tls
+        listen=tuple(options.listen),
+        mode=options.mode,
+        pool="pool",
+        max_connections=options.max_connections,
+        tls=tls,
+        compression=Compression(types=tuple(options.compress)) if options.compress else None,
     )
     return BalancerConfig(frontends={"main": frontend}, pools={"pool": Pool(servers=servers, policy=options.policy)})
 

@@ -50,10 +50,10 @@ def _await_listening(port: int, child: subprocess.Popen[bytes], log: Path) -> No
 
 
 @contextlib.contextmanager
-def balanced(server: int, where: Path) -> Iterator[int]:
+def balanced(server: int, where: Path, *options: str) -> Iterator[int]:
     """A worker in front of the server that listens on this port; gives the worker's own port."""
     port = free_port()
     listen, upstream = f"127.0.0.1:{port}", f"127.0.0.1:{server}"
-    command = [sys.executable, "-m", "balancer.serve", "--listen", listen, "--server", upstream]
+    command = [sys.executable, "-m", "balancer.serve", "--listen", listen, "--server", upstream, *options]
     with running(command, port, log=where / "worker.log"):
         yield port

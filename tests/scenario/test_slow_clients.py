@@ -5,6 +5,7 @@ The clock is a fake one: no attack takes longer than it takes to say so.
 
 from __future__ import annotations
 
+import contextlib
 import resource
 import socket
 from collections.abc import Iterator
@@ -91,10 +92,8 @@ class Site:
     def pour(self) -> None:
         """Have the server send as much as the big responses take."""
         for accepted in self.served:
-            try:
+            with contextlib.suppress(BlockingIOError, ConnectionResetError, BrokenPipeError):
                 accepted.send(b"x" * 262_144)
-            except (BlockingIOError, ConnectionResetError, BrokenPipeError):
-                pass
         self.settle()
 
     def pass_time(self, seconds: float) -> None:
