@@ -15,6 +15,7 @@ from balancer.config_headers import HeaderRules as HeaderRules
 from balancer.config_headers import Hsts as Hsts
 from balancer.config_headers import RequestId as RequestId
 from balancer.config_headers import check_request_rules
+from balancer.config_http2 import Http2 as Http2
 from balancer.config_limits import ClientLimits as ClientLimits
 from balancer.config_limits import FrontendTimeouts as FrontendTimeouts
 from balancer.config_limits import HttpLimits as HttpLimits
@@ -70,6 +71,8 @@ class Frontend:
     limits: ClientLimits = field(default_factory=ClientLimits)
     compression: Compression | None = None
     """For `mode: http`; None: responses go on as they are."""
+    http2: Annotated[Http2 | None, Switch()] = None
+    """HTTP/2 beside HTTP/1.1."""
     accept_proxy: tuple[NetworkText, ...] = ()
     """Who begins each connection with a PROXY header, and must."""
 
@@ -95,6 +98,7 @@ class Frontend:
 _HTTP_ALONE = (
     "compression",
     *("routes", "acme", "maintenance", "request", "response", "request_id", "hsts", "error_pages", "trusted_proxies"),
+    "http2",
 )
 
 

@@ -39,7 +39,11 @@ def alpn_relays(frontend: Frontend) -> Mapping[str, Relay]:
     """The protocols that are offered to clients with TLS, the best first, and the relay of each."""
     if frontend.mode == "tcp":
         return dict.fromkeys(frontend.tls.alpn if frontend.tls else (), relay_tcp.serve)
-    return {"http/1.1": relay_http.serve}
+    if frontend.http2 is None:
+        return {"http/1.1": relay_http.serve}
+    from balancer.relay import http2  # only here: it needs a library that most workers need not load
+
+    return {"h2": http2.serve_http2, "http/1.1": relay_http.serve}
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +156,7 @@ class Engine:
         running = self._frontends[frontend]
         running.active = False
         if lives_on:
-            running.service.draining = True
+            running.service.drain()
             return
         if running.lives_on():
             running.acceptor.close_idle()
@@ -163,7 +167,7 @@ class Engine:
         """Take no more connections and wait for the end of those that are open; after `deadline_s` abort them."""
         for running in self._frontends.values():
             running.acceptor.stop()
-            running.service.draining = running.service.stopping = True
+            running.service.drain(stopping=True)
             running.acceptor.close_idle()
         for pool in self._pools.values():
             pool.close_kept()
@@ -239,7 +243,7 @@ class Engine:
             files=config.files,
         )
         listening = [listeners[endpoint] for endpoint in frontend.listen]
-        relay, stream = self._relays[frontend.mode], Stream
+        relay, stream = self._relay_of(frontend), Stream
         if frontend.tls is not None:
             by_alpn = alpn_relays(frontend)
             material = self._material.frontends.get(name, FrontendMaterial())
@@ -253,6 +257,13 @@ class Engine:
         """Connections that the other workers have open; `int`, which makes a 0, where there are none."""
         others = self.slots.frontend_open_indexes(frontend, besides=self.worker_index)
         return partial(self.slots.open_at, others) if others else int
+
+    def _relay_of(self, frontend: Frontend) -> Relay:
+        if frontend.http2 is None or frontend.tls is not None:  # with TLS the two sides agree upon it
+            return self._relays[frontend.mode]
+        from balancer.relay import http2
+
+        return http2.serve
 
     async def _until_all_closed(self) -> None:
         for running in self._frontends.values():

@@ -81,15 +81,15 @@ class OneOrMore:
 
 @dataclass(frozen=True, slots=True)
 class Switch:
-    """A table that may be written `true` for one with every default, `false` for none, or as one scalar of `key`."""
+    """A table that may be written `true` for one with every default, `false` for none, or as one scalar of a `key`."""
 
-    key: str
+    key: str | None = None
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Callable[[Any], Any]) -> dict[str, Any]:
         def expand(value: object) -> object:
             if isinstance(value, bool):
                 return {} if value else None
-            return {self.key: value} if isinstance(value, str) else value
+            return {self.key: value} if self.key and isinstance(value, str) else value
 
         return {
             "type": "function-before",
@@ -98,7 +98,8 @@ class Switch:
         }
 
     def __get_pydantic_json_schema__(self, schema: Any, handler: Callable[[Any], Any]) -> dict[str, Any]:
-        return {"anyOf": [{"type": "boolean"}, {"type": "string"}, handler(schema["schema"])]}
+        scalar = [{"type": "string"}] if self.key else []
+        return {"anyOf": [{"type": "boolean"}, *scalar, handler(schema["schema"])]}
 
 
 def parse_duration(text: str) -> float:

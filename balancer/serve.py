@@ -17,7 +17,7 @@ from typing import get_args
 
 import trio
 
-from balancer.config import BalancerConfig, Compression, Frontend, Mode, Policy, Pool, Server
+from balancer.config import BalancerConfig, Compression, Frontend, Http2, Mode, Policy, Pool, Server
 from balancer.config_tls import CertificateFiles, FrontendTls
 from balancer.drivers import run_with_trio_as_guest
 from balancer.engine import Engine
@@ -73,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--listen", type=Endpoint.parse_listen, action="append", required=True, metavar="ADDRESS:PORT")
     parser.add_argument("--server", type=Endpoint.parse, action="append", required=True, metavar="ADDRESS:PORT")
     parser.add_argument("--mode", choices=get_args(Mode), default="http")
+    parser.add_argument("--http2", action="store_true", help="speak HTTP/2 too")
     parser.add_argument("--policy", choices=get_args(Policy), default="round_robin")
     parser.add_argument("--certificate", type=Path, metavar="FILE", help="TLS with this certificate, chain and key")
     parser.add_argument("--compress", action="append", metavar="TYPE", help="compress responses of this media type")
@@ -93,6 +94,7 @@ def _config(options: argparse.Namespace) -> BalancerConfig:
         max_connections=options.max_connections,
         tls=tls,
         compression=Compression(types=tuple(options.compress)) if options.compress else None,
+        http2=Http2() if options.http2 else None,
     )
     return BalancerConfig(frontends={"main": frontend}, pools={"pool": Pool(servers=servers, policy=options.policy)})
 

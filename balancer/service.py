@@ -146,6 +146,7 @@ class FrontendService:
         "reactor",
         "routes",
         "stopping",
+        "told_of_drain",
         "trusted",
     )
 
@@ -191,6 +192,15 @@ class FrontendService:
         """Set when the frontend is to end here: an http connection ends after the response that is to come next."""
         self.stopping = False
         """Set when the worker is to stop as well: an http connection waits for no further request."""
+        self.told_of_drain: set[Callable[[], None]] = set()
+        """Called when `draining` or `stopping` is set: for connections that have to tell their clients."""
+
+    def drain(self, *, stopping: bool = False) -> None:
+        """End the connections that are open, each after what it is doing."""
+        self.draining = True
+        self.stopping = self.stopping or stopping
+        for tell in tuple(self.told_of_drain):
+            tell()
 
     @property
     def default_pool(self) -> PoolService | None:

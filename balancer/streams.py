@@ -78,12 +78,12 @@ class Stream:
 
     sni: str | None = None
     """The server name of the TLS handshake; None: there was none, or no TLS."""
-    tls: TlsInfo | None = None
-    """None: a plain connection."""
+    tls: TlsInfo | None = None  # None: a plain connection
     truncated: bool = False
     """Ended, but not said to: bytes may be missing."""
     spliceable: bool = True
     """What is on the wire is what is received and sent."""
+    via: bytes = b"1.1"  # the version of HTTP that is spoken here, as Via names it
 
     def __init__(self, reactor: Reactor, connected: socket.SocketType, peername: Any) -> None:
         """Take over a connected, non-blocking socket."""

@@ -14,14 +14,17 @@ class RequestForwarder:
 
     __slots__ = ("_client_1_0", "_client_1_1", "_default_host", "_host_is_told")
 
-    def __init__(self, origin: Origin, default_host: bytes, further: bytes = b"") -> None:
-        """`default_host` stands in where an HTTP/1.0 client named none; `further` are field lines of ours as well."""
+    def __init__(self, origin: Origin, default_host: bytes, further: bytes = b"", via: bytes = b"1.1") -> None:
+        """`default_host` stands in where an HTTP/1.0 client named none; `further` are field lines of ours as well.
+
+        `via` is the version that clients speak who do not speak HTTP/1.0.
+        """
         fields = fields_for(origin) + further
         self._host_is_told = bool(origin.host)
         if not self._host_is_told:
             fields = b"\r\n" + fields
         self._client_1_0 = fields + b"Via: 1.0 " + PSEUDONYM + b"\r\n\r\n"
-        self._client_1_1 = fields + b"Via: 1.1 " + PSEUDONYM + b"\r\n\r\n"
+        self._client_1_1 = fields + b"Via: " + via + b" " + PSEUDONYM + b"\r\n\r\n"
         self._default_host = default_host
 
     def forward(self, head: RequestHead) -> bytes:

@@ -28,9 +28,10 @@ LINGER_S = 2.0
 LINGER_BYTES = 1 << 20
 
 
-async def serve(service: FrontendService, downstream: Stream) -> None:
-    """Serve one client connection to its end."""
+async def serve(service: FrontendService, downstream: Stream, received: bytes = b"") -> None:
+    """Serve one client connection to its end. `received` is what was read from it already."""
     client = Client(service, downstream)
+    client.received = received
     downstream.interrupt_if_lost(service.reactor.current)
     reactor, head = service.reactor, None
     timeouts, limits, guard = service.config.timeouts, service.config.http, client.guard
@@ -45,9 +46,9 @@ async def serve(service: FrontendService, downstream: Stream) -> None:
                     return
                 downstream.deadline = reactor.now + wait_s
                 downstream.idle = True
-                while (received := downstream.receive_or_expect()) is None:
+                while (data := downstream.receive_or_expect()) is None:
                     await PARK
-                buffer = received
+                buffer = data
                 downstream.idle = False
                 if not buffer:
                     return
@@ -156,9 +157,12 @@ async def _end(client: Client, head: RequestHead) -> None:
 
 
 async def _linger(client: Client) -> None:
-    """Let the client read the response: closing with bytes unread would reset the connection and take it away."""
-    stream = client.stream
     client.calm()
+    await linger(client.stream)
+
+
+async def linger(stream: Stream) -> None:
+    """Let the client read the response: closing with bytes unread would reset the connection and take it away."""
     stream.shutdown()
     stream.deadline = stream.reactor.now + LINGER_S
     discarded = 0

@@ -65,7 +65,7 @@ class Client:
         self._direct = self.origin = _direct(peer[0], _scheme(stream), listener[1])
         """`origin` is who the client is: its `address` is what routes, hashes, limits and logs go by."""
         self._further = b"" if stream.tls is None else client_fields(stream.tls, asked=_asks_certificate(service))
-        self.forwarder = _forwarder(self.origin, listener[0], self._further)
+        self.forwarder = _forwarder(self.origin, listener[0], self._further, stream.via)
         self.trusted = service.trusted if service.trusted and self.origin.address in service.trusted else None
         """None: what a request says of its client is not believed. Else `take_over` is to be called for each."""
         self.route: CompiledRoute | None = service.routes.initial
@@ -81,7 +81,7 @@ class Client:
         """The peer is a trusted proxy: this request's client is the one that it names."""
         assert self.trusted is not None
         self.origin = taken_over(self._direct, head.removed, self.trusted)
-        self.forwarder = _forwarder(self.origin, self.stream.sockname[0], self._further)
+        self.forwarder = _forwarder(self.origin, self.stream.sockname[0], self._further, self.stream.via)
 
     def kept_of(self, pool: PoolService) -> Kept:
         """Connections of a pool that this client may use again."""
@@ -234,9 +234,9 @@ def _direct(peer: str, scheme: str, port: int) -> Origin:
 
 
 @lru_cache(maxsize=4096)
-def _forwarder(origin: Origin, listener: str, further: bytes) -> RequestForwarder:
+def _forwarder(origin: Origin, listener: str, further: bytes, via: bytes) -> RequestForwarder:
     """Shared by the connections of one client: it holds nothing that changes."""
-    return RequestForwarder(origin, _host_of(listener), further)
+    return RequestForwarder(origin, _host_of(listener), further, via)
 
 
 def _host_of(address: str) -> bytes:

@@ -25,7 +25,8 @@ PURE = (
     "balancer/standing.py", *(module for module in MODULES if module.startswith("balancer/policies/")),
     "balancer/fieldtypes.py", "balancer/pool.py", "balancer/health.py",
     "balancer/route.py", "balancer/wheel.py", "balancer/checks/schedule.py",
-    *(module for module in MODULES if module.startswith("balancer/http1/")),
+    *(module for module in MODULES if module.startswith(("balancer/http1/", "balancer/http2/"))),
+    "balancer/config_http2.py",
     "hapair/wire.py", "hapair/messages.py", "hapair/heartbeat.py", "hapair/restart.py", "hapair/role.py",
     "hapair/fitness.py", "hapair/snapshot.py",
     *(f"hapair/handover/{name}.py" for name in ("messages", "events", "giving", "taking", "conversation", "ruleset")),
@@ -47,6 +48,7 @@ PURE_IMPORTS = frozenset(
 # A pure module with one honest reason to import more.
 PURE_BUT: Mapping[str, frozenset[str]] = {
     "hapair/config/tree.py": frozenset({"yaml"}),  # text in, nodes out
+    "balancer/http2/compression.py": frozenset({"hpack"}),  # bytes to fields and back
     "hapair/config/view.py": frozenset({"os", "hapair.config.load"}),  # how many cores this process may use
     "vrrp/simulation.py": frozenset({"random"}),  # seeded: the same plan is the same run
     "balancer/checks/schedule.py": frozenset({"random"}),  # the type of the generator that is passed in
@@ -67,6 +69,7 @@ SEAMS: Mapping[str, tuple[str, ...]] = {
     "click": ("hapair/cli.py", "hapair/commands/"),
     "rich": ("hapair/commands/", "hapair/lab/"),
     "scapy": (),
+    "hpack": ("balancer/http2/compression.py",),
     "pyroute2": ("vrrp/linux/netlink.py",),
     "asyncio": (),
     "subprocess": ("hapair/processes.py", "hapair/lab/"),
@@ -117,6 +120,7 @@ NO_TEST_FILE: Mapping[str, str] = {
     "hapair/commands/demo.py": "runs the network lab",
     "balancer/policies/base.py": "data only: tests/unit/balancer/policies/test___init__.py",
     "hapair/handover/events.py": "data only: tests/unit/hapair/handover/test_conversation.py",
+    "balancer/http2/events.py": "data only: tests/unit/balancer/http2/test_session.py",
     "vrrp/ports.py": "Protocols only: mypy",
     "vrrp/events.py": "data only: tests/unit/vrrp/test_router.py",
     "vrrp/snapshot.py": "data only: tests/unit/hapair/test_messages.py",
@@ -311,7 +315,7 @@ def test_exceptions_from_that_are_still_needed() -> None:
     ("module", "unwanted"),
     [
         ("hapair.announcer", {"pydantic", "click", "rich", "scapy", "yaml"}),
-        ("hapair.worker", {"pydantic", "click", "rich", "scapy", "yaml", "pyroute2"}),
+        ("hapair.worker", {"pydantic", "click", "rich", "scapy", "yaml", "pyroute2", "hpack"}),
         ("vrrp", {"trio", "pyroute2", "scapy"}),
         ("balancer", {"trio", "pyroute2", "scapy"}),
     ],

@@ -96,7 +96,7 @@ def written_as(kind: Any) -> str:
             return f"{written_as(get_args(args[0])[0])}, or a list"
         switch = [extra.key for extra in args[1:] if isinstance(extra, Switch)]
         if switch:
-            return f"true, false, {switch[0]} or {inner}"
+            return f"true, false, {switch[0]} or {inner}" if switch[0] else f"true, false or {inner}"
         short = [extra.key for extra in args[1:] if isinstance(extra, Shorthand)]
         return f"{inner} or {short[0]}" if short else inner
     if origin is Literal:

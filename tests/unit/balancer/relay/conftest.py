@@ -7,14 +7,17 @@ import re
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
+from h2.config import H2Configuration
+from h2.connection import H2Connection
+from h2.events import DataReceived, Event, ResponseReceived
 
 from balancer.causes import Cause
 from balancer.config import BalancerConfig, Mode, Pool
 from balancer.reactor import Reactor
-from balancer.relay.http import serve
+from balancer.relay import http, http2
 from balancer.service import FrontendService, Relay
 from balancer.slots import Counts, Slots
 from balancer.streams import Stream
@@ -31,6 +34,8 @@ from balancer.testing import (
 
 _SETTLES_S = 0.002
 _FRONTEND_PORT = re.compile(rb"X-Forwarded-Port: [0-9]{5}(?=\r)")
+
+T = TypeVar("T")
 
 
 class End:
@@ -122,11 +127,11 @@ class HttpRig:
         servers: int,
         in_pool: dict[str, Any],
         *,
-        relay: Relay = serve,
+        relay: Relay | None = None,
         mode: Mode = "http",
         **frontend: Any,
     ) -> None:
-        self._relay = relay
+        self._relay = relay or (http2.serve if "http2" in frontend else http.serve)
         self.reactor = reactor
         self.clock = clock
         self.peers = [ListeningPeer() for _ in range(servers)]
@@ -149,6 +154,7 @@ class HttpRig:
     def client(self, data: bytes = b"", host: str = "127.0.0.1") -> End:
         """A new client connection, which sends `data`."""
         theirs, ours = socket_pair(host)
+        ours.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as a listener's connections have it
         connection = _Connection(self.service, stream_of(self.reactor, ours), self._relay)
         self.connections.append(connection)
         self.reactor.start(connection)
@@ -209,6 +215,54 @@ class HttpRig:
 RigMaker = Callable[..., HttpRig]
 
 
+class Http2Client:
+    """A client that speaks HTTP/2 by another library than ours."""
+
+    def __init__(self, end: End, **settings: int) -> None:
+        self.end = end
+        self.h2 = H2Connection(H2Configuration(header_encoding=None))
+        self.h2.local_settings.update(settings)
+        self.h2.initiate_connection()
+        self.events: list[Event] = []
+        self.flush()
+
+    def flush(self) -> None:
+        self.end.send(self.h2.data_to_send())
+        self.read()
+
+    def read(self) -> list[Event]:
+        """What came since the last call, which is acknowledged where it has to be."""
+        events = self.h2.receive_data(self.end.read())
+        self.events += events
+        if data := self.h2.data_to_send():
+            self.end.send(data)
+        return events
+
+    def request(
+        self, stream_id: int, *fields: tuple[bytes, bytes], body: bytes | None = None, path: bytes = b"/"
+    ) -> None:
+        """`body` None: none; what is beyond the window stays unsent."""
+        method = b"GET" if body is None else b"POST"
+        head = [(b":method", method), (b":scheme", b"http"), (b":path", path), (b":authority", b"example.org")]
+        self.h2.send_headers(stream_id, [*head, *fields], end_stream=body is None)
+        if body is not None:
+            self.h2.send_data(stream_id, body, end_stream=True)
+        self.flush()
+
+    def of(self, kind: type[T], stream_id: int = 1) -> list[T]:
+        """All events of a kind so far."""
+        return [
+            event for event in self.events if isinstance(event, kind) and getattr(event, "stream_id", 0) == stream_id
+        ]
+
+    def status(self, stream_id: int = 1) -> bytes:
+        [response] = self.of(ResponseReceived, stream_id)
+        return dict(response.headers)[b":status"]
+
+    def body(self, stream_id: int = 1) -> bytes:
+        return b"".join(event.data for event in self.of(DataReceived, stream_id))
+
+
 @pytest.fixture
 def make_rig(reactor: Reactor, clock: FakeClock) -> Iterator[RigMaker]:
     """`make_rig(servers=2, in_pool={"retries": 0}, timeouts=FrontendTimeouts(...))`."""
@@ -221,6 +275,11 @@ def make_rig(reactor: Reactor, clock: FakeClock) -> Iterator[RigMaker]:
     yield make
     for rig in made:
         rig.close()
+
+
+@pytest.fixture
+def make_http2_client() -> Callable[..., Http2Client]:
+    return Http2Client
 
 
 @pytest.fixture

@@ -1,0 +1,53 @@
+import pytest
+from hpack import Decoder, Encoder
+
+from balancer.http2.compression import FieldDecoder, FieldEncoder
+from balancer.http2.errors import Reason, Violation
+
+FIELDS = [(b":method", b"GET"), (b"x", b"\xff\x00"), (b"cookie", b"a=b")]
+
+
+def test_fields_come_as_plain_bytes():
+    assert FieldDecoder(4096).decode(Encoder().encode(FIELDS)) == FIELDS
+
+
+@pytest.mark.parametrize(
+    "block", [b"\xff" * 20, b"\x40\x0aabc", b"\x80", b"\xff\x7f", b"\x3f\xff\x7f", b"\x40\x81\xff"]
+)
+def test_what_cannot_be_decoded(block):
+    with pytest.raises(Violation) as caught:
+        FieldDecoder(4096).decode(block)
+    assert caught.value.reason is Reason.COMPRESSION
+
+
+def test_a_list_that_is_too_large():
+    with pytest.raises(Violation) as caught:
+        FieldDecoder(100).decode(Encoder().encode([(b"x", b"y" * 100)]))
+    assert caught.value.reason is Reason.BLOCK_TOO_LARGE
+
+
+def test_the_second_time_a_field_is_an_index():
+    encoder, decoder = FieldEncoder(), Decoder()
+    fields = [(b":status", b"200"), (b"server", b"a-server")]
+    first, second = encoder.encode(fields), encoder.encode(fields)
+    assert (len(first), len(second)) == (11, 2)
+    assert [decoder.decode(block, raw=True) for block in (first, second)] == [fields, fields]
+
+
+def test_a_cookie_is_never_put_into_the_table():
+    encoder = FieldEncoder()
+    assert encoder.encode([(b"set-cookie", b"id=1")]) == encoder.encode([(b"set-cookie", b"id=1")])
+    assert encoder.encode([(b"set-cookie", b"id=1")])[0] & 0xF0 == 0x10  # RFC 7541 section 6.2.3
+
+
+def test_the_client_may_do_without_a_table():
+    encoder = FieldEncoder()
+    encoder.limit_table(0)
+    assert encoder.encode([(b"a", b"b")])[0] == 0x20  # a table of 0 bytes from here on
+    assert encoder.encode([(b"a", b"b")]) == encoder.encode([(b"a", b"b")])
+
+
+def test_the_table_is_never_larger_than_ours():
+    encoder = FieldEncoder()
+    encoder.limit_table(1 << 30)
+    assert Decoder().decode(encoder.encode([(b"a", b"b")]), raw=True) == [(b"a", b"b")]
