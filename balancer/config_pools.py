@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal
 
-from balancer.config_checks import Check
+from balancer.config_checks import AgentCheck, Check
 from balancer.config_compression import Compression
 from balancer.config_routes import Maintenance
 from balancer.config_tls import PoolTls
@@ -102,6 +102,7 @@ class Pool:
     hash: HashSettings = field(default_factory=HashSettings)
     check: Check | None = None
     """None: servers are taken to be UP."""
+    agent: AgentCheck | None = None
     slow_start_s: Seconds = 0.0
     """How long a server that has come UP or is READY again takes to get its whole weight."""
     use_all_backups: bool = False
@@ -133,6 +134,12 @@ class Pool:
             raise ValueError("retries must be from 0 to 100")
         if not 0 <= self.slow_start_s <= 86_400:
             raise ValueError("slow_start must be at most 24h")
+        if self.check is not None and self.check.observe is None and self.check.on_error != "fail_check":
+            raise ValueError("check.on_error needs observe: layer4 or layer7")
+        if self.agent is not None and self.agent.port is None:
+            without = [name for name, server in self.servers.items() if server.agent_address is None]
+            if without:
+                raise ValueError(f"agent needs a port, or {without[0]} needs an agent_address")
         if self.policy in NEEDS_NAME and self.hash.name is None:
             what = NEEDS_NAME[self.policy]
             raise ValueError(f"policy {self.policy} needs to be told which {what}: hash: {{name: NAME}}")

@@ -18,6 +18,7 @@ from balancer.acceptor import Acceptor
 from balancer.config import BalancerConfig, Frontend, Mode, pools_of
 from balancer.fieldtypes import Endpoint
 from balancer.networks import Networks
+from balancer.observe import ObservedCounters, Streak
 from balancer.pool import PoolSnapshot, PoolState
 from balancer.reactor import Reactor
 from balancer.relay import http as relay_http
@@ -26,11 +27,14 @@ from balancer.relay.proxied import behind_proxies
 from balancer.relay.tls import TlsRelay
 from balancer.secure import SecureStream
 from balancer.service import FrontendService, PoolService, Relay, link_pools
-from balancer.slots import BUGS, HEARTBEAT_NS, Counts, Slots
+from balancer.slots import BUGS, HEARTBEAT_NS, Counters, Counts, Slots
 from balancer.standing import Standing
 from balancer.streams import Stream
 from balancer.tls.contexts import DoorContexts, ServerTls
 from balancer.tls.material import FrontendMaterial, Material, PoolMaterial
+
+OnErrors = Callable[[str, str, str], None]
+"""Called with pool, server and why."""
 
 RELAYS: Mapping[Mode, Relay] = {"tcp": relay_tcp.serve, "http": relay_http.serve}
 
@@ -83,8 +87,16 @@ class Engine:
     """One worker's frontends and pools. All methods are for the reactor's own thread."""
 
     def __init__(
-        self, reactor: Reactor, slots: Slots, worker_index: int, *, relays: Mapping[Mode, Relay] = RELAYS
+        self,
+        reactor: Reactor,
+        slots: Slots,
+        worker_index: int,
+        *,
+        relays: Mapping[Mode, Relay] = RELAYS,
+        on_errors: OnErrors | None = None,
     ) -> None:
+        """`on_errors` is told of servers that pools observe, when they make too many errors in a row."""
+        self._on_errors = on_errors
         self.reactor = reactor
         self.slots = slots
         self.worker_index = worker_index
@@ -214,12 +226,22 @@ class Engine:
 
     def _make_pool(self, config: BalancerConfig, name: str) -> PoolService:
         pool = config.pools[name]
-        counters = {server: self.slots.server(self.worker_index, name, server) for server in pool.servers}
+        counters = {server: self._counters_of(config, name, server) for server in pool.servers}
         tls = None
         if pool.tls is not None:
             tls = self._server_tls[name] = ServerTls(pool.tls, self._material.pools.get(name, PoolMaterial()))
         state = PoolState(pool, self._connections_of(config, name))
         return PoolService(name, pool, state, counters, config.files, tls)
+
+    def _counters_of(self, config: BalancerConfig, pool: str, server: str) -> Counters:
+        check = config.pools[pool].check
+        if check is None or check.observe is None or self._on_errors is None:
+            return self.slots.server(self.worker_index, pool, server)
+        counters = self.slots.server(self.worker_index, pool, server, kind=ObservedCounters)
+        # Each worker sees its part of the traffic, and of a row of errors.
+        limit = -(-check.error_limit // self.slots.layout.workers)
+        counters.observe(check.observe, Streak(limit, partial(self._on_errors, pool, server)))
+        return counters
 
     def _connections_of(self, config: BalancerConfig, pool: str) -> Callable[[str], int]:
         """Open connections of a server of this pool, over all workers."""

@@ -11,13 +11,15 @@ So one pass while UP forgives all failures before it, and one failure while DOWN
 from dataclasses import dataclass, replace
 from typing import Self
 
+from balancer.config_checks import Initial, OnError
+
 
 @dataclass(frozen=True, slots=True)
 class Health:
     """What the probes of one server so far amount to. `after` makes the next one.
 
-    A new server is UP and one failure from DOWN: traffic need not wait for the first probe, nor for `fall` of them
-    when the server was dead to begin with.
+    A new server is UP and one failure from DOWN, unless the file says otherwise: traffic need not wait for the first
+    probe, nor for `fall` of them when the server was dead to begin with.
     """
 
     rise: int
@@ -28,8 +30,10 @@ class Health:
     flipped_at: float | None = None
 
     @classmethod
-    def initial(cls, *, rise: int, fall: int) -> Self:
-        return cls(rise, fall, count=rise)
+    def initial(cls, *, rise: int, fall: int, state: Initial = "up") -> Self:
+        """Up, down: one probe decides. Fully so: as many as for any other flip."""
+        counts = {"up": rise, "fully_up": rise + fall - 1, "down": rise - 1, "fully_down": 0}
+        return cls(rise, fall, count=counts[state])
 
     @property
     def up(self) -> bool:
@@ -53,6 +57,17 @@ class Health:
         if (count >= self.rise) == self.up:
             return replace(self, count=count)
         return replace(self, count=count, flip_reason=reason, flipped_at=now)
+
+    def after_errors(self, on_error: OnError, *, reason: str, now: float) -> Self:
+        """The health after too many errors of real traffic in a row; what is DOWN already stays as it is."""
+        if not self.up or on_error == "fast_interval":
+            return self
+        count = self.count
+        if on_error == "mark_down":
+            count = self.rise
+        elif on_error == "sudden_death":
+            count = min(count, self.rise + 1)
+        return replace(self, count=count).after(False, reason=reason, now=now)
 
     def _count_after(self, passed: bool) -> int:
         if passed:

@@ -17,7 +17,7 @@ from __future__ import annotations
 import mmap
 import os
 from dataclasses import dataclass
-from typing import Final, Protocol, Self
+from typing import Final, Protocol, Self, TypeVar
 
 from balancer.causes import Cause
 from balancer.config import BalancerConfig, ClientLimits
@@ -123,6 +123,9 @@ class Counters:
     def get(self, slot: int) -> int:
         """What this writer has counted, not the other workers."""
         return int(self._cells[self._base + slot])
+
+
+AnyCounters = TypeVar("AnyCounters", bound=Counters)
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,8 +245,9 @@ class Slots:
             return None
         return Limiter(limits, self._cells, place[0], workers=self.layout.workers, worker=worker)
 
-    def server(self, worker: int, pool: str, server: str) -> Counters:
-        return Counters(self._cells, worker * self.layout.block + RECORD * self.layout.servers[pool, server])
+    def server(self, worker: int, pool: str, server: str, kind: type[AnyCounters] = Counters) -> AnyCounters:  # type: ignore[assignment]
+        """`kind`: a class of counters that does more than count."""
+        return kind(self._cells, worker * self.layout.block + RECORD * self.layout.servers[pool, server])
 
     def frontend_counts(self, name: str) -> Counts:
         """Over all workers."""

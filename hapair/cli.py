@@ -12,6 +12,7 @@ _COMMANDS = {
     "preempt": "Let this node take back what it handed over or gave up, as its file says.",
     "release": "Remove the virtual IP addresses that a dead hapair left on this machine.",
     "schema": "Print the JSON Schema of the file, for editors.",
+    "server": "Take a server out of service, or back.",
     "status": "Show what the node on this machine does.",
     "up": "Run this node.",
 }

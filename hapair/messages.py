@@ -148,6 +148,15 @@ class ServerStanding:
 
 
 @dataclass(frozen=True, slots=True)
+class ServerErrors:
+    """Worker to node: real traffic met too many errors in a row with a server."""
+
+    pool: str
+    server: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Drain:
     """Node to worker: accept nothing more, finish what is open, exit."""
 
@@ -164,4 +173,4 @@ TO_ANNOUNCER = (
 )
 FROM_ANNOUNCER = (Heartbeat, RouterReport, FromPeer)
 TO_WORKER = (Heartbeat, Serve, FrontendRole, ServerStanding, Drain)
-FROM_WORKER = (Heartbeat, Serving)
+FROM_WORKER = (Heartbeat, Serving, ServerErrors)

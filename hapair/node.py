@@ -13,20 +13,24 @@ from typing import Any
 
 import trio
 
+from balancer.checks.probes import ProbeResult, probe
 from balancer.checks.runner import CheckRunner
+from balancer.config import Check
 from balancer.fieldtypes import Endpoint
 from balancer.listener import open_listeners
+from balancer.serverstate import ServerState
 from balancer.slots import Slots
-from balancer.standing import Standing
 from hapair import privileges, systemd
 from hapair import secret as secret_file
-from hapair.admin.runtime import Commands, open_runtime_socket, remove_runtime_socket, serve_runtime
+from hapair.admin.runtime import Commands, Stories, open_runtime_socket, remove_runtime_socket, serve_runtime
 from hapair.config import NodeConfig
 from hapair.epoch import next_epoch
 from hapair.fitness import judge, servers_in_reach
 from hapair.messages import FrontendRole, Resign, StartRouters, Track
 from hapair.node_handover import NodeHandover, preempted
+from hapair.node_servers import server_story
 from hapair.notify import Notifier
+from hapair.processes import Programs
 from hapair.role import active_frontends, node_role
 from hapair.tracking import Tracking
 from hapair.view import node_snapshot
@@ -61,8 +65,9 @@ async def run_node(config: NodeConfig, *, path: str, runtime: Path, record_to: P
         stack.callback(close_listeners, listeners)
         state_folder = Path(os.environ.get("STATE_DIRECTORY", runtime))
         node = _Node(config, opening, listeners, path, state_folder)
+        stories: Stories = {"handover": node.handover.story, "server": partial(server_story, node.checks)}
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(serve_runtime, control, node.commands, {"handover": node.handover.story})
+            nursery.start_soon(serve_runtime, control, node.commands, stories)
             nursery.start_soon(node.run)
             async for number in signals:
                 log.info("stopping", extra={"signal": signal.Signals(number).name})
@@ -148,8 +153,11 @@ class _Node:
         )
         self._tracking = Tracking(config.routers, config.tracks, self._tracked)
         self._notifier = Notifier(config.node, config.routers, config.notify)
-        self._workers = WorkersWatch(config, listeners, self._slots, self._judge)
-        self._checks = CheckRunner(config.balancer.pools, self._health_flipped)
+        self.checks = CheckRunner(config.balancer.pools, self._server_changed, probe=self._probe)
+        self._workers = WorkersWatch(config, listeners, self._slots, self._judge, self.checks.errors_observed)
+        for standing in self.checks.standings(self._started_at):
+            self._workers.set_standing(*standing)
+        self._programs = Programs()
         self._role = ""
         self._ready = False
         self._stopping = False
@@ -159,7 +167,7 @@ class _Node:
         self._roles_changed()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._workers.run)
-            nursery.start_soon(self._checks.run)
+            nursery.start_soon(self.checks.run)
             nursery.start_soon(self._feed_watchdog)
             nursery.start_soon(self._tracking.run)
             nursery.start_soon(self.handover.run)
@@ -202,23 +210,32 @@ class _Node:
             systemd.notify(f"STATUS={self._config.node} is {role}")
             log.info("role", extra={"node": self._config.node, "role": role})
 
-    def _health_flipped(self, pool: str, server: str, up: bool, reason: str) -> None:
-        log.warning("server flipped", extra={"server": f"{pool}/{server}", "up": up, "reason": reason})
-        self._workers.set_standing(pool, server, Standing(up=up, age_s=0.0 if up else None))
+    async def _probe(self, pool: str, server: str, check: Check, endpoint: Endpoint, preamble: bytes) -> ProbeResult:
+        return await probe(check, endpoint, preamble, run_program=self._programs.run, names=(pool, server))
+
+    def _server_changed(self, pool: str, server: str, before: ServerState, after: ServerState) -> None:
+        if (before.up, before.admin) != (after.up, after.admin):
+            state = {"up": after.up, "admin": after.admin, "reason": after.flip_reason}
+            log.warning("server flipped", extra={"server": f"{pool}/{server}", **state})
+        self._workers.set_standing(pool, server, after.standing(trio.current_time()))
         self._tell_pool_health()
         self._judge()
 
     def _tell_pool_health(self) -> None:
-        healths = self._checks.snapshot()
-        self._tracking.pool_health({pool: [one.up for one in servers.values()] for pool, servers in healths.items()})
+        healths = self.checks.snapshot()
+        self._tracking.pool_health(
+            {pool: [one.serves for one in servers.values()] for pool, servers in healths.items()}
+        )
 
     def _servers_in_reach(self) -> bool:
         pools = self._config.balancer.pools
-        healths = self._checks.snapshot().items()
-        return servers_in_reach([one.up for one in health.values()] for pool, health in healths if pools[pool].check)
+        healths = self.checks.snapshot().items()
+        return servers_in_reach(
+            [one.serves for one in health.values()] for pool, health in healths if pools[pool].check
+        )
 
     def _servers_up(self) -> int:
-        return sum(one.up for servers in self._checks.snapshot().values() for one in servers.values())
+        return sum(one.serves for servers in self.checks.snapshot().values() for one in servers.values())
 
     async def _feed_watchdog(self) -> None:
         interval_s = systemd.watchdog_interval_s()
@@ -243,7 +260,7 @@ class _Node:
             announcer=self._announcer,
             workers=self._workers,
             slots=self._slots,
-            healths=self._checks.snapshot(),
+            healths=self.checks.snapshot(),
             tracking=self._tracking,
             started_at=self._started_at,
             now=trio.current_time(),

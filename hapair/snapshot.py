@@ -105,9 +105,23 @@ class ServerView:
     """For example UP, `UP 2/3`, DOWN, `DOWN 1/2`, or `no check`."""
     up: bool
     reason: str
-    """Of the last flip."""
+    """Of the last flip; before the first one what the last check said."""
     since_s: float | None
+    """Since the last flip: UP, DOWN, into MAINT or back."""
     counts: Counts
+    admin: str = "ready"
+    """ready, drain or maint; kept apart from health."""
+    full_weight: int = 1
+    """Once it is warm; `weight` is what it has now."""
+    throttle_percent: int = 100
+    """Of its weight; less than 100 while it warms up."""
+    last_check: str = ""
+    """What the last check said."""
+    last_check_code: str = ""
+    """HAProxy's word for that: L4OK, L7STS, ..."""
+    last_check_ms: float | None = None
+    agent: str = ""
+    """What its agent said last."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +135,7 @@ class PoolView:
     @property
     def up(self) -> int:
         """How many of its servers are UP."""
-        return sum(server.up for server in self.servers)
+        return sum(server.up and server.admin != "maint" for server in self.servers)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,9 +198,11 @@ def warnings_of(
     for pool in pools:
         if pool.up == 0:
             found.append(f"pool {pool.name} has no server that is UP; its clients get 503")
-        elif pool.up < len(pool.servers):
-            down = ", ".join(f"{server.name} ({server.reason})" for server in pool.servers if not server.up)
+        elif down := ", ".join(f"{server.name} ({server.reason})" for server in pool.servers if not server.up):
             found.append(f"pool {pool.name}: DOWN: {down}")
+        aside = ", ".join(f"{server.name} {server.admin.upper()}" for server in pool.servers if server.admin != "ready")
+        if aside:
+            found.append(f"pool {pool.name}: out of service by an administrator: {aside}")
     found += [
         f"{process.name} is {process.state}" for process in processes if process.state not in ("serving", "running")
     ]

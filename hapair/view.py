@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from balancer.checks.runner import ServerHealth
-from balancer.slots import Slots
+from balancer.config import Pool
+from balancer.slots import Counts, Slots
+from balancer.standing import WHOLE, shown_weight, throttle_percent, warmth
 from hapair import __version__
 from hapair.config import NodeConfig
 from hapair.role import active_frontends, node_role
@@ -143,23 +145,34 @@ def _frontends(config: NodeConfig, slots: Slots, states: Mapping[str, str]) -> t
 
 def _pool(config: NodeConfig, name: str, slots: Slots, healths: Healths, now: float) -> PoolView:
     pool = config.balancer.pools[name]
-    servers = []
-    for server_name, server in pool.servers.items():
-        health = healths[name][server_name]
-        servers.append(
-            ServerView(
-                name=server_name,
-                address=str(server.address),
-                weight=server.weight,
-                backup=server.backup,
-                health=health.text,
-                up=health.up,
-                reason=health.flip_reason or (health.last_result.reason if health.last_result else ""),
-                since_s=None if health.flipped_at is None else now - health.flipped_at,
-                counts=slots.server_counts(name, server_name),
-            )
-        )
-    return PoolView(name=name, policy=pool.policy, servers=tuple(servers))
+    servers = tuple(
+        _server(pool, server, slots.server_counts(name, server), healths[name][server], now) for server in pool.servers
+    )
+    return PoolView(name=name, policy=pool.policy, servers=servers)
+
+
+def _server(pool: Pool, name: str, counts: Counts, health: ServerHealth, now: float) -> ServerView:
+    server, result = pool.servers[name], health.last_result
+    full_weight = server.weight if health.weight is None else health.weight
+    warm = WHOLE if health.returned_at is None else warmth(now - health.returned_at, pool.slow_start_s)
+    return ServerView(
+        name=name,
+        address=str(server.address),
+        weight=shown_weight(full_weight, warm),
+        full_weight=full_weight,
+        throttle_percent=throttle_percent(full_weight, warm),
+        backup=server.backup,
+        health=health.text,
+        admin=health.admin,
+        up=health.up,
+        reason=health.flip_reason or (result.reason if result else ""),
+        since_s=None if health.flipped_at is None else now - health.flipped_at,
+        counts=counts,
+        last_check=result.reason if result else "",
+        last_check_code=result.code if result else "",
+        last_check_ms=round(result.duration_s * 1000, 3) if result else None,
+        agent=health.agent_text,
+    )
 
 
 def _processes(announcer: AnnouncerWatch, workers: WorkersWatch) -> tuple[ProcessView, ...]:

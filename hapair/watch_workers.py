@@ -14,7 +14,7 @@ from hapair.channel import MAX_FDS
 from hapair.child import Child, start_child
 from hapair.config import NodeConfig
 from hapair.fitness import WorkerState
-from hapair.messages import FROM_WORKER, Drain, FrontendRole, Serve, ServerStanding, Serving
+from hapair.messages import FROM_WORKER, Drain, FrontendRole, Serve, ServerErrors, ServerStanding, Serving
 from hapair.restart import Restarts
 
 log = logging.getLogger(__name__)
@@ -31,7 +31,10 @@ class WorkersWatch:
         listeners: Mapping[Endpoint, socket.socket],
         slots: Slots,
         on_change: Callable[[], None],
+        on_errors: Callable[[str, str, str], None],
     ) -> None:
+        """`on_errors` is called with pool, server and why, when a worker has met too many errors in a row."""
+        self._on_errors = on_errors
         self.count = config.workers if config.balancer.frontends else 0
         self.states = [WorkerState.STARTING] * self.count
         self.pids: list[int | None] = [None] * self.count
@@ -75,6 +78,9 @@ class WorkersWatch:
             child.channel.post(self._standing(pool, server), key=(pool, server))
 
     def _hear(self, index: int, message: object) -> None:
+        if isinstance(message, ServerErrors):
+            self._on_errors(message.pool, message.server, message.reason)
+            return
         assert isinstance(message, Serving)
         log.info("worker serves", extra={"worker": index, "pid": self.pids[index]})
         self._set_state(index, WorkerState.SERVING)

@@ -14,7 +14,7 @@ from balancer.serve import settle_memory
 from balancer.slots import Slots
 from hapair import logs, privileges
 from hapair.channel import Channel, ChannelClosedError
-from hapair.messages import TO_WORKER, Drain, FrontendRole, Heartbeat, Serve, ServerStanding, Serving
+from hapair.messages import TO_WORKER, Drain, FrontendRole, Heartbeat, Serve, ServerErrors, ServerStanding, Serving
 from hapair.parent import ParentGoneError, channel_from_arguments, follow
 
 log = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ async def _work(channel: Channel, reactor: Reactor) -> int:
     except ChannelClosedError:
         return 1
     assert isinstance(serve, Serve)
-    worker = _Worker(channel, _engine(reactor, serve, fds), serve.config.drain_s)
+    worker = _Worker(channel, _engine(reactor, serve, fds, channel), serve.config.drain_s)
     for role in serve.roles:
         worker.follow_role(role)
     settle_memory()
@@ -43,10 +43,13 @@ async def _work(channel: Channel, reactor: Reactor) -> int:
     return await worker.follow_node()
 
 
-def _engine(reactor: Reactor, serve: Serve, fds: list[int]) -> Engine:
+def _engine(reactor: Reactor, serve: Serve, fds: list[int], channel: Channel) -> Engine:
+    def tell_errors(pool: str, server: str, reason: str) -> None:
+        channel.post(ServerErrors(pool, server, reason), key=("errors", pool, server))
+
     slots = Slots.attach(serve.config, serve.workers, fds[0])
     listeners = {endpoint: socket.socket(fileno=fd) for endpoint, fd in zip(serve.listen, fds[1:], strict=True)}
-    engine = Engine(reactor, slots, serve.worker)
+    engine = Engine(reactor, slots, serve.worker, on_errors=tell_errors)
     engine.apply(serve.config, listeners)
     return engine
 

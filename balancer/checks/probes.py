@@ -1,24 +1,41 @@
-"""One exchange with a server to see whether it works: a TCP connection, or an HTTP request on one."""
+"""One look at a server to see whether it works: a connection, a conversation, a datagram, a program."""
 
 import errno
 import os
+import secrets
 import socket
-from dataclasses import dataclass
+import ssl
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
 
 import trio
 
+from balancer.checks import dns
+from balancer.checks.exchanges import Exchange, Unhealthy, conversation, mysql, postgres, redis, smtp
+from balancer.checks.grpc import grpc
+from balancer.checks.http import LARGEST_HEAD_BYTES, http
 from balancer.config import Check
-from balancer.config_checks import parse_status_ranges
+from balancer.config_checks import CheckStep
 from balancer.fieldtypes import Endpoint
-from balancer.http1.errors import BadMessage
-from balancer.http1.response import parse_response
-
-LARGEST_HEAD_BYTES = 16_384
-"""All that is read of a response, interim responses included."""
 
 # Failures of this machine, not of the server: they must not take servers out of service.
 _OWN_FAILURES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL})
-_SWITCHING_PROTOCOLS = 101
+
+
+class Ended(Protocol):
+    """How a program ended."""
+
+    @property
+    def ok(self) -> bool: ...
+    @property
+    def how(self) -> str: ...
+    @property
+    def output(self) -> str: ...
+
+
+RunProgram = Callable[[Sequence[str], Mapping[str, str], float], Awaitable[Ended]]
+"""Run a command with these variables in its environment, for so many seconds at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,81 +46,191 @@ class ProbeResult:
     reason: str
     """For people: `HTTP 503`, `connection refused`, `timeout after 2s while connecting`."""
     duration_s: float
+    code: str = field(default="", compare=False)
+    """HAProxy's word for it: L4OK, L4TOUT, L4CON, L6OK, L6TOUT, L6RSP, L7OK, L7TOUT, L7RSP, L7STS, PROCOK, ..."""
 
 
-class _UnhealthyError(Exception):
-    """The server did not do what the check asks; the text is the reason."""
+class _Course:
+    """Where a probe is, for who has to say why it ended there."""
+
+    def __init__(self) -> None:
+        self.layer = "L4"
+        self.waiting_for = "connecting"
 
 
-async def probe(check: Check, server: Endpoint, preamble: bytes = b"") -> ProbeResult:
-    """Probe once, sending `preamble` first; within the timeout, and raises nothing that a server could cause."""
-    endpoint = server if check.port is None else Endpoint(server.host, check.port)
+async def probe(
+    check: Check,
+    server: Endpoint,
+    preamble: bytes = b"",
+    *,
+    run_program: RunProgram | None = None,
+    names: tuple[str, str] = ("", ""),
+) -> ProbeResult:
+    """Probe once; takes no longer than the check's timeout and raises nothing that a server could cause.
+
+    `preamble` is sent first, on a connection. `names` of pool and server are for scripts to know.
+    """
+    endpoint = target_of(check, server)
     started_at = trio.current_time()
-    ok, reason = await _verdict(check, endpoint, preamble)
-    return ProbeResult(ok, reason, trio.current_time() - started_at)
+    if check.kind == "script":
+        ok, reason, code = await _run(check, endpoint, run_program, names)
+    else:
+        ok, reason, code = await _verdict(check, endpoint, preamble)
+    return ProbeResult(ok, reason, trio.current_time() - started_at, code)
 
 
-async def _verdict(check: Check, endpoint: Endpoint, preamble: bytes) -> tuple[bool | None, str]:
-    waiting_for = "connecting"
+def target_of(check: Check, server: Endpoint) -> Endpoint:
+    """Where a server is probed."""
+    return Endpoint(check.address or server.host, check.port or server.port)
+
+
+async def _verdict(check: Check, endpoint: Endpoint, preamble: bytes) -> tuple[bool | None, str, str]:
+    course = _Course()
     try:
         with trio.fail_after(check.timeout_s):
-            with trio.socket.socket(socket.AF_INET6 if endpoint.is_ipv6 else socket.AF_INET) as connection:
-                await connection.connect((endpoint.host, endpoint.port))
-                await _send_all(connection, preamble)
-                if check.http is None:
-                    return True, "connected"
-                waiting_for = "waiting for the response"
-                return True, await _request(connection, check.http, check.host or str(endpoint), check.expect)
+            if check.kind in ("udp", "dns"):
+                reason = await _datagram(check, endpoint, course)
+            else:
+                reason = await _connect(check, endpoint, preamble, course)
+            return True, reason, f"{course.layer}OK"
     except trio.TooSlowError:
-        return False, f"timeout after {_span(check.timeout_s)} while {waiting_for}"
-    except _UnhealthyError as failure:
-        return False, str(failure)
+        if course.waiting_for == "a refusal":
+            return True, "nobody refused", "L4OK"
+        return False, f"timeout after {_span(check.timeout_s)} while {course.waiting_for}", f"{course.layer}TOUT"
+    except Unhealthy as failure:
+        return False, str(failure), failure.code
+    except ssl.SSLError as error:
+        return False, _tls_words(error), "L6RSP"
     except OSError as error:
-        return None if error.errno in _OWN_FAILURES else False, _words(error)
+        return None if error.errno in _OWN_FAILURES else False, _words(error), f"{course.layer}CON"
 
 
-async def _request(connection: trio.socket.SocketType, request: str, host: str, expect: str) -> str:
-    lines = (f"{request} HTTP/1.1", f"Host: {host}", "User-Agent: hapair", "Accept: */*", "Connection: close", "", "")
-    head = "\r\n".join(lines).encode("ascii")
-    await _send_all(connection, head)
-    status = await _final_status(connection, request.partition(" ")[0].encode("ascii"))
-    if not any(status in passing for passing in parse_status_ranges(expect)):
-        raise _UnhealthyError(f"HTTP {status}")
-    return f"HTTP {status}"
+async def _connect(check: Check, endpoint: Endpoint, preamble: bytes, course: _Course) -> str:
+    with trio.socket.socket(socket.AF_INET6 if endpoint.is_ipv6 else socket.AF_INET) as connection:
+        await connection.connect((endpoint.host, endpoint.port))
+        stream: trio.abc.Stream = trio.SocketStream(connection)
+        try:
+            reason = "connected"
+            if preamble:
+                await stream.send_all(preamble)
+            if check.tls is not None:
+                course.layer, course.waiting_for = "L6", "shaking hands"
+                stream, reason = await _shake_hands(check, endpoint, stream)
+            exchange = _exchange(check, endpoint)
+            if exchange is not None:
+                course.layer, course.waiting_for = "L7", "waiting for the response"
+                reason = await _converse(stream, exchange)
+            return reason
+        except trio.BrokenResourceError as broken:
+            raise _cause_of(broken) from None
 
 
-async def _send_all(connection: trio.socket.SocketType, data: bytes) -> None:
-    while data:
-        data = data[await connection.send(data) :]
+async def _shake_hands(check: Check, endpoint: Endpoint, stream: trio.abc.Stream) -> tuple[trio.abc.Stream, str]:
+    assert check.tls is not None
+    context = ssl.create_default_context(cafile=check.tls.ca_file)
+    if not check.tls.verify:
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    if check.kind == "grpc":
+        context.set_alpn_protocols(["h2"])
+    name = check.tls.name or (check.host or "").partition(":")[0] or endpoint.host
+    secured: trio.SSLStream[trio.abc.Stream] = trio.SSLStream(
+        stream, context, server_hostname=name, https_compatible=True
+    )
+    await secured.do_handshake()
+    return secured, str(secured.version())
 
 
-async def _final_status(connection: trio.socket.SocketType, method: bytes) -> int:
-    """The status of the first response that is not an interim one, once its head is there whole and valid."""
-    buffer = b""
-    allowance = LARGEST_HEAD_BYTES
-    while True:
-        if not allowance:
-            raise _UnhealthyError(f"response head larger than {LARGEST_HEAD_BYTES // 1024} KiB")
-        received = await connection.recv(allowance)
-        if not received:
-            raise _UnhealthyError("connection closed before the end of a response head")
-        allowance -= len(received)
-        buffer += received
-        status, buffer = _read_heads(buffer, method) if b"\n" in received else (0, buffer)
-        if status:
-            return status
+def _exchange(check: Check, endpoint: Endpoint) -> Exchange | None:
+    """What is said once there is a connection; None: nothing."""
+    host = check.host or str(endpoint)
+    match check.kind:
+        case "http":
+            return http(check, host)
+        case "redis":
+            return redis()
+        case "postgres":
+            return postgres(check.user or "")
+        case "mysql":
+            return mysql(check.user)
+        case "smtp":
+            return smtp(check.host or socket.gethostname())
+        case "grpc":
+            return grpc(check.service or "", host, tls=check.tls is not None)
+    return conversation(check.steps) if check.steps else None
 
 
-def _read_heads(buffer: bytes, method: bytes) -> tuple[int, bytes]:
-    """The final status, or 0 and what must be added to before there can be one."""
+async def _converse(stream: trio.abc.Stream, exchange: Exchange) -> str:
     try:
-        while head := parse_response(buffer, method):
-            buffer = buffer[head.size :]
-            if head.status >= 200 or head.status == _SWITCHING_PROTOCOLS:
-                return head.status, buffer
-    except BadMessage as error:
-        raise _UnhealthyError(f"not an HTTP response: {error}") from None
-    return 0, buffer
+        to_send = next(exchange)
+        while True:
+            if to_send:
+                await stream.send_all(to_send)
+            to_send = exchange.send(bytes(await stream.receive_some(LARGEST_HEAD_BYTES)))
+    except StopIteration as done:
+        if done.value.goodbye:
+            await stream.send_all(done.value.goodbye)
+        return str(done.value.reason)
+
+
+async def _datagram(check: Check, endpoint: Endpoint, course: _Course) -> str:
+    """A connected socket: a port unreachable (ICMP) comes back as connection refused."""
+    family = socket.AF_INET6 if endpoint.is_ipv6 else socket.AF_INET
+    with trio.socket.socket(family, socket.SOCK_DGRAM) as sock:
+        await sock.connect((endpoint.host, endpoint.port))
+        if check.dns is not None:
+            asked = dns.question(check.dns, secrets.randbits(16))
+            await sock.send(asked)
+            course.layer, course.waiting_for = "L7", "waiting for the answer"
+            while not dns.is_answer(answer := await sock.recv(65_535), asked):
+                continue
+            return dns.judge(answer)
+        assert check.udp is not None
+        return await _one_datagram(sock, check.udp, course)
+
+
+async def _one_datagram(sock: trio.socket.SocketType, step: CheckStep, course: _Course) -> str:
+    if step.send is not None or step.send_hex is not None:
+        await sock.send(step.data)
+    pattern = step.pattern
+    course.waiting_for = "a refusal" if pattern is None else "waiting for the answer"
+    course.layer = "L4" if pattern is None else "L7"
+    answer = await sock.recv(65_535)
+    if pattern is not None and not pattern.search(answer):
+        raise Unhealthy("not the answer that is expected")
+    return "answered"
+
+
+async def _run(
+    check: Check, endpoint: Endpoint, run_program: RunProgram | None, names: tuple[str, str]
+) -> tuple[bool | None, str, str]:
+    if run_program is None:
+        return None, "no programs are run here", "PROCERR"
+    pool, server = names
+    environment = {
+        "HAPAIR_POOL": pool,
+        "HAPAIR_SERVER": server,
+        "HAPAIR_ADDRESS": endpoint.host,
+        "HAPAIR_PORT": str(endpoint.port),
+    }
+    ended = await run_program(check.script, environment, check.timeout_s)
+    reason = f"{ended.how}: {ended.output}" if ended.output else ended.how
+    return ended.ok, reason, "PROCOK" if ended.ok else "PROCERR"
+
+
+def _cause_of(broken: trio.BrokenResourceError) -> Exception:
+    """What a stream of trio's says of an error, as the error that it was."""
+    cause: BaseException | None = broken
+    while cause is not None:
+        if isinstance(cause, (OSError, ssl.SSLError)):
+            return cause
+        cause = cause.__cause__ or cause.__context__
+    return Unhealthy("connection closed", "L7RSP")
+
+
+def _tls_words(error: ssl.SSLError) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"TLS: {error.verify_message}"
+    return f"TLS: {(error.reason or str(error)).lower().replace('_', ' ')}"
 
 
 def _words(error: OSError) -> str:

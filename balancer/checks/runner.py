@@ -1,123 +1,223 @@
-"""Runs the checks of all pools, once per node, whatever the number of workers.
+"""Runs the checks of all pools, once per node, whatever the number of workers, and keeps what is known of each server.
 
 Each server is probed by a task of its own, so that a slow one delays no other. What is known is kept as frozen
-`Health` values; only flips are told, and `snapshot` shows the rest to whoever asks.
+`ServerState` values; only changes that concern who chooses servers are told, and `snapshot` shows the rest to whoever
+asks.
 """
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
+from math import inf
 from random import Random
 
 import trio
 
+from balancer.checks.agent import ask
+from balancer.checks.agent_words import AgentWords
 from balancer.checks.probes import ProbeResult, probe
-from balancer.checks.schedule import first_probe_at, next_probe_at
-from balancer.config import Check, Pool
+from balancer.checks.schedule import fast_interval_s, first_probe_at, next_probe_at
+from balancer.config import Check, Pool, Server
+from balancer.config_checks import AgentCheck
 from balancer.fieldtypes import Endpoint
-from balancer.health import Health
 from balancer.proxyproto import local
+from balancer.serverstate import ServerState
+from balancer.standing import Admin, Standing
 
-OnFlip = Callable[[str, str, bool, str], None]
-"""Called with pool, server, whether it is UP now, and the reason."""
-Probe = Callable[..., Awaitable[ProbeResult]]
-"""Called with the check, the endpoint and, where there is any, what to send first."""
+OnChange = Callable[[str, str, ServerState, ServerState], None]
+"""Called with pool, server, and what was known and is known now."""
+Probe = Callable[[str, str, Check, Endpoint, bytes], Awaitable[ProbeResult]]
+"""Called with pool, server, check, where to, and what to send first."""
+Ask = Callable[[AgentCheck, Endpoint], Awaitable[AgentWords | str]]
 
 
 @dataclass(frozen=True, slots=True)
 class ServerHealth:
-    """One server's health for people and programs to read."""
+    """What is known of one server, for people and programs to read."""
 
     up: bool
     text: str
-    """`UP`, `UP 2/3`, `DOWN`, `DOWN 1/2`; `no check` where the pool has none."""
+    """`UP`, `UP 2/3`, `DOWN`, `DOWN 1/2`, `DOWN (agent)`; `no check` where the pool has none."""
     last_result: ProbeResult | None
     probed_at: float | None
     flip_reason: str
     flipped_at: float | None
-    """When it last became UP or DOWN (trio's clock); None if never."""
+    """When it last went UP, DOWN, into MAINT or back (trio's clock); None if never."""
+    admin: Admin = "ready"
+    admin_by: str = ""
+    weight: int | None = None
+    """None: the file's."""
+    returned_at: float | None = None
+    agent_text: str = ""
+
+    @property
+    def serves(self) -> bool:
+        """UP, and not in MAINT."""
+        return self.up and self.admin != "maint"
 
 
 UNCHECKED = ServerHealth(True, "no check", None, None, "", None)
 
 
+async def _probe(pool: str, server: str, check: Check, endpoint: Endpoint, preamble: bytes) -> ProbeResult:
+    return await probe(check, endpoint, preamble, names=(pool, server))
+
+
 class CheckRunner:
-    """The checks of `pools` (by name). Does nothing until `run` is started."""
+    """The checks and agents of `pools` (by name). Looks at nothing until `run` is started."""
 
     def __init__(
-        self, pools: Mapping[str, Pool], on_flip: OnFlip, *, seed: int | None = None, probe: Probe = probe
+        self,
+        pools: Mapping[str, Pool],
+        on_change: OnChange,
+        *,
+        seed: int | None = None,
+        probe: Probe = _probe,
+        ask: Ask = ask,
     ) -> None:
         self._pools = pools
-        self._on_flip = on_flip
+        self._on_change = on_change
         self._random = Random(seed)
         self._probe = probe
-        self._servers = [_CheckedServer(*each) for each in _checked_servers(pools)]
+        self._ask = ask
+        self._servers = {
+            (pool, name): _Server(pool, name, config, server)
+            for pool, config in pools.items()
+            for name, server in config.servers.items()
+        }
 
     async def run(self) -> None:
         """Probe for ever; to end it, cancel it."""
         now = trio.current_time()
+        checked = [server for server in self._servers.values() if server.check is not None]
         async with trio.open_nursery() as nursery:
-            for position, server in enumerate(self._servers):
-                first_at = first_probe_at(server.check, position, len(self._servers), now)
-                nursery.start_soon(self._watch, server, first_at, name=f"check {server.pool}/{server.name}")
+            for position, server in enumerate(checked):
+                assert server.check is not None
+                first_at = first_probe_at(server.check, position, len(checked), now)
+                nursery.start_soon(self._watch, server, server.check, first_at, name=f"check {server.label}")
+            for server in self._servers.values():
+                if server.agent is not None:
+                    nursery.start_soon(self._listen, server, server.agent, name=f"agent {server.label}")
 
     def snapshot(self) -> dict[str, dict[str, ServerHealth]]:
-        """The health of every server of every pool, in the order of the file."""
-        healths = {pool: dict.fromkeys(config.servers, UNCHECKED) for pool, config in self._pools.items()}
-        for server in self._servers:
-            healths[server.pool][server.name] = server.snapshot()
-        return healths
+        """What is known of every server of every pool, in the order of the file."""
+        return {
+            pool: {name: self._servers[pool, name].snapshot() for name in config.servers}
+            for pool, config in self._pools.items()
+        }
 
-    async def _watch(self, server: "_CheckedServer", due_at: float) -> None:
+    def standings(self, now: float) -> Iterator[tuple[str, str, Standing]]:
+        """Of the servers that do not stand as who chooses servers takes them to stand at the start."""
+        for (pool, name), server in self._servers.items():
+            standing = server.state.standing(now)
+            if standing != Standing():
+                yield pool, name, standing
+
+    def administer(self, pool: str, server: str, admin: Admin, *, by: str) -> ServerState:
+        """An administrator's word; what is known then. Raises KeyError for a server that there is not."""
+        known = self._servers[pool, server]
+        self._learn(known, known.state.administered(admin, by=by, now=trio.current_time()))
+        known.stir(trio.current_time())
+        return known.state
+
+    def weigh(self, pool: str, server: str, weight: int | None) -> ServerState:
+        """A weight instead of the file's, None for that one again. Raises KeyError; ValueError beyond 0 to 256."""
+        known = self._servers[pool, server]
+        self._learn(known, known.state.weighed(weight))
+        return known.state
+
+    def errors_observed(self, pool: str, server: str, reason: str) -> None:
+        """A worker met too many errors in a row with a server."""
+        known, now = self._servers[pool, server], trio.current_time()
+        if known.check is not None:
+            self._learn(known, known.state.erred(known.check.on_error, reason=reason, now=now))
+            known.stir(now + fast_interval_s(known.check))
+
+    def _learn(self, server: "_Server", state: ServerState) -> None:
+        before, server.state = server.state, state
+        if before.standing(0.0) != state.standing(0.0):
+            self._on_change(server.pool, server.name, before, state)
+
+    async def _watch(self, server: "_Server", check: Check, due_at: float) -> None:
         while True:
-            await trio.sleep_until(due_at)
+            await server.sleep_until(due_at)
+            if not server.state.is_probed:
+                due_at = inf
+                continue
             started_at = trio.current_time()
-            result = await server.probe(self._probe)
-            if server.take_note(result, trio.current_time()):
-                self._on_flip(server.pool, server.name, server.health.up, result.reason)
-            due_at = next_probe_at(server.check, server.health, started_at, self._random)
+            result = await self._probe(server.pool, server.name, check, server.check_endpoint, server.preamble)
+            if server.state.is_probed:
+                self._take_note(server, result)
+            assert server.state.health is not None
+            due_at = next_probe_at(check, server.state.health, started_at, self._random)
+
+    def _take_note(self, server: "_Server", result: ProbeResult) -> None:
+        now = trio.current_time()
+        server.last_result, server.probed_at = result, now
+        if result.ok is not None:
+            self._learn(server, server.state.probed(result.ok, reason=result.reason, now=now))
+
+    async def _listen(self, server: "_Server", agent: AgentCheck) -> None:
+        """An agent is asked in MAINT too: it may be the one who ends it."""
+        while True:
+            started_at = trio.current_time()
+            said = await self._ask(agent, server.agent_endpoint)
+            if isinstance(said, AgentWords):
+                server.agent_trouble = ""
+                self._learn(server, server.state.agent_said(said, now=trio.current_time()))
+                server.stir_if_asleep(trio.current_time())
+            else:
+                server.agent_trouble = said
+            await trio.sleep_until(started_at + agent.interval_s)
 
 
-class _CheckedServer:
-    """One server that is checked, and what is known about it."""
+class _Server:
+    """One server, what is known of it, and the sleep of who probes it."""
 
-    def __init__(self, pool: str, name: str, endpoint: Endpoint, check: Check, preamble: bytes) -> None:
+    def __init__(self, pool: str, name: str, config: Pool, server: Server) -> None:
         self.pool = pool
         self.name = name
-        self.endpoint = endpoint
-        self.check = check
-        self._preamble = preamble
-        self.health = Health.initial(rise=check.rise, fall=check.fall)
-        self._last_result: ProbeResult | None = None
-        self._probed_at: float | None = None
+        self.label = f"{pool}/{name}"
+        self.check = config.check
+        self.agent = config.agent
+        # A server that expects a PROXY header is told that nobody's connection this is.
+        self.preamble = b"" if config.send_proxy is None else local(config.send_proxy)
+        self.check_endpoint = server.check_address or server.address
+        port = server.address.port if config.agent is None or config.agent.port is None else config.agent.port
+        self.agent_endpoint = server.agent_address or Endpoint(server.address.host, port)
+        self.state = ServerState.initial(server.weight, config.check)
+        self.last_result: ProbeResult | None = None
+        self.probed_at: float | None = None
+        self.agent_trouble = ""
+        self._asleep: trio.CancelScope | None = None
 
-    async def probe(self, probe: Probe) -> ProbeResult:
-        """Probe once. A server that expects a PROXY header is told that nobody's connection this is."""
-        if self._preamble:
-            return await probe(self.check, self.endpoint, self._preamble)
-        return await probe(self.check, self.endpoint)
+    async def sleep_until(self, due_at: float) -> None:
+        """Or until it is stirred."""
+        with trio.CancelScope(deadline=due_at) as self._asleep:
+            await trio.sleep_forever()
+        self._asleep = None
 
-    def take_note(self, result: ProbeResult, now: float) -> bool:
-        """True where the server flipped."""
-        was_up = self.health.up
-        self._last_result, self._probed_at = result, now
-        if result.ok is not None:
-            self.health = self.health.after(result.ok, reason=result.reason, now=now)
-        return self.health.up != was_up
+    def stir(self, due_at: float) -> None:
+        """Wake the prober then, where it would sleep longer."""
+        if self._asleep is not None:
+            self._asleep.deadline = min(self._asleep.deadline, due_at)
+
+    def stir_if_asleep(self, now: float) -> None:
+        """Its agent may have ended a time without probes."""
+        if self._asleep is not None and self._asleep.deadline == inf and self.state.is_probed:
+            self.stir(now)
 
     def snapshot(self) -> ServerHealth:
+        state = self.state
         return ServerHealth(
-            up=self.health.up,
-            text=self.health.text,
-            last_result=self._last_result,
-            probed_at=self._probed_at,
-            flip_reason=self.health.flip_reason,
-            flipped_at=self.health.flipped_at,
+            up=state.up,
+            text=state.text,
+            last_result=self.last_result,
+            probed_at=self.probed_at,
+            flip_reason=state.flip_reason,
+            flipped_at=state.flipped_at,
+            admin=state.admin,
+            admin_by=state.admin_by,
+            weight=state.weight,
+            returned_at=state.returned_at,
+            agent_text=self.agent_trouble or state.agent_text,
         )
-
-
-def _checked_servers(pools: Mapping[str, Pool]) -> Iterator[tuple[str, str, Endpoint, Check, bytes]]:
-    for pool, config in pools.items():
-        if config.check is not None:
-            preamble = b"" if config.send_proxy is None else local(config.send_proxy)
-            for name, server in config.servers.items():
-                yield pool, name, server.address, config.check, preamble

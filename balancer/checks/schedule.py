@@ -5,13 +5,10 @@ from random import Random
 from balancer.config import Check
 from balancer.health import Health
 
-JITTER = 0.05
-"""Share of an interval by which a probe may be early or late, so that probes do not fall into step."""
-
 
 def first_probe_at(check: Check, position: int, servers: int, now: float) -> float:
     """The servers' first probes lie evenly apart; `position` is this one's place among all that are checked."""
-    return now + _unsettled_interval_s(check) * position / servers
+    return now + fast_interval_s(check) * position / servers
 
 
 def next_probe_at(check: Check, health: Health, started_at: float, random: Random) -> float:
@@ -19,15 +16,17 @@ def next_probe_at(check: Check, health: Health, started_at: float, random: Rando
 
     May be in the past, where a probe takes longer than the interval: then the next one is due at once.
     """
-    return started_at + interval_s(check, health) * random.uniform(1 - JITTER, 1 + JITTER)
+    jitter = check.jitter_percent / 100
+    return started_at + interval_s(check, health) * random.uniform(1 - jitter, 1 + jitter)
 
 
 def interval_s(check: Check, health: Health) -> float:
     """Short while a flip is under way, long (if the file says so) while the server is DOWN."""
     if not health.settled:
-        return _unsettled_interval_s(check)
+        return fast_interval_s(check)
     return check.interval_s if health.up or check.down_interval_s is None else check.down_interval_s
 
 
-def _unsettled_interval_s(check: Check) -> float:
+def fast_interval_s(check: Check) -> float:
+    """Between probes while a flip is under way, and after too many errors of real traffic."""
     return check.interval_s if check.fast_interval_s is None else check.fast_interval_s

@@ -126,11 +126,13 @@ def _pool(pool: PoolView) -> Table:
     )
     for one in pool.servers:
         health = f"[green]{one.health}[/]" if one.up else f"[bold red]{one.health}[/]"
+        if one.admin != "ready":
+            health = f"[bold yellow]{one.admin.upper()}[/] {'' if one.admin == 'maint' else health}".rstrip()
         counts = one.counts
         table.add_row(
             escape(one.name),
             escape(one.address) + (" backup" if one.backup else ""),
-            str(one.weight),
+            str(one.weight) if one.throttle_percent == 100 else f"{one.weight} of {one.full_weight}",
             health,
             "-" if one.since_s is None else span(one.since_s),
             *(str(n) for n in (counts.open, counts.connections, counts.requests, counts.status_5xx)),

@@ -90,7 +90,7 @@ SEAMS: Mapping[str, tuple[str, ...]] = {
     "socket.SCM_RIGHTS": ("hapair/channel.py",),
     "os.splice": ("balancer/streams.py",),
     "os.memfd_create": ("balancer/slots.py", "balancer/tls/contexts.py"),
-    "ssl": ("balancer/tls/contexts.py", "balancer/secure.py"),
+    "ssl": ("balancer/tls/contexts.py", "balancer/secure.py", "balancer/checks/probes.py"),
     "os.sched_setscheduler": ("hapair/privileges.py",),
     "os.fork": (),
     "os.system": (),

@@ -44,6 +44,7 @@ from hapair.messages import (
     Resume,
     RouterReport,
     Serve,
+    ServerErrors,
     ServerStanding,
     Serving,
     StartRouters,
@@ -278,6 +279,7 @@ TO = [
     (TO_WORKER, Drain(30.0)),
     (FROM_WORKER, Heartbeat()),
     (FROM_WORKER, Serving()),
+    (FROM_WORKER, ServerErrors("web", "web1", "10 errors in a row, the last: HTTP 500")),
 ]
 
 

@@ -14,7 +14,7 @@ from balancer.slots import OPEN, Slots
 from balancer.standing import Standing
 from hapair.config import NodeConfig, load_text, node_view
 from hapair.fitness import WorkerState
-from hapair.messages import Drain, FrontendRole, Serve, ServerStanding, Serving
+from hapair.messages import Drain, FrontendRole, Serve, ServerErrors, ServerStanding, Serving
 from hapair.watch_workers import WorkersWatch, close_listeners
 
 TEXT = """\
@@ -41,7 +41,8 @@ class Stage:
         self.children = children
         self.slots = Slots.create(config.balancer, 2)
         self.seen: list[list[WorkerState]] = []
-        self.watch = WorkersWatch(config, listeners, self.slots, self._changed)
+        self.errors: list[tuple[str, ...]] = []
+        self.watch = WorkersWatch(config, listeners, self.slots, self._changed, lambda *said: self.errors.append(said))
 
     def _changed(self) -> None:
         self.seen.append(list(self.watch.states))
@@ -216,7 +217,7 @@ async def test_a_drain_that_does_not_end_is_cut_two_seconds_after_its_limit(
 async def test_a_node_without_frontends_needs_no_workers(children: Any) -> None:
     config = config_of("pair: {nodes: {pi-a: 192.0.2.11}}\nworkers: 2\n")
     slots = Slots.create(config.balancer, 1)
-    watch = WorkersWatch(config, {}, slots, lambda: None)
+    watch = WorkersWatch(config, {}, slots, lambda: None, lambda *_: None)
     await watch.run()
     assert watch.count == 0
     assert watch.states == []
@@ -230,7 +231,7 @@ def test_more_listening_sockets_than_a_message_carries_are_refused() -> None:
         many = {Endpoint("192.0.2.1", port): sock for port in range(1, 251)}
         slots = Slots.create(config.balancer, 1)
         with pytest.raises(ValueError, match=r"^at most 249 listen addresses, not 250$"):
-            WorkersWatch(config, many, slots, lambda: None)
+            WorkersWatch(config, many, slots, lambda: None, lambda *_: None)
         slots.close()
 
 
@@ -238,3 +239,22 @@ def test_close_listeners_closes_all() -> None:
     listeners = {endpoint: socket.create_server(("127.0.0.1", 0)) for endpoint in LISTEN}
     close_listeners(listeners)
     assert [listener.fileno() for listener in listeners.values()] == [-1, -1]
+
+
+async def test_a_server_that_warms_up_is_where_it_is_by_then(autojump_clock: MockClock, stage: Stage) -> None:
+    stage.watch.set_standing("web", "web1", Standing(age_s=1.5))
+    await wait_all_tasks_blocked()
+    assert stage.children.started[0].heard[1:] == [ServerStanding("web", "web1", Standing(age_s=1.5))]
+    await trio.sleep(2)
+    stage.children.started[1].die()
+    await wait_all_tasks_blocked()
+
+    (standing,) = stage.children.started[2].heard[1:]
+    assert standing.standing.age_s == pytest.approx(3.5)
+
+
+async def test_errors_that_a_worker_met_are_passed_on(autojump_clock: MockClock, stage: Stage) -> None:
+    stage.children.started[0].say(ServerErrors("web", "web1", "10 errors in a row"))
+    await wait_all_tasks_blocked()
+
+    assert stage.errors == [("web", "web1", "10 errors in a row")]

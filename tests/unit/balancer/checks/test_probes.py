@@ -2,7 +2,11 @@
 
 import errno
 import socket
-from collections.abc import Awaitable, Callable
+import ssl
+import subprocess
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +15,7 @@ from trio.testing import MockClock
 
 from balancer.checks.probes import ProbeResult, probe
 from balancer.config import Check
+from balancer.config_checks import CheckStep, CheckTls
 from balancer.fieldtypes import Endpoint
 
 Answer = Callable[[trio.SocketStream], Awaitable[None]]
@@ -230,3 +235,178 @@ async def test_what_a_server_is_sent_first(nursery: trio.Nursery) -> None:
     result = await probe(HTTP, await serve(nursery, answer), b"PROXY UNKNOWN\r\n")
     assert result.ok
     assert received.startswith(b"PROXY UNKNOWN\r\nGET /healthz HTTP/1.1\r\n")
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Certificate and key of 127.0.0.1 and `server.test`, signed by itself."""
+    folder = tmp_path_factory.mktemp("certificate")
+    subprocess.run(
+        [
+            "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+            "-keyout", "key.pem", "-out", "cert.pem", "-days", "2", "-subj", "/CN=server.test",
+            "-addext", "subjectAltName=IP:127.0.0.1,DNS:server.test",
+        ],
+        cwd=folder, check=True, capture_output=True, timeout=20,
+    )  # fmt: skip
+    return folder
+
+
+async def serve_tls(nursery: trio.Nursery, certificate: Path, answer: Answer) -> Endpoint:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate / "cert.pem", certificate / "key.pem")
+
+    async def handle(stream: trio.SocketStream) -> None:
+        secured = trio.SSLStream(stream, context, server_side=True, https_compatible=True)
+        try:
+            await secured.do_handshake()
+            await answer(secured)  # type: ignore[arg-type]
+        except trio.BrokenResourceError:
+            pass  # a client that does not trust us
+        await stream.aclose()
+
+    listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
+    nursery.start_soon(trio.serve_listeners, handle, listeners)
+    return Endpoint("127.0.0.1", listeners[0].socket.getsockname()[1])
+
+
+@pytest.mark.parametrize(
+    ("tls", "ok", "reason", "code"),
+    [
+        ({"ca": True}, True, "TLSv1.3", "L6OK"),
+        ({"ca": True, "name": "server.test"}, True, "TLSv1.3", "L6OK"),
+        ({"verify": False, "name": "other.test"}, True, "TLSv1.3", "L6OK"),
+        ({"ca": True, "name": "other.test"}, False, "TLS: Hostname mismatch", "L6RSP"),
+        ({}, False, "TLS: self-signed certificate", "L6RSP"),
+    ],
+)
+async def test_a_handshake(
+    nursery: trio.Nursery, certificate: Path, tls: dict[str, Any], ok: bool, reason: str, code: str
+) -> None:
+    endpoint = await serve_tls(nursery, certificate, silence)
+    ca_file = str(certificate / "cert.pem") if tls.pop("ca", False) else None
+
+    result = await probe(Check(tls=CheckTls(ca_file=ca_file, **tls)), endpoint)
+
+    assert (result.ok, result.reason.startswith(reason), result.code) == (ok, True, code), result
+
+
+async def test_http_over_tls(nursery: trio.Nursery, certificate: Path) -> None:
+    endpoint = await serve_tls(nursery, certificate, answering(b"HTTP/1.1 204 No Content\r\n\r\n"))
+
+    result = await probe(Check(http="GET /", tls=CheckTls(ca_file=str(certificate / "cert.pem"))), endpoint)
+
+    assert (result.ok, result.reason, result.code) == (True, "HTTP 204", "L7OK")
+
+
+async def test_tls_with_one_who_does_not_speak_it(nursery: trio.Nursery) -> None:
+    result = await probe(Check(tls=CheckTls()), await serve(nursery, answering(b"220 hello\r\n")))
+
+    assert (result.ok, result.code) == (False, "L6RSP")
+    assert result.reason.startswith("TLS: ")
+
+
+async def test_a_conversation_is_had(nursery: trio.Nursery) -> None:
+    steps = (CheckStep(send="PING\r\n", expect="+PONG"),)
+
+    assert await result_of(nursery, Check(tcp="connect", steps=steps), b"+PO", b"NG\r\n") == (True, "1 step done")
+    assert await result_of(nursery, Check(redis="ping"), b"-ERR no\r\n") == (False, "ERR no")
+
+
+async def test_words_of_haproxy(nursery: trio.Nursery) -> None:
+    ok = await probe(HTTP, await serve(nursery, answering(b"HTTP/1.1 200 OK\r\n\r\n")))
+    status = await probe(HTTP, await serve(nursery, answering(b"HTTP/1.1 500 No\r\n\r\n")))
+    nonsense = await probe(HTTP, await serve(nursery, answering(b"nonsense\r\n\r\n")))
+    connected = await probe(Check(), await serve(nursery, silence))
+
+    assert [one.code for one in (ok, status, nonsense, connected)] == ["L7OK", "L7STS", "L7RSP", "L4OK"]
+
+
+class Datagrams:
+    """A UDP server that answers everything with the same, or with nothing."""
+
+    def __init__(self, nursery: trio.Nursery, answer: bytes | None) -> None:
+        self.heard: list[bytes] = []
+        self._answer = answer
+        self._sock = trio.socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._nursery = nursery
+
+    async def start(self) -> Endpoint:
+        await self._sock.bind(("127.0.0.1", 0))
+        self._nursery.start_soon(self._run)
+        return Endpoint("127.0.0.1", self._sock.getsockname()[1])
+
+    async def _run(self) -> None:
+        with self._sock:
+            while True:
+                data, client = await self._sock.recvfrom(65_535)
+                self.heard.append(data)
+                if self._answer is not None:
+                    answer = data[:2] + self._answer if self._answer.startswith(b"\x81") else self._answer
+                    await self._sock.sendto(answer, client)
+
+
+@pytest.mark.parametrize(
+    ("step", "answer", "ok", "reason"),
+    [
+        (CheckStep(send="ping", expect="pong"), b"a pong", True, "answered"),
+        (CheckStep(send="ping", expect="pong"), b"no", False, "not the answer that is expected"),
+        (CheckStep(send="ping", expect="pong"), None, False, "timeout after 2s while waiting for the answer"),
+        (CheckStep(send="ping"), None, True, "nobody refused"),
+        (CheckStep(send="ping"), b"x", True, "answered"),
+    ],
+)
+async def test_a_datagram(
+    nursery: trio.Nursery, autojump_clock: MockClock, step: CheckStep, answer: bytes | None, ok: bool, reason: str
+) -> None:
+    server = Datagrams(nursery, answer)
+    result = await probe(Check(udp=step), await server.start())
+
+    assert (result.ok, result.reason) == (ok, reason)
+    assert server.heard == [b"ping"]
+
+
+async def test_a_port_where_nobody_takes_datagrams() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind(("127.0.0.1", 0))
+        endpoint = Endpoint("127.0.0.1", sock.getsockname()[1])
+    result = await probe(Check(udp=CheckStep(send="ping")), endpoint)
+
+    assert (result.ok, result.reason) == (False, "connection refused")
+
+
+async def test_dns(nursery: trio.Nursery) -> None:
+    yes = Datagrams(nursery, b"\x81\x80\0\0\0\1\0\0\0\0")
+    no = Datagrams(nursery, b"\x81\x83\0\0\0\0\0\0\0\0")
+    results = [await probe(Check(dns="example.org"), await server.start()) for server in (yes, no)]
+
+    assert [(one.ok, one.reason) for one in results] == [(True, "1 record"), (False, "NXDOMAIN")]
+    assert yes.heard[0][2:] == b"\1\0\0\1\0\0\0\0\0\0\7example\3org\0\0\1\0\1"
+
+
+@dataclass
+class Ended:
+    ok: bool
+    how: str
+    output: str
+
+
+async def test_a_script() -> None:
+    ran = []
+
+    async def run(command: Sequence[str], environment: Mapping[str, str], limit_s: float) -> Ended:
+        ran.append((tuple(command), dict(environment), limit_s))
+        return Ended(len(ran) == 1, f"exited with status {len(ran) - 1}", "all is well" if len(ran) == 1 else "")
+
+    check = Check(script=("/bin/look", "hard"), timeout_s=3.0, port=99)
+    results = [await probe(check, Endpoint("192.0.2.1", 80), run_program=run, names=("web", "web1")) for _ in range(2)]
+
+    assert [(one.ok, one.reason, one.code) for one in results] == [
+        (True, "exited with status 0: all is well", "PROCOK"),
+        (False, "exited with status 1", "PROCERR"),
+    ]
+    environment = {
+        "HAPAIR_POOL": "web", "HAPAIR_SERVER": "web1", "HAPAIR_ADDRESS": "192.0.2.1", "HAPAIR_PORT": "99",
+    }  # fmt: skip
+    assert ran[0] == (("/bin/look", "hard"), environment, 3.0)
+    assert (await probe(check, Endpoint("192.0.2.1", 80))).ok is None

@@ -7,10 +7,14 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from balancer.checks.agent_words import AgentWords
 from balancer.checks.probes import ProbeResult
 from balancer.checks.runner import UNCHECKED, CheckRunner, ServerHealth
 from balancer.config import Check, Pool, Server
+from balancer.config_checks import AgentCheck
 from balancer.fieldtypes import Endpoint
+from balancer.serverstate import ServerState
+from balancer.standing import Standing
 
 CHECK = Check(interval_s=2.0, fast_interval_s=0.5, rise=2, fall=3)
 OK = ProbeResult(True, "connected", 0.001)
@@ -25,15 +29,16 @@ class Servers:
         self.takes_s: dict[int, float] = {}
         self.probed_at: dict[int, list[float]] = {}
 
-    async def probe(self, check: Check, endpoint: Endpoint) -> ProbeResult:
+    async def probe(self, pool: str, server: str, check: Check, endpoint: Endpoint, preamble: bytes) -> ProbeResult:
         self.probed_at.setdefault(endpoint.port, []).append(trio.current_time())
         await trio.sleep(self.takes_s.get(endpoint.port, 0))
         return self.results.get(endpoint.port, OK)
 
 
 class Flips(list[tuple[str, str, bool, str]]):
-    def __call__(self, pool: str, server: str, up: bool, reason: str) -> None:
-        self.append((pool, server, up, reason))
+    def __call__(self, pool: str, server: str, before: ServerState, after: ServerState) -> None:
+        if before.up != after.up:
+            self.append((pool, server, after.up, after.flip_reason))
 
 
 @pytest.fixture
@@ -187,7 +192,7 @@ async def test_without_checks_there_is_nothing_to_run(servers: Servers, flips: F
 async def test_a_check_is_nobodys_connection(nursery: trio.Nursery, autojump_clock: MockClock) -> None:
     sent: list[bytes] = []
 
-    async def probe(check: Check, endpoint: Endpoint, preamble: bytes) -> ProbeResult:
+    async def probe(pool: str, server: str, check: Check, endpoint: Endpoint, preamble: bytes) -> ProbeResult:
         sent.append(preamble)
         return OK
 
@@ -195,3 +200,119 @@ async def test_a_check_is_nobodys_connection(nursery: trio.Nursery, autojump_clo
     nursery.start_soon(runner.run)
     await trio.sleep(3)
     assert set(sent) == {b"PROXY UNKNOWN\r\n"}
+
+
+async def test_in_maintenance_nothing_is_probed_and_then_at_once(
+    nursery: trio.Nursery, autojump_clock: MockClock, servers: Servers, flips: Flips
+) -> None:
+    runner = await start(nursery, servers, flips, web=pool(1))
+    await trio.sleep(5.1)
+    probes = len(servers.probed_at[1])
+
+    runner.administer("web", "s1", "maint", by="a test")
+    await trio.sleep(60)
+    assert len(servers.probed_at[1]) == probes
+    health = runner.snapshot()["web"]["s1"]
+    assert (health.admin, health.serves, health.flip_reason) == ("maint", False, "MAINT by a test")
+
+    runner.administer("web", "s1", "ready", by="a test")
+    await trio.sleep(0.01)
+    assert len(servers.probed_at[1]) == probes + 1
+
+
+async def test_a_verdict_that_comes_in_maintenance_counts_for_nothing(
+    nursery: trio.Nursery, autojump_clock: MockClock, servers: Servers, flips: Flips
+) -> None:
+    servers.takes_s[1], servers.results[1] = 1.0, REFUSED
+    runner = await start(nursery, servers, flips, web=pool(1))
+    await trio.sleep(0.5)
+    runner.administer("web", "s1", "maint", by="a test")
+    await trio.sleep(5)
+
+    assert flips == []
+    assert runner.snapshot()["web"]["s1"].last_result is None
+
+
+async def test_errors_of_real_traffic_bring_the_next_probe_forward(
+    nursery: trio.Nursery, autojump_clock: MockClock, servers: Servers, flips: Flips
+) -> None:
+    check = Check(interval_s=60.0, fast_interval_s=1.0, observe="layer4")
+    runner = await start(nursery, servers, flips, web=pool(1, check=check), api=pool(2, check=None))
+    await trio.sleep(5)
+    started_at = trio.current_time()
+    runner.errors_observed("web", "s1", "3 errors in a row")
+    runner.errors_observed("api", "s2", "3 errors in a row")
+    assert (runner.snapshot()["web"]["s1"].text, runner.snapshot()["api"]["s2"].text) == ("UP 2/3", "no check")
+    await trio.sleep(5)
+
+    assert servers.probed_at[1][1] == pytest.approx(started_at + 1.0)
+    assert flips == []
+
+
+async def test_an_agent_is_asked_and_its_words_are_known(
+    nursery: trio.Nursery, autojump_clock: MockClock, servers: Servers
+) -> None:
+    said: list[AgentWords | str] = [
+        AgentWords(admin="maint"), "the agent did not answer in time", AgentWords(admin="ready", percent=50, text="x"),
+    ]  # fmt: skip
+    asked: list[Endpoint] = []
+    changes: list[Standing] = []
+
+    async def ask(agent: AgentCheck, endpoint: Endpoint) -> AgentWords | str:
+        asked.append(endpoint)
+        return said.pop(0) if len(said) > 1 else said[0]
+
+    def changed(pool: str, server: str, before: ServerState, after: ServerState) -> None:
+        changes.append(after.standing(after.returned_at or 0.0))
+
+    web = replace(pool(1), agent=AgentCheck(port=99))
+    web = replace(web, servers={"s1": replace(web.servers["s1"], weight=10)})
+    runner = CheckRunner({"web": web}, changed, seed=1, probe=servers.probe, ask=ask)
+    nursery.start_soon(runner.run)
+    await trio.sleep(3)
+    assert changes == [Standing(admin="maint")]
+    assert runner.snapshot()["web"]["s1"].agent_text == "the agent did not answer in time"
+
+    await trio.sleep(2)
+    assert changes[-1] == Standing(weight=5, age_s=0.0)
+    assert runner.snapshot()["web"]["s1"].agent_text == "x"
+    assert set(asked) == {Endpoint("192.0.2.1", 99)}
+    assert len(servers.probed_at[1]) >= 1
+
+
+async def test_where_checks_and_agents_go(nursery: trio.Nursery, autojump_clock: MockClock, servers: Servers) -> None:
+    asked: list[Endpoint] = []
+
+    async def ask(agent: AgentCheck, endpoint: Endpoint) -> AgentWords | str:
+        asked.append(endpoint)
+        return "nothing"
+
+    server = Server(
+        address=Endpoint("192.0.2.1", 80),
+        check_address=Endpoint("192.0.2.9", 81),
+        agent_address=Endpoint("192.0.2.9", 82),
+    )
+    web = Pool(servers={"s1": server}, check=CHECK, agent=AgentCheck())
+    nursery.start_soon(CheckRunner({"web": web}, lambda *_: None, probe=servers.probe, ask=ask).run)
+    await trio.sleep(1)
+
+    assert (list(servers.probed_at), asked) == ([81], [Endpoint("192.0.2.9", 82)])
+
+
+async def test_what_workers_must_be_told_at_the_start(servers: Servers, flips: Flips) -> None:
+    runner = runner_of(servers, flips, web=pool(1, check=Check(initial="down")), api=pool(2))
+
+    assert list(runner.standings(0.0)) == [("web", "s1", Standing(up=False))]
+
+
+async def test_a_weight_is_told_and_one_that_is_none_is_refused(servers: Servers) -> None:
+    changes: list[int | None] = []
+    runner = CheckRunner({"web": pool(1)}, lambda pool, server, before, after: changes.append(after.weight))
+
+    assert runner.weigh("web", "s1", 7).weight == 7
+    runner.weigh("web", "s1", 7)
+    assert changes == [7]
+    with pytest.raises(ValueError, match="from 0 to 256"):
+        runner.weigh("web", "s1", 300)
+    with pytest.raises(KeyError):
+        runner.weigh("web", "s9", 1)

@@ -74,3 +74,26 @@ def test_a_page_that_is_not_there(tmp_path: Path) -> None:
     assert result.stderr == (
         f"{tmp_path}/f.yaml:2:49: frontends.web.maintenance: sorry.html cannot be read: No such file or directory\n"
     )
+
+
+PROBED = """\
+pair: {nodes: {pi-a: 192.0.2.11, pi-b: 192.0.2.12}}
+frontends: {web: {listen: [":1"], pool: web}}
+pools: {web: {check: {tcp: connect}, servers: {web1: "127.0.0.1:1"}}}
+"""
+
+
+def test_every_check_is_run_once_where_that_is_asked_for(tmp_path: Path) -> None:
+    result = run(tmp_path / "f.yaml", PROBED, "--probe")
+    assert result.exit_code == 1
+    row = result.stdout.splitlines()[1].split()
+    assert row[:5] == ["web", "web1", "tcp", "127.0.0.1:1", "no"]
+    assert row[7:] == ["connection", "refused"]
+
+    (seen,) = json.loads(run(tmp_path / "f.yaml", PROBED, "--probe", "--json").stdout)
+    assert (seen["server"], seen["ok"], seen["said"], seen["code"]) == ("web1", False, "connection refused", "L4CON")
+
+
+def test_where_there_is_nothing_to_probe(tmp_path: Path) -> None:
+    result = run(tmp_path / "f.yaml", PROBED.replace("check: {tcp: connect}, ", ""), "--probe")
+    assert (result.exit_code, result.stdout) == (0, "no pool has a check\n")

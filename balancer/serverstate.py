@@ -1,0 +1,116 @@
+"""All that a node knows of one server, and how it changes by probes, agents, errors and people. Pure."""
+
+from dataclasses import dataclass, replace
+from typing import Self
+
+from balancer.checks.agent_words import AgentWords
+from balancer.config_checks import Check, OnError
+from balancer.health import Health
+from balancer.standing import Admin, Standing
+
+
+@dataclass(frozen=True, slots=True)
+class ServerState:
+    """One server. Each method gives the next one; `now` is on any one clock, in seconds."""
+
+    weight_in_file: int
+    health: Health | None
+    """By its checks; None: there are none."""
+    agent_up: bool = True
+    agent_text: str = ""
+    """What its agent said last."""
+    admin: Admin = "ready"
+    admin_by: str = ""
+    """Who said so, and why."""
+    weight: int | None = None
+    max_connections: int | None = None
+    flip_reason: str = ""
+    """Why it last went UP, DOWN, into MAINT or back."""
+    flipped_at: float | None = None
+    returned_at: float | None = None
+    """When it last came back; None: it never went."""
+
+    @classmethod
+    def initial(cls, weight: int, check: Check | None) -> Self:
+        health = None if check is None else Health.initial(rise=check.rise, fall=check.fall, state=check.initial)
+        return cls(weight, health)
+
+    @property
+    def up(self) -> bool:
+        """By checks and agent."""
+        return self.agent_up and (self.health is None or self.health.up)
+
+    @property
+    def text(self) -> str:
+        """`UP`, `UP 2/3`, `DOWN`, `DOWN 1/2`, `DOWN (agent)`; `no check`."""
+        if not self.agent_up and (self.health is None or self.health.up):
+            return "DOWN (agent)"
+        return "no check" if self.health is None else self.health.text
+
+    @property
+    def is_probed(self) -> bool:
+        """In MAINT nothing is looked at."""
+        return self.admin != "maint"
+
+    def standing(self, now: float) -> Standing:
+        """For those who choose servers."""
+        return Standing(
+            up=self.up,
+            admin=self.admin,
+            weight=self.weight,
+            max_connections=self.max_connections,
+            age_s=None if self.returned_at is None else now - self.returned_at,
+        )
+
+    def probed(self, passed: bool, *, reason: str, now: float) -> Self:
+        """A probe's verdict."""
+        assert self.health is not None
+        after = replace(self, health=self.health.after(passed, reason=reason, now=now))
+        return after._flipped_since(self, reason, now)
+
+    def erred(self, on_error: OnError, *, reason: str, now: float) -> Self:
+        """Too many errors of real traffic in a row."""
+        if self.health is None or self.admin == "maint":
+            return self
+        after = replace(self, health=self.health.after_errors(on_error, reason=reason, now=now))
+        return after._flipped_since(self, reason, now)
+
+    def agent_said(self, words: AgentWords, *, now: float) -> Self:
+        """In HAProxy's order: admin state, weight, limit, health. What it does not speak of stays as it was."""
+        after = replace(self, agent_text=words.text)
+        if words.admin is not None and words.admin != after.admin:
+            after = after.administered(words.admin, by="its agent", now=now)
+        if words.weight is not None:
+            after = replace(after, weight=min(256, words.weight))
+        if words.percent is not None:
+            after = replace(after, weight=min(256, self.weight_in_file * words.percent // 100))
+        if words.max_connections is not None:
+            after = replace(after, max_connections=words.max_connections or None)
+        if words.health is not None:
+            after = replace(after, agent_up=words.health == "up")
+        return after._flipped_since(self, f"its agent says {words.text}".rstrip(), now)
+
+    def administered(self, admin: Admin, *, by: str, now: float) -> Self:
+        """Somebody's word. Whoever returns from MAINT is UP, and one failure from DOWN."""
+        if admin == self.admin:
+            return self
+        health = self.health
+        if self.admin == "maint" and health is not None:
+            health = replace(health, count=health.rise)
+        after = replace(self, admin=admin, admin_by=by, health=health)
+        return after._flipped_since(self, f"{admin.upper()} by {by}", now)
+
+    def weighed(self, weight: int | None) -> Self:
+        """A weight, 0 to 256, instead of the one in the file; None: that one again."""
+        if weight is not None and not 0 <= weight <= 256:
+            raise ValueError("weight must be from 0 to 256")
+        return replace(self, weight=weight)
+
+    def _serves(self) -> bool:
+        return self.up and self.admin != "maint"
+
+    def _flipped_since(self, before: Self, reason: str, now: float) -> Self:
+        if (self.up, self.admin) == (before.up, before.admin):
+            return self
+        returned_at = now if self._serves() and not before._serves() else self.returned_at
+        return replace(self, flip_reason=reason, flipped_at=now, returned_at=returned_at)

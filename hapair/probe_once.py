@@ -1,0 +1,103 @@
+"""Every check and agent once, and what it saw: `hapair check --probe`."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import trio
+
+from balancer.checks.agent import ask
+from balancer.checks.agent_words import AgentWords
+from balancer.checks.probes import ProbeResult, probe, target_of
+from balancer.config import Pool, Server
+from balancer.config_checks import AgentCheck
+from balancer.fieldtypes import Endpoint
+from balancer.proxyproto import local
+from hapair.processes import Programs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """One check or agent, and what it said."""
+
+    pool: str
+    server: str
+    kind: str
+    target: str
+    ok: bool | None
+    """None: it could not be asked, or says nothing of the server."""
+    said: str
+    code: str
+    duration_ms: float
+
+
+def probe_all(pools: Mapping[str, Pool]) -> list[Seen]:
+    """All at the same time; in the order of the file."""
+    return trio.run(_probe_all, pools)
+
+
+async def _probe_all(pools: Mapping[str, Pool]) -> list[Seen]:
+    seen: dict[tuple[int, int], Seen] = {}
+    programs = Programs()
+
+    async def look(place: int, pool: str, name: str, server: Server) -> None:
+        check = pools[pool].check
+        if check is not None:
+            endpoint = server.check_address or server.address
+            preamble = b"" if (version := pools[pool].send_proxy) is None else local(version)
+            result = await probe(check, endpoint, preamble, run_program=programs.run, names=(pool, name))
+            seen[place, 0] = _of_check(pool, name, check.kind, target_of(check, endpoint), result)
+        agent = pools[pool].agent
+        if agent is not None:
+            seen[place, 1] = await _of_agent(pool, name, agent, server)
+
+    async with trio.open_nursery() as nursery:
+        place = 0
+        for pool, config in pools.items():
+            for name, server in config.servers.items():
+                nursery.start_soon(look, place, pool, name, server)
+                place += 1
+    return [seen[key] for key in sorted(seen)]
+
+
+def _of_check(pool: str, server: str, kind: str, target: Endpoint, result: ProbeResult) -> Seen:
+    return Seen(
+        pool=pool,
+        server=server,
+        kind=kind,
+        target=str(target),
+        ok=result.ok,
+        said=result.reason,
+        code=result.code,
+        duration_ms=round(result.duration_s * 1000, 1),
+    )
+
+
+async def _of_agent(pool: str, name: str, agent: AgentCheck, server: Server) -> Seen:
+    target = server.agent_address or Endpoint(server.address.host, agent.port or server.address.port)
+    began_at = trio.current_time()
+    said = await ask(agent, target)
+    understood = isinstance(said, AgentWords)
+    return Seen(
+        pool=pool,
+        server=name,
+        kind="agent",
+        target=str(target),
+        ok=said.health != "down" if isinstance(said, AgentWords) else None,
+        said=_words(said) if isinstance(said, AgentWords) else said,
+        code="L7OK" if understood else "L7RSP",
+        duration_ms=round((trio.current_time() - began_at) * 1000, 1),
+    )
+
+
+def _words(said: AgentWords) -> str:
+    parts = [said.text, said.admin or "", "" if said.percent is None else f"{said.percent}%"]
+    parts.append("" if said.weight is None else f"weight {said.weight}")
+    parts.append("" if said.max_connections is None else f"max_connections {said.max_connections}")
+    return " ".join(part for part in parts if part)
+
+
+def as_json(seen: list[Seen]) -> str:
+    """For machines."""
+    fields = ("pool", "server", "kind", "target", "ok", "said", "code", "duration_ms")
+    return json.dumps([{name: getattr(one, name) for name in fields} for one in seen])

@@ -1,0 +1,122 @@
+"""Row by row: what is known of a server, what is said, what is known then."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from balancer.checks.agent_words import AgentWords
+from balancer.config_checks import Check
+from balancer.serverstate import ServerState
+from balancer.standing import Standing
+
+CHECK = Check(rise=2, fall=3)
+NEW = ServerState.initial(10, CHECK)
+UP = NEW.probed(True, reason="", now=0.0)
+DOWN = NEW.probed(False, reason="HTTP 503", now=5.0)
+UNCHECKED = ServerState.initial(10, None)
+
+
+@pytest.mark.parametrize(
+    ("state", "text", "up"),
+    [
+        (NEW, "UP 1/3", True),
+        (UP, "UP", True),
+        (DOWN, "DOWN", False),
+        (UNCHECKED, "no check", True),
+        (replace(UP, agent_up=False), "DOWN (agent)", False),
+        (replace(DOWN, agent_up=False), "DOWN", False),
+        (replace(UNCHECKED, agent_up=False), "DOWN (agent)", False),
+        (ServerState.initial(1, Check(initial="fully_up")), "UP", True),
+        (ServerState.initial(1, Check(initial="down")), "DOWN 1/2", False),
+        (ServerState.initial(1, Check(initial="fully_down")), "DOWN", False),
+    ],
+)
+def test_how_it_reads(state: ServerState, text: str, up: bool) -> None:
+    assert (state.text, state.up) == (text, up)
+
+
+def test_the_probe_that_flips_says_why_and_when() -> None:
+    assert (DOWN.flip_reason, DOWN.flipped_at, DOWN.returned_at) == ("HTTP 503", 5.0, None)
+
+    half = DOWN.probed(True, reason="HTTP 200", now=7.0)
+    back = half.probed(True, reason="HTTP 200", now=9.0)
+
+    assert (half.flip_reason, half.flipped_at) == ("HTTP 503", 5.0)
+    assert (back.flip_reason, back.flipped_at, back.returned_at) == ("HTTP 200", 9.0, 9.0)
+    assert back.standing(10.5) == Standing(age_s=1.5)
+
+
+@pytest.mark.parametrize(
+    ("on_error", "before", "text"),
+    [
+        ("fast_interval", UP, "UP"),
+        ("fail_check", UP, "UP 2/3"),
+        ("fail_check", NEW, "DOWN"),
+        ("sudden_death", UP, "UP 1/3"),
+        ("sudden_death", NEW, "DOWN"),
+        ("mark_down", UP, "DOWN"),
+        ("mark_down", DOWN, "DOWN"),
+        ("fail_check", DOWN.probed(True, reason="", now=6.0), "DOWN 1/2"),
+        ("mark_down", UNCHECKED, "no check"),
+    ],
+)
+def test_too_many_errors(on_error: Any, before: ServerState, text: str) -> None:
+    after = before.erred(on_error, reason="10 errors in a row", now=8.0)
+
+    assert after.text == text
+    if before.up != after.up:
+        assert (after.flip_reason, after.flipped_at) == ("10 errors in a row", 8.0)
+
+
+@pytest.mark.parametrize(
+    ("words", "standing"),
+    [
+        (AgentWords(health="down"), Standing(up=False)),
+        (AgentWords(health="up"), Standing()),
+        (AgentWords(admin="drain"), Standing(admin="drain")),
+        (AgentWords(percent=75), Standing(weight=7)),
+        (AgentWords(percent=9999), Standing(weight=256)),
+        (AgentWords(weight=300), Standing(weight=256)),
+        (AgentWords(max_connections=5), Standing(max_connections=5)),
+        (AgentWords(max_connections=0), Standing()),
+    ],
+)
+def test_an_agent(words: AgentWords, standing: Standing) -> None:
+    assert UP.agent_said(words, now=3.0).standing(3.0) == standing
+
+
+def test_only_an_agent_undoes_its_own_down() -> None:
+    down = UP.agent_said(AgentWords(health="down", text="down full"), now=3.0)
+    assert (down.flip_reason, down.flipped_at) == ("its agent says down full", 3.0)
+    assert not down.probed(True, reason="", now=4.0).up
+    assert down.agent_said(AgentWords(percent=100), now=4.0).agent_up is False
+
+    up = down.agent_said(AgentWords(health="up", text="up"), now=5.0)
+    assert up.standing(6.0) == Standing(age_s=1.0)
+
+
+def test_admin_state_and_health_are_kept_apart() -> None:
+    drained = UP.administered("drain", by="hapair server", now=2.0)
+
+    assert (drained.up, drained.text, drained.flip_reason) == (True, "UP", "DRAIN by hapair server")
+    assert drained.administered("ready", by="hapair server", now=3.0).returned_at is None
+    assert drained.administered("drain", by="somebody else", now=3.0) is drained
+
+
+def test_whoever_returns_from_maintenance_is_up_and_one_failure_from_down() -> None:
+    maint = DOWN.administered("maint", by="hapair server", now=6.0)
+    assert not maint.is_probed
+    assert maint.erred("mark_down", reason="", now=6.5) is maint
+
+    back = maint.administered("ready", by="hapair server", now=8.0)
+
+    assert (back.text, back.up, back.returned_at, back.is_probed) == ("UP 1/3", True, 8.0, True)
+    assert back.probed(False, reason="", now=9.0).text == "DOWN"
+
+
+def test_a_weight() -> None:
+    assert UP.weighed(7).standing(0.0) == Standing(weight=7)
+    assert UP.weighed(7).weighed(None).standing(0.0) == Standing()
+    with pytest.raises(ValueError, match="from 0 to 256"):
+        UP.weighed(257)

@@ -1,0 +1,65 @@
+"""`hapair server`: what is asked, what is shown, and how it ends."""
+
+import json
+from collections.abc import AsyncGenerator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from hapair.admin.runtime import NotRunningError
+from hapair.commands import server
+
+DONE = {"ok": True, "words": "web/web1 is DRAIN, UP, of weight 5", "admin": "drain", "up": True, "weight": 5}
+
+
+class Node:
+    def __init__(self, answer: Any) -> None:
+        self.answer = answer
+        self.asked: list[Mapping[str, Any]] = []
+
+    async def follow(self, _: Path, request: Mapping[str, Any]) -> AsyncGenerator[Any, None]:
+        self.asked.append(request)
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        if self.answer is not None:
+            yield self.answer
+
+
+def run(monkeypatch: pytest.MonkeyPatch, answer: Any, *arguments: str) -> tuple[Node, int, str]:
+    node = Node(answer)
+    monkeypatch.setattr(server, "follow", node.follow)
+    result = CliRunner().invoke(server.command, arguments)
+    return node, result.exit_code, result.output.strip()
+
+
+def test_in_words_and_for_machines(monkeypatch: pytest.MonkeyPatch) -> None:
+    node, status, output = run(monkeypatch, DONE, "web/web1", "drain")
+    assert (status, output) == (0, "web/web1 is DRAIN, UP, of weight 5")
+    assert node.asked == [{"command": "server", "server": "web/web1", "admin": "drain", "weight": None}]
+    assert json.loads(run(monkeypatch, DONE, "web/web1", "drain", "--json")[2]) == DONE
+
+
+@pytest.mark.parametrize(("written", "weight"), [("0", 0), ("256", 256), ("file", "file")])
+def test_a_weight(monkeypatch: pytest.MonkeyPatch, written: str, weight: Any) -> None:
+    node, status, _ = run(monkeypatch, DONE, "web/web1", "--weight", written)
+    assert (status, node.asked[0]["weight"], node.asked[0]["admin"]) == (0, weight, None)
+
+
+@pytest.mark.parametrize("arguments", [("web/web1",), ("web/web1", "gone"), ("web/web1", "--weight", "257"), ()])
+def test_wrong_usage(monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]) -> None:
+    node, status, _ = run(monkeypatch, DONE, *arguments)
+    assert (status, node.asked) == (2, [])
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "words"),
+    [
+        ({"ok": False, "words": "there is no server x"}, 1, "hapair: there is no server x"),
+        (None, 1, "hapair: the node went away in the midst of it"),
+        (NotRunningError("no hapair answers"), 3, "hapair: no hapair answers"),
+    ],
+)
+def test_what_cannot_be_done(monkeypatch: pytest.MonkeyPatch, answer: Any, status: int, words: str) -> None:
+    assert run(monkeypatch, answer, "web/web1", "drain")[1:] == (status, words)
