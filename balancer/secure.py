@@ -329,6 +329,5 @@ def reason_of(error: ssl.SSLError) -> str:
     """In words, for logs: `certificate verify failed: certificate has expired`."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"certificate verify failed: {error.verify_message}"
-    if error.reason:
-        return error.reason.lower().replace("_", " ")
-    return str(error)
+    reason = getattr(error, "reason", None)
+    return str(error) if reason is None else str(reason).lower().replace("_", " ")

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from balancer.config import BalancerConfig
 from balancer.fieldtypes import Endpoint
 from balancer.standing import Standing
+from balancer.tls.material import Material
 from vrrp.config import Address, VirtualRouterConfig
 from vrrp.events import HandedOver, HandOver, TakeOver
 from vrrp.liveness.config import LinkConfig, LinkSnapshot
@@ -136,6 +137,15 @@ class Serve:
     listen: tuple[Endpoint, ...]
     roles: tuple[FrontendRole, ...]
     """Of each frontend."""
+    material: Material = field(default_factory=Material)
+    """Certificates and keys: a worker reads no file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Renew:
+    """Node to worker: serve new connections with these certificates."""
+
+    material: Material
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,5 +182,5 @@ TO_ANNOUNCER = (
     *(Heartbeat, StartRouters, Resign, Resume, LowerPriority, Track, Preempt, Announce, Tell, ToPeer, Stop),
 )
 FROM_ANNOUNCER = (Heartbeat, RouterReport, FromPeer)
-TO_WORKER = (Heartbeat, Serve, FrontendRole, ServerStanding, Drain)
+TO_WORKER = (Heartbeat, Serve, Renew, FrontendRole, ServerStanding, Drain)
 FROM_WORKER = (Heartbeat, Serving, ServerErrors)

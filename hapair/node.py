@@ -23,6 +23,7 @@ from balancer.slots import Slots
 from hapair import privileges, systemd
 from hapair import secret as secret_file
 from hapair.admin.runtime import Commands, Stories, open_runtime_socket, remove_runtime_socket, serve_runtime
+from hapair.certificates.watch import CertificateWatch
 from hapair.config import NodeConfig
 from hapair.epoch import next_epoch
 from hapair.fitness import judge, servers_in_reach
@@ -65,6 +66,8 @@ async def run_node(config: NodeConfig, *, path: str, runtime: Path, record_to: P
         stack.callback(close_listeners, listeners)
         state_folder = Path(os.environ.get("STATE_DIRECTORY", runtime))
         node = _Node(config, opening, listeners, path, state_folder)
+        if fatal := node.certificates.fatal:
+            raise StartError("; ".join(str(trouble) for trouble in fatal))
         stories: Stories = {"handover": node.handover.story, "server": partial(server_story, node.checks)}
         async with trio.open_nursery() as nursery:
             nursery.start_soon(serve_runtime, control, node.commands, stories)
@@ -155,6 +158,8 @@ class _Node:
         self._notifier = Notifier(config.node, config.routers, config.notify)
         self.checks = CheckRunner(config.balancer.pools, self._server_changed, probe=self._probe)
         self._workers = WorkersWatch(config, listeners, self._slots, self._judge, self.checks.errors_observed)
+        self.certificates = CertificateWatch(config.balancer, Path(path).parent, self._workers.renew)
+        self._workers.renew(self.certificates.reading.material)
         for standing in self.checks.standings(self._started_at):
             self._workers.set_standing(*standing)
         self._programs = Programs()
@@ -170,6 +175,7 @@ class _Node:
             nursery.start_soon(self.checks.run)
             nursery.start_soon(self._feed_watchdog)
             nursery.start_soon(self._tracking.run)
+            nursery.start_soon(self.certificates.run)
             nursery.start_soon(self.handover.run)
             nursery.start_soon(self._notifier.run)
             self._judge()
@@ -262,6 +268,7 @@ class _Node:
             slots=self._slots,
             healths=self.checks.snapshot(),
             tracking=self._tracking,
+            certificates=self.certificates.views(),
             started_at=self._started_at,
             now=trio.current_time(),
             monotonic=time.monotonic(),

@@ -7,6 +7,8 @@ from balancer.config import BalancerConfig
 from balancer.slots import Counts
 
 VERSION = 1
+EXPIRES_SOON_S = 14 * 86_400.0
+"""A certificate that has no longer than this to go is warned about."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +96,22 @@ class FrontendView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CertificateView:
+    """A certificate that is served with, or a file that should hold one."""
+
+    owner: str
+    """`frontend web`, `pool db`."""
+    source: str
+    names: tuple[str, ...]
+    key: str
+    """`EC`, `RSA`, `Ed25519`, `other`; empty where there is none."""
+    expires_in_s: float | None
+    """None: it could not be read."""
+    trouble: str | None
+    """Why the file, as it is now, is not used."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ServerView:
     """A server: what it is told to be, how it is, what it does."""
 
@@ -165,6 +183,7 @@ class NodeSnapshot:
     link: LinkView | None
     """None: there is none."""
     fence: FenceView | None
+    certificates: tuple[CertificateView, ...] = ()
     restarts: int
     """Processes that had to be started again."""
     warnings: tuple[str, ...]
@@ -177,10 +196,12 @@ def warnings_of(
     processes: Iterable[ProcessView],
     link: LinkView | None = None,
     fence: FenceView | None = None,
+    certificates: Iterable[CertificateView] = (),
 ) -> tuple[str, ...]:
     """What a person should look at, in words."""
     routers = tuple(routers)
     found = [*_about_split(routers, link), *_about_link(link), *_about_fence(fence)]
+    found += warnings_of_certificates(certificates)
     found += [
         f"virtual router {router.name} waits for {router.waiting_for}" for router in routers if router.waiting_for
     ]
@@ -239,6 +260,17 @@ def _about_fence(fence: FenceView | None) -> Iterable[str]:
         yield f"no fence around the VIPs: {fence.obstacle}; a dead node answers for them until the lease ends"
     if fence.restored:
         yield f"somebody flushed the fence {fence.restored} times; it was put back"
+
+
+def warnings_of_certificates(certificates: Iterable[CertificateView]) -> Iterable[str]:
+    """Those that are not used, and those that will not do for long."""
+    for one in certificates:
+        if one.trouble is not None:
+            yield f"{one.owner}: {one.source}: {one.trouble}"
+        if one.expires_in_s is not None and one.expires_in_s < EXPIRES_SOON_S:
+            days = int(one.expires_in_s // 86_400)
+            when = "has expired" if days < 0 else "expires today" if not days else f"expires in {days} days"
+            yield f"{one.owner}: the certificate in {one.source} {when}"
 
 
 def _strangers(router: RouterView) -> Iterable[str]:

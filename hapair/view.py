@@ -12,6 +12,7 @@ from hapair.config import NodeConfig
 from hapair.role import active_frontends, node_role
 from hapair.snapshot import (
     VERSION,
+    CertificateView,
     FenceView,
     FrontendView,
     LinkView,
@@ -42,6 +43,7 @@ def node_snapshot(
     slots: Slots,
     healths: Healths,
     tracking: Tracking,
+    certificates: tuple[CertificateView, ...] = (),
     started_at: float,
     now: float,
     monotonic: float,
@@ -66,8 +68,9 @@ def node_snapshot(
         processes=processes,
         link=link,
         fence=fence,
+        certificates=certificates,
         restarts=announcer.restarts + workers.restarts,
-        warnings=warnings_of(config.balancer, routers, pools, processes, link, fence),
+        warnings=warnings_of(config.balancer, routers, pools, processes, link, fence, certificates),
     )
 
 

@@ -10,11 +10,12 @@ import trio
 from balancer.fieldtypes import Endpoint
 from balancer.slots import Slots
 from balancer.standing import Standing
+from balancer.tls.material import Material
 from hapair.channel import MAX_FDS
 from hapair.child import Child, start_child
 from hapair.config import NodeConfig
 from hapair.fitness import WorkerState
-from hapair.messages import FROM_WORKER, Drain, FrontendRole, Serve, ServerErrors, ServerStanding, Serving
+from hapair.messages import FROM_WORKER, Drain, FrontendRole, Renew, Serve, ServerErrors, ServerStanding, Serving
 from hapair.restart import Restarts
 
 log = logging.getLogger(__name__)
@@ -43,6 +44,7 @@ class WorkersWatch:
         self._listeners = listeners
         self._slots = slots
         self._on_change = on_change
+        self._material = Material()
         self._children: dict[int, Child] = {}
         self._standings: dict[tuple[str, str], tuple[Standing, float]] = {}
         """And when it was said."""
@@ -71,7 +73,8 @@ class WorkersWatch:
                 await trio.sleep(delay_s)
 
     def _brief(self, index: int, child: Child) -> None:
-        serve = Serve(index, self.count, self._config.balancer, tuple(self._listeners), tuple(self._roles.values()))
+        balancer, listen, roles = self._config.balancer, tuple(self._listeners), tuple(self._roles.values())
+        serve = Serve(index, self.count, balancer, listen, roles, self._material)
         fds = [self._slots.fd, *(listener.fileno() for listener in self._listeners.values())]
         child.channel.post(serve, fds=fds)
         for pool, server in self._standings:
@@ -110,6 +113,12 @@ class WorkersWatch:
         if standing.age_s is not None:
             standing = replace(standing, age_s=standing.age_s + trio.current_time() - said_at)
         return ServerStanding(pool, server, standing)
+
+    def renew(self, material: Material) -> None:
+        """Certificates to serve new connections with, here and in workers that start later."""
+        self._material = material
+        for child in self._children.values():
+            child.channel.post(Renew(material), key="certificates")
 
     def set_roles(self, roles: Iterable[FrontendRole]) -> None:
         """Which frontends serve here; only what changed is said."""

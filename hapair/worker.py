@@ -2,6 +2,7 @@
 
 import logging
 import socket
+import ssl
 import sys
 from typing import Any
 
@@ -12,9 +13,20 @@ from balancer.engine import Engine
 from balancer.reactor import Reactor
 from balancer.serve import settle_memory
 from balancer.slots import Slots
+from balancer.tls.material import Material
 from hapair import logs, privileges
 from hapair.channel import Channel, ChannelClosedError
-from hapair.messages import TO_WORKER, Drain, FrontendRole, Heartbeat, Serve, ServerErrors, ServerStanding, Serving
+from hapair.messages import (
+    TO_WORKER,
+    Drain,
+    FrontendRole,
+    Heartbeat,
+    Renew,
+    Serve,
+    ServerErrors,
+    ServerStanding,
+    Serving,
+)
 from hapair.parent import ParentGoneError, channel_from_arguments, follow
 
 log = logging.getLogger(__name__)
@@ -50,7 +62,7 @@ def _engine(reactor: Reactor, serve: Serve, fds: list[int], channel: Channel) ->
     slots = Slots.attach(serve.config, serve.workers, fds[0])
     listeners = {endpoint: socket.socket(fileno=fd) for endpoint, fd in zip(serve.listen, fds[1:], strict=True)}
     engine = Engine(reactor, slots, serve.worker, on_errors=tell_errors)
-    engine.apply(serve.config, listeners)
+    engine.apply(serve.config, listeners, serve.material)
     return engine
 
 
@@ -85,9 +97,17 @@ class _Worker:
                 self.follow_role(message)
             case ServerStanding(pool, server, standing):
                 self._engine.set_standing(pool, server, standing)
+            case Renew(material):
+                self._renew(material)
             case Drain(limit_s):
                 self._drain_s = limit_s
                 self._stopping.cancel()
+
+    def _renew(self, material: Material) -> None:
+        try:
+            self._engine.renew(material)
+        except ssl.SSLError as error:  # the node has tried it all; libraries may still differ in what they take
+            log.error("certificates not renewed", extra={"reason": error})
 
     def follow_role(self, role: FrontendRole) -> None:
         """A frontend's VIP came or went."""

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from hapair.certificates.check import check_certificates
 from hapair.commands.options import BAD_CONFIG, FAILED, config_option, json_option
 from hapair.config import ConfigError, Loaded, load, read_pages
 from hapair.probe_once import Seen, probe_all
@@ -25,15 +26,16 @@ def command(path: Path, as_json: bool, probe: bool, file: Path | None) -> None:
     try:
         loaded = load(file or path)
         read_pages(loaded)
+        warnings = [*loaded.warnings, *check_certificates(loaded)]
     except ConfigError as error:
         click.echo(_json(error) if as_json else str(error), err=not as_json)
         raise SystemExit(BAD_CONFIG) from None
-    for warning in loaded.warnings:
+    for warning in warnings:
         click.echo(f"warning: {warning}", err=True)
     if probe:
         _probe(loaded, as_json)
         return
-    click.echo(json.dumps({"problems": [], "warnings": list(loaded.warnings)}) if as_json else _summary(loaded))
+    click.echo(json.dumps({"problems": [], "warnings": warnings}) if as_json else _summary(loaded))
 
 
 def _probe(loaded: Loaded, as_json: bool) -> None:

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from hapair.admin.runtime import NotRunningError, ask
 from hapair.commands.options import FAILED, NOT_RUNNING, end, json_option, runtime_option
-from hapair.snapshot import FrontendView, LinkView, NodeSnapshot, PoolView, RouterView
+from hapair.snapshot import EXPIRES_SOON_S, CertificateView, FrontendView, LinkView, NodeSnapshot, PoolView, RouterView
 from hapair.wire import from_plain
 
 
@@ -60,6 +60,8 @@ def show(node: NodeSnapshot, console: Console) -> None:
         console.print(_frontends(node.frontends))
     for pool in node.pools:
         console.print(_pool(pool))
+    if node.certificates:
+        console.print(_certificates(node.certificates))
     console.print("  ".join(f"{p.name} {p.state} (pid {p.pid or '-'})" for p in node.processes), style="dim")
 
 
@@ -116,6 +118,17 @@ def _frontends(frontends: tuple[FrontendView, ...]) -> Table:
             size(counts.bytes_in),
             size(counts.bytes_out),
         )
+    return table
+
+
+def _certificates(certificates: tuple[CertificateView, ...]) -> Table:
+    table = _table("\nCertificates", "of", "file", "names", "key", "expires in", "why not")
+    for one in certificates:
+        names = escape(" ".join(one.names[:3]) + (f" and {len(one.names) - 3} more" if len(one.names) > 3 else ""))
+        left = "-" if one.expires_in_s is None else span(max(0.0, one.expires_in_s))
+        if one.expires_in_s is not None and one.expires_in_s < EXPIRES_SOON_S:
+            left = f"[bold red]{left}[/]"
+        table.add_row(escape(one.owner), escape(one.source), names, one.key, left, escape(one.trouble or ""))
     return table
 
 

@@ -120,6 +120,9 @@ def warnings(file: HapairFile) -> list[str]:
     used |= {pool.fallback for pool in file.pools.values() if pool.fallback}
     found += [f"pools.{name}: no frontend uses it" for name in file.pools if name not in used]
     found += pool_rules.warnings(file)
+    for name, pool in file.pools.items():
+        if pool.tls is not None and not pool.tls.verify:
+            found.append(f"pools.{name}: tls.verify is false: whoever is on the way can read and change everything")
     return found
 
 

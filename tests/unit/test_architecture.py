@@ -55,6 +55,7 @@ PURE_BUT: Mapping[str, frozenset[str]] = {
     "balancer/policies/maglev.py": frozenset({"array", "hashlib"}),  # functions of bytes
     "balancer/policies/consistent_hash.py": frozenset({"zlib"}),
     "balancer/pool.py": frozenset({"random"}),  # for who passes no generator in
+    "balancer/tls/x509.py": frozenset({"datetime"}),  # a function of text
     "vrrp/limitedlog.py": frozenset({"logging"}),  # it logs, and the caller brings the time
     "hapair/lab/bulk.py": frozenset({"hashlib"}),  # a function of bytes
     "balancer/limits.py": frozenset({"hashlib"}),  # a function of bytes
@@ -90,13 +91,19 @@ SEAMS: Mapping[str, tuple[str, ...]] = {
     "socket.SCM_RIGHTS": ("hapair/channel.py",),
     "os.splice": ("balancer/streams.py",),
     "os.memfd_create": ("balancer/slots.py", "balancer/tls/contexts.py"),
-    "ssl": ("balancer/tls/contexts.py", "balancer/secure.py", "balancer/checks/probes.py"),
+    "ssl": (
+        "balancer/tls/contexts.py",
+        "balancer/secure.py",
+        "balancer/checks/probes.py",
+        "hapair/certificates/store.py",
+        "hapair/worker.py",
+    ),
     "os.sched_setscheduler": ("hapair/privileges.py",),
     "os.fork": (),
     "os.system": (),
     "os.popen": (),
     "time.sleep": (),
-    "time.time": ("hapair/epoch.py",),
+    "time.time": ("hapair/epoch.py", "hapair/certificates/"),
     "trio.lowlevel.open_process": ("hapair/child.py", "hapair/lab/"),
     "trio.run_process": (
         "hapair/handover/forwarding.py",

@@ -27,6 +27,7 @@ from balancer.config_headers import RewritePath
 from balancer.config_routes import Conditions, Redirect
 from balancer.fieldtypes import Endpoint
 from balancer.standing import Standing
+from balancer.tls.material import Bundle, FrontendMaterial, Material, PoolMaterial
 from hapair import messages
 from hapair.messages import (
     FROM_ANNOUNCER,
@@ -40,6 +41,7 @@ from hapair.messages import (
     Heartbeat,
     LowerPriority,
     Preempt,
+    Renew,
     Resign,
     Resume,
     RouterReport,
@@ -60,6 +62,10 @@ from vrrp.liveness.config import LinkConfig, LinkSnapshot
 from vrrp.snapshot import FenceSnapshot, RouterSnapshot
 from vrrp.tracking import InterfaceTrack, Tracked
 
+MATERIAL = Material(
+    frontends={"web": FrontendMaterial(bundles=(Bundle(names=("a.example",), pem=b"\0\xff"),), client_ca=b"ca")},
+    pools={"web": PoolMaterial(ca=None, pem=b"key")},
+)
 ROUTER = VirtualRouterConfig(
     name="lan",
     vrid=51,
@@ -273,6 +279,8 @@ TO = [
     (FROM_ANNOUNCER, RouterReport((), link=LINK_UP, fence=FenceSnapshot(obstacle="no nf_tables", restored=1))),
     (FROM_ANNOUNCER, FromPeer(b"")),
     (TO_WORKER, Heartbeat()),
+    (TO_WORKER, Renew(MATERIAL)),
+    (TO_WORKER, Serve(1, 1, BALANCER, (), (), MATERIAL)),
     (TO_WORKER, Serve(1, 4, BALANCER, (Endpoint("::", 5432),), (FrontendRole("web", True), FrontendRole("db", False)))),
     (TO_WORKER, FrontendRole("web", False, lives_on=True)),
     (TO_WORKER, ServerStanding("web", "web1", Standing(up=False))),

@@ -225,3 +225,14 @@ def test_an_address_owner_may_be_written() -> None:
     """RFC 9568 section 5.2.4: the router whose own address it is has priority 255."""
     router = "virtual_routers: {lan: {vrid: 51, interface: eth0, addresses: [192.0.2.12/24], "
     assert load_text(PAIR + router + "priority: {pi-a: 100, pi-b: 255}}}\n").file.virtual_routers.keys() == {"lan"}
+
+
+def test_servers_that_are_not_verified() -> None:
+    pools = """\
+pools:
+  web: {tls: {verify: false}, servers: {web1: "192.0.2.21:443"}}
+  api: {tls: {ca: ca.pem}, servers: {api1: "192.0.2.31:443"}}
+"""
+    assert warned(PAIR + ROUTER + pools + WEB) == [
+        "pools.web: tls.verify is false: whoever is on the way can read and change everything"
+    ]

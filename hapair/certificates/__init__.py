@@ -1,0 +1,1 @@
+"""Certificates of the file: found, read, judged, watched. The workers get bytes, and read no file."""

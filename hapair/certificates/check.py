@@ -1,0 +1,33 @@
+"""What `hapair check` says of certificates: broken ones are errors, those that cannot be read here are not."""
+
+import time
+from pathlib import Path
+
+from balancer.config import BalancerConfig
+from hapair.certificates.store import read_all
+from hapair.certificates.watch import certificate_views
+from hapair.config.errors import ConfigError, Position, Problem
+from hapair.config.load import Loaded
+from hapair.snapshot import warnings_of_certificates
+
+
+def check_certificates(loaded: Loaded) -> list[str]:
+    """Warnings. Raises ConfigError where a file is there and not fit for use.
+
+    A file may be checked on another machine than the one that serves with it, or by somebody who may not read keys.
+    """
+    file = loaded.file
+    config = BalancerConfig(frontends=file.frontends, pools=file.pools)
+    reading = read_all(config, Path(loaded.path).parent, time.time())
+    absent = {trouble.owner for trouble in reading.troubles if trouble.absent}
+    broken = [one for one in reading.troubles if not one.absent and not (one.fatal and one.owner in absent)]
+    if broken:
+        raise ConfigError(loaded.path, [_problem(one.owner, one.source, one.reason) for one in broken])
+    said = [str(trouble) for trouble in (*reading.troubles, *reading.notes)]
+    views = [view for view in certificate_views(reading, time.time()) if not view.trouble]
+    return [*said, *warnings_of_certificates(views)]
+
+
+def _problem(owner: str, source: str, reason: str) -> Problem:
+    kind, _, name = owner.partition(" ")
+    return Problem(Position(1, 1), f"{kind}s.{name}.tls", f"{source}: {reason}" if source else reason)
