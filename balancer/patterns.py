@@ -33,7 +33,7 @@ def check_regex(text: str) -> None:
     """Raise ValueError where `text` is no regular expression."""
     try:
         re.compile(text.encode("utf-8"))
-    except re.error as error:
+    except (re.error, OverflowError, RecursionError) as error:
         raise ValueError(f"{text!r} is not a regular expression: {error}") from None
 
 

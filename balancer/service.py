@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
 from balancer import answers
@@ -21,6 +21,9 @@ from balancer.slots import OPEN, Counters
 from balancer.streams import Stream
 from balancer.tls.contexts import ServerTls
 from balancer.upstream import Kept, KeptConnections
+
+REST_S = 1.0
+"""Before a server that could not be reached is tried again, at most."""
 
 
 class PoolService:
@@ -82,6 +85,20 @@ class PoolService:
     def choose(self, excluded: Collection[str] = (), request: Request | None = None) -> str | None:
         """The server for the next attempt, by the pool's policy; None when no server is usable."""
         return self.state.choose(excluded, request)
+
+    def choose_again(self, tried: Sequence[str], request: Request | None = None) -> str | None:
+        """The server for another attempt, after these have failed in turn; None: that was enough, or there is none.
+
+        Without `redispatch` it is the last one again, after `rest_s`: what has just refused is seldom well at once.
+        """
+        if len(tried) > self.config.retries:
+            return None
+        return self.choose(tried, request) if self.config.redispatch else tried[-1]
+
+    @property
+    def rest_s(self) -> float:
+        """How long to wait before an attempt at what `choose_again` has named."""
+        return 0.0 if self.config.redispatch else min(REST_S, self.config.timeouts.connect_s)
 
     def connected(self, server: str, stream: Stream) -> None:
         """Take note of a new connection to a server."""

@@ -16,9 +16,6 @@ from balancer.slots import BAD_RESPONSES, CONNECTIONS, FAILED, OPEN, RETRIES, TI
 from balancer.streams import Stream
 from balancer.upstream import Upstream
 
-REST_S = 1.0
-"""Before a server that could not be reached is tried again."""
-
 
 class NoResponse(StreamFailure):
     """The server ended the connection before a response head was whole. `heard`: some of it had come."""
@@ -35,10 +32,7 @@ def request_of(client: Client, head: RequestHead) -> Request:
 
 
 async def connect(client: Client, pool: PoolService, server: str | None, request: Request | None = None) -> Upstream:
-    """A new connection to `server`, or to another one where that fails. Raises Refusal when there is none to be had.
-
-    Without `redispatch` the same one is tried again, a moment later: what has just refused is seldom well at once.
-    """
+    """A new connection to `server`, or to another one where that fails. Raises Refusal when there is none to be had."""
     reactor = client.stream.reactor
     tried: list[str] = []
     version = pool.config.send_proxy
@@ -54,12 +48,9 @@ async def connect(client: Client, pool: PoolService, server: str | None, request
             counters.add(FAILED)
             counters.add(OPEN, -1)
             tried.append(server)
-            if len(tried) > pool.config.retries:
-                server = None
-            elif pool.config.redispatch:
-                server = pool.choose(tried, request)
-            else:
-                await reactor.sleep_until(reactor.now + min(REST_S, pool.config.timeouts.connect_s))
+            server = pool.choose_again(tried, request)
+            if server is not None and pool.rest_s:
+                await reactor.sleep_until(reactor.now + pool.rest_s)
         except BaseException:
             counters.add(OPEN, -1)
             raise

@@ -58,7 +58,7 @@ async def exchange(client: Client, head: RequestHead, pool: PoolService) -> bool
             if response is None or response.status < 200:
                 response, received = await _later_head(outgoing, upstream, received)
                 if response.status == 101:
-                    await tunnel(client, response, received, upstream)
+                    await tunnel(client, head, response, received, upstream)
                     return False
             else:
                 received = received[response.size :]

@@ -5,17 +5,24 @@ from __future__ import annotations
 from balancer.causes import Cause
 from balancer.failures import DeadlineExpired
 from balancer.http1.forward import forward_response
+from balancer.http1.request import RequestHead
 from balancer.http1.response import ResponseHead
 from balancer.relay.http_client import Client
+from balancer.relay.http_route import edited_response
 from balancer.relay.tcp import relay
 from balancer.slots import BYTES_IN, TIMEOUTS
 from balancer.upstream import Upstream
 
 
-async def tunnel(client: Client, response: ResponseHead, received: bytes, upstream: Upstream) -> None:
+async def tunnel(
+    client: Client, head: RequestHead, response: ResponseHead, received: bytes, upstream: Upstream
+) -> None:
     """Send the 101 on, then whatever comes, both ways, until both sides have ended."""
     service, server, early = client.service, upstream.counters, client.received
-    first = forward_response(response, minor=1, chunked=False, keep_alive=True) + received
+    first = forward_response(response, minor=1, chunked=False, keep_alive=True)
+    if client.route is not None:
+        first = edited_response(client, head, first, upstream.server)
+    first += received
     client.received = b""
     client.begin_answer(response.status, 0, len(first), server)
     timeouts = service.config.timeouts

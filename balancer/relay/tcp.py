@@ -73,7 +73,8 @@ async def _attempt(
     if version is not None:
         peer, tls = downstream.peername[:2], facts_of(downstream.tls)
         preamble = encode(version, peer, downstream.sockname[:2], tls=tls)
-    while len(tried) <= pool.config.retries and (server := pool.choose(tried, request)) is not None:
+    server = pool.choose((), request)
+    while server is not None:
         counters = pool.counters(server)
         counters.add(OPEN)
         if tried:
@@ -85,6 +86,9 @@ async def _attempt(
             counters.add(FAILED)
             counters.add(OPEN, -1)
             tried.append(server)
+            server = pool.choose_again(tried, request)
+            if server is not None and pool.rest_s:
+                await service.reactor.sleep_until(service.reactor.now + pool.rest_s)
         except BaseException:
             counters.add(OPEN, -1)
             raise

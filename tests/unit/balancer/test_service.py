@@ -1,10 +1,11 @@
 """What a relay is given."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
-from balancer.config import BalancerConfig, Frontend, Pool, Route, Server
+from balancer.config import BalancerConfig, Frontend, Pool, PoolTimeouts, Route, Server
 from balancer.fieldtypes import Endpoint
 from balancer.reactor import Reactor
 from balancer.service import FrontendService, PoolService
@@ -33,6 +34,24 @@ def test_a_pool_chooses_names_and_counts(service: FrontendService) -> None:
     pool.counters("two").add(OPEN)
     assert pool.counters("two").get(OPEN) == 1
     assert pool.counters("one").get(OPEN) == 0
+
+
+@pytest.mark.parametrize(
+    ("redispatch", "connect_s", "again", "rest_s"),
+    [(True, 5.0, "two", 0.0), (False, 5.0, "one", 1.0), (False, 0.2, "one", 0.2)],
+)
+def test_where_another_attempt_goes(
+    reactor: Reactor, redispatch: bool, connect_s: float, again: str, rest_s: float
+) -> None:
+    config = config_for(SERVERS)
+    pool = replace(config.pools["pool"], retries=1, redispatch=redispatch, timeouts=PoolTimeouts(connect_s=connect_s))
+    config = replace(config, pools={"pool": pool})
+    slots = Slots.create(config, 1)
+    running = service_for(reactor, config, slots).pools["pool"]
+    assert running.choose_again(["one"]) == again
+    assert running.choose_again(["one", again]) is None
+    assert running.rest_s == rest_s
+    slots.close()
 
 
 def test_kept_connections_are_closed_for_one_server_or_all(service: FrontendService, reactor: Reactor) -> None:

@@ -194,6 +194,16 @@ def test_rules_hold_for_responses_in_pieces_too(make_rig: RigMaker) -> None:
     assert client.read() == (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nX: 1\r\n\r\n2\r\nab\r\n0\r\n\r\n")
 
 
+def test_rules_hold_for_a_switch_of_protocols_too(make_rig: RigMaker) -> None:
+    rig = make_rig(response=HeaderRules(set_headers={"X": "{server}"}))
+    client = rig.client(get("/", "Connection: Upgrade", "Upgrade: websocket"))
+    server = rig.server()
+    server.send(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nhello")
+    assert client.read() == (
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nX: one\r\n\r\nhello"
+    )
+
+
 def test_rules_hold_for_our_errors_too(make_rig: RigMaker) -> None:
     rig = make_rig(
         servers=0,

@@ -336,6 +336,23 @@ def test_after_the_retries_the_client_is_let_go(reactor: Reactor) -> None:
     slots.close()
 
 
+def test_without_redispatch_the_same_server_is_tried_a_moment_later(reactor: Reactor, clock: FakeClock) -> None:
+    config = config_for(refusing(2))
+    pools = {"pool": replace(config.pools["pool"], retries=1, redispatch=False)}
+    config = replace(config, pools=pools)
+    slots = Slots.create(config, 1)
+    client, downstream, relay, _ = start(reactor, config, slots)
+    assert not relay.done
+    clock.now += 1.1
+    settle(reactor)
+    assert relay.done
+    assert sorted(slots.server_counts("pool", name).failed for name in ("s0", "s1")) == [0, 2]
+    client.close()
+    downstream.close()
+    settle(reactor)
+    slots.close()
+
+
 def test_with_no_server_up_the_client_is_let_go(reactor: Reactor) -> None:
     config = config_for(refusing(1))
     slots = Slots.create(config, 1)
