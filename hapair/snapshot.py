@@ -1,7 +1,7 @@
 """The one typed status that every surface reads. Pure: the node fills it, `hapair status` and its --json show it."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from balancer.config import BalancerConfig
 from balancer.slots import Counts
@@ -93,6 +93,8 @@ class FrontendView:
     active: bool
     """False: its VIP is not here."""
     counts: Counts
+    causes: Mapping[str, int] = field(default_factory=dict)
+    """How often connections and requests ended otherwise than well, by cause; causes that were not met are left out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

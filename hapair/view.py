@@ -141,6 +141,7 @@ def _frontends(config: NodeConfig, slots: Slots, states: Mapping[str, str]) -> t
             listen=tuple(str(endpoint) for endpoint in frontend.listen),
             active=active[name],
             counts=slots.frontend_counts(name),
+            causes={cause.label: count for cause, count in slots.cause_counts(name).items()},
         )
         for name, frontend in config.balancer.frontends.items()
     )

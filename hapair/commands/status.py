@@ -118,6 +118,8 @@ def _frontends(frontends: tuple[FrontendView, ...]) -> Table:
             size(counts.bytes_in),
             size(counts.bytes_out),
         )
+        for cause, count in sorted(one.causes.items(), key=lambda item: -item[1]):
+            table.add_row("", f"[dim]{count} {cause.replace('_', ' ')}[/]")
     return table
 
 

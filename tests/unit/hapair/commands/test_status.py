@@ -44,7 +44,7 @@ NODE = NodeSnapshot(
         ),
     ),
     frontends=(FrontendView(name="web", mode="http", listen=("192.0.2.100:80", "[2001:db8::1]:80"), active=True,
-                            counts=COUNTS),),
+                            counts=COUNTS, causes={"denied": 2, "body_too_slow": 30}),),
     pools=(
         PoolView(
             name="web",
@@ -89,6 +89,8 @@ def test_everything_is_on_one_screen() -> None:
         "Frontends",
         "name listen mode here open connections requests 5xx in out",
         "web 192.0.2.100:80 [2001:db8::1]:80 http yes 3 40 500 2 1.5 KiB 1.9 MiB",
+        "30 body too slow",
+        "2 denied",
         "Pool web (least_connections, 1 of 2 UP)",
         "server address weight health for open connections requests 5xx why",
         "web1 192.0.2.21:80 1 UP - 3 40 500 2",
