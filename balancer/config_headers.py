@@ -101,7 +101,7 @@ class RewritePath:
             self._check_regex(self.regex, str(self.by))
 
     def _check_regex(self, regex: str, by: str) -> None:
-        check_regex(regex)
+        check_regex("regex", regex)
         if not re.fullmatch(r'[!"$-~]*', by):
             raise ValueError("by must hold neither spaces nor # nor other than ASCII characters")
         pattern = re.compile(regex.encode("utf-8"))

@@ -40,17 +40,20 @@ class Conditions:
 
 def check_conditions(conditions: Conditions) -> None:
     """Raise ValueError for what can never hold."""
-    for host in (*conditions.host, *conditions.sni):
-        check_host(host)
+    for host in conditions.host:
+        check_host("host", host)
+    for name in conditions.sni:
+        check_host("sni", name)
     for path in conditions.path:
         check_path(path)
     for method in conditions.method:
         if not _METHOD.fullmatch(method) or method.upper() != method:
-            raise ValueError(f"{method!r} is not a method; they are written in capitals, for example GET")
-    for name, pattern in (*conditions.header.items(), *conditions.query.items()):
-        check_value(pattern)
-        if name in conditions.header:
-            check_header_name(name)
+            raise ValueError(f"method must be written in capitals, for example GET; {method!r} is not")
+    for name, pattern in conditions.header.items():
+        check_header_name(name)
+        check_value("header", pattern)
+    for pattern in conditions.query.values():
+        check_value("query", pattern)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

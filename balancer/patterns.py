@@ -29,38 +29,38 @@ def is_glob(pattern: str) -> bool:
     return not is_regex(pattern) and ("*" in pattern or "?" in pattern)
 
 
-def check_regex(text: str) -> None:
-    """Raise ValueError where `text` is no regular expression."""
+def check_regex(key: str, text: str) -> None:
+    """Raise ValueError where `text`, written under `key`, is no regular expression."""
     try:
         re.compile(text.encode("utf-8"))
     except (re.error, OverflowError, RecursionError) as error:
-        raise ValueError(f"{text!r} is not a regular expression: {error}") from None
+        raise ValueError(f"{key} must hold a regular expression, and {text!r} is none: {error}") from None
 
 
-def check_host(pattern: str) -> None:
+def check_host(key: str, pattern: str) -> None:
     """Raise ValueError where a host pattern can match no host."""
     if is_regex(pattern):
-        check_regex(pattern[1:])
+        check_regex(key, pattern[1:])
     elif "*" in pattern.removeprefix("*.") and pattern != "*":
-        raise ValueError("host may have a * only as its first label, for example *.example.org")
+        raise ValueError(f"{key} must have a * only as its first label, for example *.example.org")
     elif not _HOST_PATTERN.fullmatch(pattern):
-        raise ValueError(f"{pattern!r} is not a host name; leave out the port, write an IPv6 address in brackets")
+        raise ValueError(f"{key} must be a host name without a port, an IPv6 address in brackets; {pattern!r} is none")
 
 
 def check_path(pattern: str) -> None:
     """Raise ValueError where a path pattern can match no path."""
     if is_regex(pattern):
-        check_regex(pattern[1:])
+        check_regex("path", pattern[1:])
     elif not pattern.startswith("/"):
         raise ValueError("path must begin with /, or with ~ for a regular expression")
     elif not re.fullmatch(r"[!-~]+", pattern) or "#" in pattern:
-        raise ValueError(f"{pattern!r} can match no path: write other characters as they are sent, for example %20")
+        raise ValueError(f"path must have other characters as they are sent, for example %20; {pattern!r} matches none")
 
 
-def check_value(pattern: str) -> None:
+def check_value(key: str, pattern: str) -> None:
     """Raise ValueError for a pattern of a header or of a query parameter that makes no sense."""
     if is_regex(pattern):
-        check_regex(pattern[1:])
+        check_regex(key, pattern[1:])
 
 
 def host_test(patterns: Sequence[str]) -> Test:

@@ -69,7 +69,7 @@ async def answer(client: Client, head: RequestHead) -> bool:
     """Answer a request that goes to no server. True when the client may send another. Raises BadMessage."""
     route = client.route
     if route is None or route.pool is not None:  # TRACE or OPTIONS with Max-Forwards: 0
-        await client.reply(200, answer_here(head))
+        await client.reply(200, _edited(client, head, answer_here(head)))
         return False
     given = route.answer or _challenge(route.challenges, head)
     rest = _take_body(client, head)
@@ -138,11 +138,16 @@ def refused(client: Client, head: RequestHead | None, status: int, why: str, fai
     page = client.service.routes.pages.get(status)
     retry_after_s = None if failure is None else failure.retry_after_s
     data = refusal(status, why, head_only=head_only, retry_after_s=retry_after_s, page=page)
+    return _edited(client, head or _NO_HEAD, data)
+
+
+def _edited(client: Client, head: RequestHead, data: bytes) -> bytes:
+    """A whole response of ours, as the route has it."""
     edits = _edits(client)
     if edits is None:
         return data
     first, mark, body = data.partition(b"\r\n\r\n")
-    return edits.apply(first + mark, client, head or _NO_HEAD) + body
+    return edits.apply(first + mark, client, head) + body
 
 
 def _edits(client: Client) -> Edits | None:

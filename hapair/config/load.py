@@ -114,7 +114,7 @@ def _decode(tree: Tree) -> tuple[HapairFile | None, list[Problem]]:
 
 def _translate(error: Mapping[str, Any], tree: Tree) -> Problem:
     """One pydantic error in the words of the file."""
-    loc = [step for step in error["loc"] if step != "[key]"]
+    loc = _as_written([step for step in error["loc"] if step != "[key]"], tree)
     path, position = tree.find(loc)
     kind = error["type"]
     if kind == "missing":
@@ -126,6 +126,15 @@ def _translate(error: Mapping[str, Any], tree: Tree) -> Problem:
     if kind == "value_error":
         return _object_problem(str(error["ctx"]["error"]), path, tree)
     return Problem(position, dotted(path), _MESSAGES.get(kind, error["msg"]))
+
+
+def _as_written(loc: Sequence[str | int], tree: Tree) -> list[str | int]:
+    """Without the place in a list that is written as its one member."""
+    path: list[str | int] = []
+    for step in loc:
+        if not (isinstance(step, int) and path and not isinstance(tree.at(*path), list)):
+            path.append(step)
+    return path
 
 
 def _object_problem(message: str, path: Path, tree: Tree) -> Problem:
@@ -155,7 +164,7 @@ def _keys_at(loc: Sequence[str | int]) -> Iterator[str]:
         node = _resolve(node, schema)
         properties = node.get("properties", {})
         if isinstance(step, int):
-            node = node.get("items", {})
+            node = node.get("items", node)
         else:
             node = properties.get(step) or node.get("additionalProperties") or {}
     yield from _resolve(node, schema).get("properties", {})
@@ -167,7 +176,7 @@ def _resolve(node: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
         if "$ref" in node:
             node = schema["$defs"][node["$ref"].rpartition("/")[2]]
         elif "anyOf" in node:
-            tables = [one for one in node["anyOf"] if "$ref" in one or one.get("type") == "object"]
+            tables = [one for one in node["anyOf"] if one.keys() & {"$ref", "anyOf"} or one.get("type") == "object"]
             if not tables:
                 return node
             node = tables[0]

@@ -53,7 +53,7 @@ def test_rules_that_make_no_sense_for_requests(rules: HeaderRules, complaint: st
         ({"strip": "/a", "by": "/b"}, "strip takes none"),
         ({"replace": "/a"}, "replace and regex need by"),
         ({"replace": "/a", "by": "b"}, "by must begin with /"),
-        ({"regex": "(", "by": "b"}, "is not a regular expression"),
+        ({"regex": "(", "by": "b"}, "regex must hold a regular expression, and '(' is none"),
         ({"regex": "a", "by": "b c"}, "neither spaces"),
         ({"regex": "(a)", "by": r"\2"}, "the regular expression has 1 groups"),
         ({"regex": "(a)", "by": "\\"}, "by '\\\\'"),

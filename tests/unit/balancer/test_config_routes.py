@@ -23,12 +23,12 @@ from balancer.config_routes import (
     [
         ({"path": ("v1",)}, "path must begin with /"),
         ({"host": ("a.*.example.org",)}, "only as its first label"),
-        ({"sni": ("a:443",)}, "is not a host name"),
-        ({"method": ("get",)}, "'get' is not a method; they are written in capitals"),
-        ({"method": ("A B",)}, "'A B' is not a method"),
+        ({"sni": ("a:443",)}, "sni must be a host name without a port"),
+        ({"method": ("get",)}, "method must be written in capitals, for example GET; 'get' is not"),
+        ({"method": ("A B",)}, "method must be"),
         ({"header": {"X A": "*"}}, "'X A' is not the name of a header"),
-        ({"header": {"X": "~("}}, "is not a regular expression"),
-        ({"query": {"a b": "~("}}, "is not a regular expression"),
+        ({"header": {"X": "~("}}, "header must hold a regular expression"),
+        ({"query": {"a b": "~("}}, "query must hold a regular expression"),
     ],
 )
 def test_conditions_that_never_hold(fields: dict[str, Any], complaint: str) -> None:

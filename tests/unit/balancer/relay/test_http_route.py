@@ -213,6 +213,8 @@ def test_rules_hold_for_our_errors_too(make_rig: RigMaker) -> None:
     assert b"\r\nX: GET -\r\nY: 1\r\n\r\n503 " in rig.client(get("/a")).read()
     client = rig.client(get("/a", "Content-Length: x"))
     assert b"\r\nX: - -\r\n\r\n400 " in client.read()
+    client = rig.client(get("/", "Max-Forwards: 0", method="OPTIONS"))
+    assert client.read().endswith(b"\r\nX: OPTIONS -\r\n\r\n")
 
 
 def test_a_rewritten_path(make_rig: RigMaker) -> None:

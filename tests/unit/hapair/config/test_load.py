@@ -243,3 +243,27 @@ def test_the_schema_offers_no_default_that_the_file_would_refuse() -> None:
     assert "default" not in check["interval"]
     assert check["rise"]["default"] == 2
     assert check["expect"]["default"] == "200-399"
+
+
+@pytest.mark.parametrize(
+    ("frontend", "line"),
+    [
+        (
+            "{maintenance: {pge: x}}",
+            "hapair.yaml:3:23: frontends.web.maintenance.pge: unknown key; did you mean page?",
+        ),
+        (
+            "{routes: [{deny: 403, unless: {pth: /x}}]}",
+            "hapair.yaml:3:39: frontends.web.routes[0].unless.pth: unknown key; did you mean path?",
+        ),
+        (
+            "{routes: [{deny: 403, host: 5}]}",
+            "hapair.yaml:3:30: frontends.web.routes[0].host: must be text",
+        ),
+    ],
+)
+def test_what_may_be_written_shorter_is_found_where_it_stands(frontend: str, line: str) -> None:
+    text = f"pair: {{nodes: {{a: 192.0.2.1}}}}\nfrontends:\n  web: {frontend}\n"
+    with pytest.raises(ConfigError) as refused:
+        load_text(text)
+    assert line in str(refused.value).splitlines()
