@@ -28,6 +28,8 @@ PACKAGES = {
     "chromedriver": "chromium-driver",
     "node": "nodejs",
     "nginx": "nginx-light",
+    "nghttp": "nghttp2-client",
+    "h2load": "nghttp2-client",
     "nft": "nftables",
     "ping": "iputils-ping",
     "ip": "iproute2",

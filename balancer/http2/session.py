@@ -22,7 +22,7 @@ from balancer.http2.streamstate import ClosedStreams, StreamState
 
 EVERY_STREAM = 2**31 - 1
 MOST_CONTINUATIONS = 32
-SMALL_INCREMENT = 1_024
+SMALL_INCREMENT = 256
 """A window that is opened by less than this carries little forward."""
 
 

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -12,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from balancer.config import files_named
 from hapair.config import route_rules, rules
 from hapair.config.errors import ConfigError, Position, Problem, nearest
-from hapair.config.tree import Path, Tree, dotted, parse
+from hapair.config.tree import Path, Tree, dotted, parse, problem_at
 from hapair.config.types import HapairFile
 
 _MESSAGES = {
@@ -86,11 +87,19 @@ def load_text(text: str, path: str = "hapair.yaml") -> Loaded:
     file, problems = _decode(tree)
     problems += [*tree.problems, *rules.problems_in_tree(tree)]
     if file is not None:
-        problems += rules.problems_in_file(file, tree)
+        problems += [*rules.problems_in_file(file, tree), *_missing_packages(file, tree)]
     if problems or file is None:
         raise ConfigError(path, problems)
     odd = [problem.render(path) for problem in sorted(route_rules.warnings(file, tree))]
     return Loaded(path, file, [*rules.warnings(file), *odd], _pages(file, tree))
+
+
+def _missing_packages(file: HapairFile, tree: Tree) -> Iterator[Problem]:
+    """A worker would find out too late."""
+    for name, frontend in file.frontends.items():
+        if frontend.http2 is not None and find_spec("hpack") is None:
+            message = "needs the package hpack, which is not installed: pip install 'hapair[http2]'"
+            yield problem_at(tree, ("frontends", name, "http2"), message)
 
 
 def _pages(file: HapairFile, tree: Tree) -> dict[str, Problem]:

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 import trio
 
-from balancer.config import BalancerConfig
+from balancer.config import BalancerConfig, Frontend, Http2
 from balancer.drivers import drive_from_trio
-from balancer.engine import Engine
+from balancer.engine import Engine, alpn_relays
 from balancer.fieldtypes import Endpoint
+from balancer.http2.frames import PING, PREFACE, frame, goaway, settings
 from balancer.listener import open_listeners
 from balancer.reactor import Reactor
 from balancer.service import FrontendService
@@ -291,3 +292,21 @@ def test_a_heartbeat_lets_servers_warm_up(house: House) -> None:
     house.engine.heartbeat()
 
     assert house.engine.snapshot().pools["pool"].servers[1].throttle_percent == 100
+
+
+def test_http2_is_offered_first_where_it_is_configured() -> None:
+    listen = (Endpoint("127.0.0.1", 1),)
+    assert list(alpn_relays(Frontend(listen=listen, pool="pool"))) == ["http/1.1"]
+    assert list(alpn_relays(Frontend(listen=listen, pool="pool", http2=Http2()))) == ["h2", "http/1.1"]
+
+
+def test_connections_of_http2_are_told_of_a_drain(house: House) -> None:
+    frontend = replace(house.config.frontends["main"], mode="http", http2=Http2())
+    house.config = replace(house.config, frontends={"main": frontend})
+    house.apply()
+    client = house.connect()
+    client.sendall(PREFACE + settings({}))
+    settle(house.reactor)
+    house.engine.stand_by("main", lives_on=True)
+    settle(house.reactor)
+    assert client.recv(1000).endswith(goaway(2**31 - 1, 0) + frame(PING, 0, 0, b"draining"))

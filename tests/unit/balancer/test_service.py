@@ -138,3 +138,15 @@ def test_connections_that_have_ended_are_forgotten(reactor: Reactor) -> None:
 
     assert pool.remembered("one") < 20
     slots.close()
+
+
+def test_who_has_to_be_told_of_a_drain_is_told(reactor: Reactor) -> None:
+    config = config_for(SERVERS)
+    slots = Slots.create(config, 1)
+    service, told = service_for(reactor, config, slots), []
+    service.told_of_drain.add(lambda: told.append((service.draining, service.stopping)))
+    service.drain()
+    service.drain(stopping=True)
+    service.drain()
+    assert told == [(True, False), (True, True), (True, True)]
+    slots.close()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -267,3 +268,22 @@ def test_what_may_be_written_shorter_is_found_where_it_stands(frontend: str, lin
     with pytest.raises(ConfigError) as refused:
         load_text(text)
     assert line in str(refused.value).splitlines()
+
+
+HTTP2 = """\
+pair: {nodes: {a: 192.0.2.1}}
+frontends:
+  web: {listen: ["127.0.0.1:80"], pool: web, http2: true}
+pools:
+  web: {servers: {one: "127.0.0.1:81"}}
+"""
+
+
+def test_http2_needs_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_text(HTTP2).file.frontends["web"].http2 is not None
+    monkeypatch.setitem(sys.modules, "hpack", None)  # as where it is not installed
+    with pytest.raises(ConfigError) as caught:
+        load_text(HTTP2)
+    [problem] = caught.value.problems
+    assert problem.where == "frontends.web.http2"
+    assert problem.message == "needs the package hpack, which is not installed: pip install 'hapair[http2]'"
