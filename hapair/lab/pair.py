@@ -120,12 +120,13 @@ async def furnish(lab: Lab, program: NodeProgram, *, plan: Plan = PLAN) -> Pair:
     """Hosts for a pair, with the web servers running; its nodes are not started."""
     servers = {name: await lab.host(name, address) for name, address in SERVERS.items()}
     for host in servers.values():
-        await _start_server(host)
+        await start_web_server(host)
     nodes = {name: await lab.host(name, address) for name, address in NODES.items()}
     return Pair(plan, program, nodes, servers, await lab.host("client", CLIENT))
 
 
-async def _start_server(host: Host) -> None:
+async def start_web_server(host: Host) -> None:
+    """Start a web server on a host and wait until it listens. Raises SetupError."""
     argv = [sys.executable, "-m", "hapair.lab.webserver", host.name, str(SERVER_PORT)]
     server = await host.start(argv, log="web.log", stdout=subprocess.PIPE)
     assert server.stdout is not None
