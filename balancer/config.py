@@ -27,7 +27,7 @@ from balancer.config_pools import Server as Server
 from balancer.config_routes import Acme as Acme
 from balancer.config_routes import Maintenance as Maintenance
 from balancer.config_routes import Route as Route
-from balancer.config_routes import check_error_pages, files_of
+from balancer.config_routes import check_error_pages, check_tcp_route, files_of
 from balancer.config_tls import CertificateFiles as CertificateFiles
 from balancer.config_tls import FrontendTls as FrontendTls
 from balancer.config_tls import PoolTls as PoolTls
@@ -89,6 +89,11 @@ class Frontend:
             raise ValueError(f"{needing[0]} need{'' if needing[0].endswith('s') else 's'} mode: http")
         check_error_pages(self.error_pages)
         check_request_rules(self.request)
+        if self.mode == "tcp":
+            for route in self.routes:
+                check_tcp_route(route)
+        if self.mode == "http" and self.tls is not None and self.tls.alpn:
+            raise ValueError("tls.alpn needs mode: tcp; with mode: http it follows from what we speak")
         if self.mode == "tcp" and self.pool is None:
             raise ValueError("mode: tcp needs a pool")
         if self.pool is None and not self.routes and self.maintenance is None:
@@ -97,7 +102,7 @@ class Frontend:
 
 _HTTP_ALONE = (
     "compression",
-    *("routes", "acme", "maintenance", "request", "response", "request_id", "hsts", "error_pages", "trusted_proxies"),
+    *("acme", "maintenance", "request", "response", "request_id", "hsts", "error_pages", "trusted_proxies"),
     "http2",
 )
 

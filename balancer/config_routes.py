@@ -185,3 +185,9 @@ def files_of(*parts: Respond | Maintenance | None, pages: Mapping[str, str]) -> 
         if file is not None:
             yield file
     yield from pages.values()
+
+
+def check_tcp_route(route: Route) -> None:
+    """Raise ValueError for what a connection without requests cannot be routed by. For `mode: tcp`."""
+    if route.pool is None or route != Route(pool=route.pool, sni=route.sni, client=route.client):
+        raise ValueError("in mode: tcp a route has `sni` and `client` for conditions, and leads to a `pool`")

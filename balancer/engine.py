@@ -24,6 +24,7 @@ from balancer.reactor import Reactor
 from balancer.relay import http as relay_http
 from balancer.relay import tcp as relay_tcp
 from balancer.relay.proxied import behind_proxies
+from balancer.relay.sni import SniRelay
 from balancer.relay.tls import TlsRelay
 from balancer.secure import SecureStream
 from balancer.service import FrontendService, PoolService, Relay, link_pools
@@ -270,7 +271,7 @@ class Engine:
             by_alpn = alpn_relays(frontend)
             material = self._material.frontends.get(name, FrontendMaterial())
             door = self._doors[name] = DoorContexts(frontend.tls, material, tuple(by_alpn))
-            relay, stream = TlsRelay(door, relay, by_alpn), SecureStream
+            relay, stream = TlsRelay(door, relay, by_alpn if frontend.mode == "http" else {}), SecureStream
         if frontend.accept_proxy:
             relay = behind_proxies(relay, Networks(frontend.accept_proxy))
         return _Running(service, Acceptor(service, listening, relay=relay, worker=self._worker, stream=stream))
@@ -281,6 +282,8 @@ class Engine:
         return partial(self.slots.open_at, others) if others else int
 
     def _relay_of(self, frontend: Frontend) -> Relay:
+        if frontend.mode == "tcp" and frontend.routes:
+            return SniRelay(frontend)
         if frontend.http2 is None or frontend.tls is not None:  # with TLS the two sides agree upon it
             return self._relays[frontend.mode]
         from balancer.relay import http2

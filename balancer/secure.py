@@ -45,7 +45,6 @@ class SecureStream(Stream):
         "_unsent",
         "_wire_ended",
         "_wire_readable",
-        "sni",
         "tls",
         "truncated",
     )
@@ -55,7 +54,6 @@ class SecureStream(Stream):
     def __init__(self, reactor: Any, connected: Any, peername: Any) -> None:
         super().__init__(reactor, connected, peername)
         self.tls: TlsInfo | None = None
-        self.sni: str | None = None
         self.truncated = False
         self._session: ssl.SSLObject | None = None
         self._incoming: ssl.MemoryBIO

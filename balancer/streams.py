@@ -31,8 +31,7 @@ from balancer.task import PARK, Task
 from balancer.tls.info import TlsInfo
 
 RECEIVE_BYTES = 65_536
-COPY_BYTES = 131_072
-"""What is carried at once where a stream with TLS has a part, and splice none."""
+COPY_BYTES = 131_072  # at once, where a stream with TLS has a part and splice none
 
 _INPUT = EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR | EPOLLPRI
 _OUTPUT = EPOLLOUT | EPOLLHUP | EPOLLERR
@@ -73,11 +72,10 @@ class Stream:
         "reactor",
         "readable",
         "referee",
+        "sni",
         "watcher",
     )
 
-    sni: str | None = None
-    """The server name of the TLS handshake; None: there was none, or no TLS."""
     tls: TlsInfo | None = None  # None: a plain connection
     truncated: bool = False
     """Ended, but not said to: bytes may be missing."""
@@ -93,6 +91,8 @@ class Stream:
         """As accept() or connect() has it: (host, port) or (host, port, flow, scope)."""
         self.proxied: Header | None = None
         """What a proxy's PROXY header said of the connection; `peername` and `sockname` are then what it told."""
+        self.sni: str | None = None
+        """The server name that the client asks for in TLS, here or passed through; None: it asked for none."""
         self.deadline = inf
         self.filed_at = inf
         self.closed = False

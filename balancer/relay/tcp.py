@@ -34,6 +34,11 @@ async def serve(service: FrontendService, downstream: Stream) -> None:
     """Relay one connection to a server of the frontend's pool, to its end."""
     pool = service.default_pool
     assert pool is not None, "the configuration sees to it that mode tcp has a pool"
+    await serve_from(service, pool, downstream)
+
+
+async def serve_from(service: FrontendService, pool: PoolService, downstream: Stream) -> None:
+    """The same with a server of `pool`."""
     connected = await _connect(service, pool, downstream)
     if connected is None:
         service.counters.add(FAILED)

@@ -32,7 +32,6 @@ POOL = Pool(servers={"one": SERVER})
         ({"listen": ()}, "at least one address to listen on"),
         ({"listen": (ONE, ONE)}, "listed twice"),
         ({"max_connections": 0}, "max_connections must be at least 1"),
-        ({"mode": "tcp", "routes": (Route(pool="api"),)}, "routes need mode: http"),
         ({"mode": "tcp", "request_id": RequestId()}, "request_id needs mode: http"),
         ({"mode": "tcp", "error_pages": {"503": "a"}}, "error_pages need mode: http"),
         ({"error_pages": {"200": "a"}}, "200 is not a status"),
