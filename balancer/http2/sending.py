@@ -43,7 +43,16 @@ class SendState:
 class Sender:
     """The sending half of one connection."""
 
-    __slots__ = ("_control", "_encoder", "_ready", "drained", "initial_window", "max_frame_bytes", "window")
+    __slots__ = (
+        "_control",
+        "_encoder",
+        "_held_back",
+        "_ready",
+        "drained",
+        "initial_window",
+        "max_frame_bytes",
+        "window",
+    )
 
     def __init__(self) -> None:
         self.window = DEFAULT_WINDOW
@@ -51,9 +60,10 @@ class Sender:
         self.initial_window = DEFAULT_WINDOW
         self.max_frame_bytes = frames.SMALLEST_MAX_FRAME
         self.drained: list[SendState] = []
-        """Streams whose data has all been handed over since this was last emptied."""
+        """Streams that may hand over more since this was last emptied: what held them back has gone."""
         self._control = bytearray()
         self._ready: deque[SendState] = deque()
+        self._held_back: list[SendState] = []
         self._encoder = FieldEncoder()
 
     def control(self, frame: bytes) -> None:
@@ -74,8 +84,13 @@ class Sender:
         return len(self._control) > MOST_CONTROL_BYTES
 
     def is_full(self, stream: SendState) -> bool:
-        """The stream must not hand over more now; it will be in `drained`."""
-        return bool(stream.pending) or self.congested
+        """The stream must not hand over more now; it will be in `drained` when it may."""
+        if stream.pending:
+            return True
+        if self.congested:
+            self._held_back.append(stream)
+            return True
+        return False
 
     def head(self, stream: SendState, fields: Fields, *, ended: bool) -> None:
         """Send a header list: of an interim response, or the final one."""
@@ -119,6 +134,9 @@ class Sender:
         """What to send now, b"" where there is nothing or nothing may be sent."""
         taken = self._control
         self._control = bytearray()
+        if self._held_back:
+            self.drained += self._held_back
+            self._held_back.clear()
         ready, held_back = self._ready, []
         while ready and len(taken) < BATCH_BYTES:
             stream = ready.popleft()

@@ -9,7 +9,6 @@ was written is waiting to be sent.
 from __future__ import annotations
 
 import errno
-from collections import deque
 from collections.abc import Callable
 from math import inf
 from typing import Any, Protocol
@@ -74,7 +73,7 @@ class VirtualStream(Stream):
         self._carrier = carrier
         self._state: StreamState = carrier.session.streams[opened.stream_id]
         self._chunked = opened.chunked
-        self._inbound: deque[bytes] = deque()
+        self._inbound = bytearray()  # one piece: a client may send it byte by byte
         self._tail: bytes | None = b"" if opened.ended else None
         """What ends the body, once it has come: b"", or the last chunk with its trailers."""
         self._response = ResponseReader(opened.method)
@@ -87,7 +86,7 @@ class VirtualStream(Stream):
     def take_body(self, body: Body) -> None:
         """Some of the request's body, or its end."""
         if body.data:
-            self._inbound.append(body.data)
+            self._inbound += body.data
         if body.ended:
             self._tail = b"0\r\n%b\r\n" % body.trailers if self._chunked else b""
         self.readable = True
@@ -102,7 +101,7 @@ class VirtualStream(Stream):
 
     def lose(self) -> None:
         """The client has reset the stream, or the connection is gone: whoever serves it hears of it at once."""
-        self._lost = True
+        self._lost = self.readable = self._writable = True  # who looks again finds out
         if self._owner is not None:
             self._owner.interrupt(Disconnected(self, errno.ECONNRESET))
         self._wake_both()
@@ -127,15 +126,9 @@ class VirtualStream(Stream):
         return b"" if self.ended else None
 
     def _take_inbound(self, max_bytes: int) -> bytes:
-        inbound, pieces, room = self._inbound, [], max_bytes
-        while inbound and room:
-            piece = inbound.popleft()
-            if len(piece) > room:
-                inbound.appendleft(piece[room:])
-                piece = piece[:room]
-            room -= len(piece)
-            pieces.append(piece)
-        return b"".join(pieces)
+        data = bytes(self._inbound[:max_bytes])
+        del self._inbound[:max_bytes]
+        return data
 
     async def splice_to(self, sink: Stream, max_bytes: int = RECEIVE_BYTES) -> int:
         return await self.copy_to(sink, min(max_bytes, RECEIVE_BYTES))
@@ -176,7 +169,7 @@ class VirtualStream(Stream):
             self._carrier.flush()
         if self._response.begun and not self._response.complete:
             self._reset(ErrorCode.INTERNAL_ERROR)
-            self._lost = True
+            self._lost = self.readable = True
 
     def close(self) -> None:
         """The end. A request whose rest nobody wants is reset with NO_ERROR (RFC 9113 section 8.1)."""

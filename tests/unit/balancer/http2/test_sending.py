@@ -109,7 +109,9 @@ def test_full_where_the_client_takes_nothing():
     assert sender.congested
     assert sender.is_full(one)
     assert sender.has_control
+    assert sender.drained == []
     sender.take()
+    assert sender.drained == [one]
     assert (sender.congested, sender.has_control) == (False, False)
 
 

@@ -211,6 +211,34 @@ def test_whoever_serves_it_hears_of_a_reset_at_once(reactor, stream):
         run(reactor, both())
 
 
+def test_who_waits_finds_out_that_it_was_reset(reactor, stream):
+    async def both():
+        reading = reactor.fork(stream.receive())
+        await reactor.pause()
+        stream.lose()
+        await reading.join()
+
+    with pytest.raises(Disconnected):
+        run(reactor, both())
+
+
+def test_a_response_waits_while_the_client_takes_nothing(reactor, carrier):
+    stream = begun(carrier, ended=True)
+    carrier.session.sender.control(bytes(100_000))
+
+    async def both():
+        writing = reactor.fork(stream.send_all(b"HTTP/1.1 204 No Content\r\n\r\n"))
+        await reactor.pause()
+        assert not writing.done
+        _, drained = carrier.session.take()
+        assert [one.stream_id for one in drained] == [1]
+        stream.sent()
+        await writing.join()
+
+    run(reactor, both())
+    assert [(kind, flags) for kind, flags, _ in carrier.sent()] == [(frames.HEADERS, 5)]
+
+
 def test_a_reset_before_anybody_serves_it(reactor, stream):
     stream.lose()
 
