@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from balancer.config import BalancerConfig, FrontendTimeouts
+from balancer.config import BalancerConfig, FrontendTimeouts, Hsts, Route
+from balancer.config_routes import Redirect
 from balancer.config_tls import CertificateFiles, FrontendTls
 from balancer.engine import Engine
 from balancer.listener import open_listeners
@@ -150,6 +151,19 @@ def test_http_servers_are_told_of_the_client(
         in request
     )
     assert b"root" not in request
+    client.socket.close()
+
+
+def test_routes_know_the_name_of_the_handshake_and_hsts_is_said(serve: Any, context: ssl.SSLContext) -> None:
+    named = Route(sni=("*.example.org",), redirect=Redirect(to="{scheme}://{sni}:{port}/"))
+    running = serve(mode="http", hsts=Hsts(max_age_s=300.0), routes=(Route(sni=("other.org",), deny=403), named))
+    client = running.connect(context)
+    client.ask(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    (listener,) = running.listeners.values()
+    assert client.read() == (
+        b"HTTP/1.1 302 Found\r\nLocation: https://www.example.org:%d/\r\nContent-Length: 0\r\n"
+        b"Strict-Transport-Security: max-age=300\r\n\r\n" % listener.getsockname()[1]
+    )
     client.socket.close()
 
 
