@@ -20,6 +20,7 @@ from balancer.config_limits import ClientLimits as ClientLimits
 from balancer.config_limits import FrontendTimeouts as FrontendTimeouts
 from balancer.config_limits import HttpLimits as HttpLimits
 from balancer.config_limits import RequestLimit as RequestLimit
+from balancer.config_log import AccessLog as AccessLog
 from balancer.config_pools import Policy as Policy
 from balancer.config_pools import Pool as Pool
 from balancer.config_pools import PoolTimeouts as PoolTimeouts
@@ -75,6 +76,8 @@ class Frontend:
     """HTTP/2 beside HTTP/1.1."""
     accept_proxy: tuple[NetworkText, ...] = ()
     """Who begins each connection with a PROXY header, and must."""
+    access_log: Annotated[AccessLog, Shorthand("format")] | None = None
+    """None: what `access_log` of the file says, for all frontends."""
 
     def __post_init__(self) -> None:
         if not self.listen:

@@ -15,6 +15,7 @@ from socket import socket
 import trio
 
 from balancer.acceptor import Acceptor
+from balancer.accesslog.logs import AccessLogs
 from balancer.config import BalancerConfig, Frontend, Mode, pools_of
 from balancer.fieldtypes import Endpoint
 from balancer.networks import Networks
@@ -28,7 +29,7 @@ from balancer.relay.sni import SniRelay
 from balancer.relay.tls import TlsRelay
 from balancer.secure import SecureStream
 from balancer.service import FrontendService, PoolService, Relay, link_pools
-from balancer.slots import BUGS, HEARTBEAT_NS, Counters, Counts, Slots
+from balancer.slots import BUGS, HEARTBEAT_NS, LOG_LINES_DROPPED, Counters, Counts, Slots
 from balancer.standing import Standing
 from balancer.streams import Stream
 from balancer.tls.contexts import DoorContexts, ServerTls
@@ -105,19 +106,26 @@ class Engine:
         self._relays = relays
         self._frontends: dict[str, _Running] = {}
         self._pools: dict[str, PoolService] = {}
+        self._logs: AccessLogs | None = None
         self._material = Material()
         self._doors: dict[str, DoorContexts] = {}
         self._server_tls: dict[str, ServerTls] = {}
 
     def apply(
-        self, config: BalancerConfig, listeners: Mapping[Endpoint, socket], material: Material | None = None
+        self,
+        config: BalancerConfig,
+        listeners: Mapping[Endpoint, socket],
+        material: Material | None = None,
+        log_files: Mapping[str, int] | None = None,
     ) -> None:
         """Begin to serve. `listeners` has a socket for every endpoint that the configuration listens on.
 
-        `material` has the certificates; raises ssl.SSLError where they are not fit for use.
+        `material` has the certificates; raises ssl.SSLError where they are not fit for use. `log_files` has descriptors
+        of the files that access logs go to, by path; those that it lacks are opened here.
         """
         self._material = material or Material()
         self.slots.forget_open(self.worker_index)
+        self._logs = AccessLogs(self.reactor, self.slots, config, log_files or {})
         self._pools = {name: self._make_pool(config, name) for name in config.pools}
         link_pools(self._pools)
         self._frontends = {name: self._make_frontend(config, name, listeners) for name in config.frontends}
@@ -189,6 +197,17 @@ class Engine:
         for running in self._frontends.values():
             running.acceptor.abort_all()
         await self._until_all_closed()
+        self.close_logs()
+
+    def close_logs(self) -> None:
+        """Write what waits to be written; takes a second at most."""
+        if self._logs is not None:
+            self._logs.close()
+
+    def replace_log(self, path: str, fd: int) -> None:
+        """A log file has been opened anew."""
+        if self._logs is not None:
+            self._logs.replace(path, fd)
 
     def close(self) -> None:
         """End at once: every connection is reset, at the end of the next turn."""
@@ -202,6 +221,8 @@ class Engine:
         """Say that this worker lives (call it every 250 ms or so); look for connections that nobody was woken for."""
         self._worker.set(HEARTBEAT_NS, time.monotonic_ns())
         self._worker.set(BUGS, self.reactor.bugs.count)
+        if self._logs is not None:
+            self._worker.set(LOG_LINES_DROPPED, self._logs.dropped)
         for running in self._frontends.values():
             running.acceptor.look()
         now = time.monotonic()
@@ -266,6 +287,7 @@ class Engine:
             files=config.files,
         )
         listening = [listeners[endpoint] for endpoint in frontend.listen]
+        service.log = None if self._logs is None else self._logs.journal(name, frontend)
         relay, stream = self._relay_of(frontend), Stream
         if frontend.tls is not None:
             by_alpn = alpn_relays(frontend)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
 from balancer import answers
+from balancer.accesslog.journal import Journal
 from balancer.answers import Answer, Files
 from balancer.causes import Cause
 from balancer.config import Frontend, Pool
@@ -80,7 +81,7 @@ class PoolService:
 
     def new_kept(self) -> Kept:
         """Room for idle upstream connections by server."""
-        return {server: KeptConnections(self.config.timeouts.idle_s) for server in self.config.servers}
+        return {server: KeptConnections(self.config.timeouts.idle_s, self.name) for server in self.config.servers}
 
     def choose(self, excluded: Collection[str] = (), request: Request | None = None) -> str | None:
         """The server for the next attempt, by the pool's policy; None when no server is usable."""
@@ -154,6 +155,7 @@ class FrontendService:
         "draining",
         "guarded",
         "limiter",
+        "log",
         "name",
         "only_pool",
         "open_elsewhere",
@@ -205,6 +207,8 @@ class FrontendService:
         """The proxies whose word on who their client is counts; None: nobody's."""
         self.proxies = Networks((*config.trusted_proxies, *config.accept_proxy))
         """Whose connections are those of many clients."""
+        self.log: Journal | None = None
+        """Set where requests are logged."""
         self.draining = False
         """Set when the frontend is to end here: an http connection ends after the response that is to come next."""
         self.stopping = False

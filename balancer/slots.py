@@ -33,6 +33,8 @@ HEARTBEAT_NS: Final = 0
 BUGS: Final = 1
 SHED: Final = 2
 """Times that accepting paused because descriptors or memory had run out."""
+LOG_LINES_DROPPED: Final = 3
+"""Lines of access logs that were not written, since the worker started."""
 
 # A record of a frontend or of a server; `in` is towards the server, `out` towards the client.
 OPEN: Final = 0
@@ -230,6 +232,10 @@ class Slots:
     def worker(self, index: int) -> Counters:
         """A worker's own record: HEARTBEAT_NS, BUGS, SHED."""
         return Counters(self._cells, index * self.layout.block)
+
+    def log_lines_dropped(self) -> int:
+        """Over all workers."""
+        return sum(self.worker(index).get(LOG_LINES_DROPPED) for index in range(self.layout.workers))
 
     def frontend(self, worker: int, name: str) -> Counters:
         return Counters(self._cells, worker * self.layout.block + RECORD * self.layout.frontends[name])

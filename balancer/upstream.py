@@ -32,6 +32,11 @@ class Upstream:
         """To be set when a response has been read wholly and neither side spoke of closing."""
         stream.watcher = self._on_event
 
+    @property
+    def pool(self) -> str:
+        """The name of the server's pool."""
+        return self._keeper.pool
+
     def end(self) -> None:
         """The end of its use for one request. One with anything more to read is closed, whatever was said of it."""
         self.counters.add(OPEN, -1)
@@ -50,9 +55,10 @@ class Upstream:
 class KeptConnections:
     """The idle connections to one server."""
 
-    __slots__ = ("_idle_s", "_kept")
+    __slots__ = ("_idle_s", "_kept", "pool")
 
-    def __init__(self, idle_s: float) -> None:
+    def __init__(self, idle_s: float, pool: str = "") -> None:
+        self.pool = pool
         self._idle_s = idle_s
         self._kept: list[Upstream] = []
 

@@ -129,7 +129,8 @@ class FrontendRole:
 
 @dataclass(frozen=True, slots=True)
 class Serve:
-    """Node to worker, first of all. With it come the slots' memfd and then a listening socket for each of `listen`."""
+    """Node to worker, first of all. With it come the slots' memfd, a listening socket for each of `listen`, and a
+    descriptor for each file of `logs`."""
 
     worker: int
     workers: int
@@ -139,6 +140,8 @@ class Serve:
     """Of each frontend."""
     material: Material = field(default_factory=Material)
     """Certificates and keys: a worker reads no file."""
+    logs: tuple[str, ...] = ()
+    """Paths of the files that access logs go to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +170,13 @@ class ServerErrors:
 
 
 @dataclass(frozen=True, slots=True)
+class LogsReopened:
+    """Node to worker: with it comes a descriptor for each of these log files, to be used from now on."""
+
+    paths: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Drain:
     """Node to worker: accept nothing more, finish what is open, exit."""
 
@@ -182,5 +192,5 @@ TO_ANNOUNCER = (
     *(Heartbeat, StartRouters, Resign, Resume, LowerPriority, Track, Preempt, Announce, Tell, ToPeer, Stop),
 )
 FROM_ANNOUNCER = (Heartbeat, RouterReport, FromPeer)
-TO_WORKER = (Heartbeat, Serve, Renew, FrontendRole, ServerStanding, Drain)
+TO_WORKER = (Heartbeat, Serve, Renew, FrontendRole, ServerStanding, LogsReopened, Drain)
 FROM_WORKER = (Heartbeat, Serving, ServerErrors)

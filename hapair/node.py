@@ -13,6 +13,7 @@ from typing import Any
 
 import trio
 
+from balancer.accesslog.logs import log_paths
 from balancer.checks.probes import ProbeResult, probe
 from balancer.checks.runner import CheckRunner
 from balancer.config import Check
@@ -27,6 +28,7 @@ from hapair.certificates.watch import CertificateWatch
 from hapair.config import NodeConfig
 from hapair.epoch import next_epoch
 from hapair.fitness import judge, servers_in_reach
+from hapair.logfiles import LogFileError, LogFiles
 from hapair.messages import FrontendRole, Resign, StartRouters, Track
 from hapair.node_handover import NodeHandover, preempted
 from hapair.node_servers import server_story
@@ -59,13 +61,15 @@ async def run_node(config: NodeConfig, *, path: str, runtime: Path, record_to: P
     """
     _check_privileges(config)
     opening = _opening(config, record_to)
-    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals, ExitStack() as stack:
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGUSR2) as signals, ExitStack() as stack:
         control = await open_runtime_socket(runtime)
         stack.callback(remove_runtime_socket, runtime)
         listeners = open_listeners(config.balancer.listeners())
         stack.callback(close_listeners, listeners)
+        log_files = _open_logs(config)
+        stack.callback(log_files.close)
         state_folder = Path(os.environ.get("STATE_DIRECTORY", runtime))
-        node = _Node(config, opening, listeners, path, state_folder)
+        node = _Node(config, opening, listeners, path, state_folder, log_files)
         if fatal := node.certificates.fatal:
             raise StartError("; ".join(str(trouble) for trouble in fatal))
         stories: Stories = {"handover": node.handover.story, "server": partial(server_story, node.checks)}
@@ -73,11 +77,21 @@ async def run_node(config: NodeConfig, *, path: str, runtime: Path, record_to: P
             nursery.start_soon(serve_runtime, control, node.commands, stories)
             nursery.start_soon(node.run)
             async for number in signals:
+                if number == signal.SIGUSR2:
+                    node.reopen_logs()
+                    continue
                 log.info("stopping", extra={"signal": signal.Signals(number).name})
                 break
             systemd.notify("STOPPING=1")
             await _stop_or_hurry(node, signals)
             nursery.cancel_scope.cancel()
+
+
+def _open_logs(config: NodeConfig) -> LogFiles:
+    try:
+        return LogFiles(log_paths(config.balancer.frontends.values()))
+    except LogFileError as error:
+        raise StartError(str(error)) from error
 
 
 def _check_privileges(config: NodeConfig) -> None:
@@ -121,7 +135,9 @@ async def _stop_or_hurry(node: "_Node", signals: Any) -> None:
     """Stop in good order; a second signal ends the drain."""
 
     async def hurry(scope: trio.CancelScope) -> None:
-        async for _ in signals:
+        async for number in signals:
+            if number == signal.SIGUSR2:
+                continue
             log.warning("a second signal: open connections are cut")
             scope.cancel()
 
@@ -141,6 +157,7 @@ class _Node:
         listeners: Mapping[Endpoint, socket.socket],
         path: str,
         state_folder: Path,
+        log_files: LogFiles,
     ) -> None:
         self._config = config
         self._path = path
@@ -157,7 +174,9 @@ class _Node:
         self._tracking = Tracking(config.routers, config.tracks, self._tracked)
         self._notifier = Notifier(config.node, config.routers, config.notify)
         self.checks = CheckRunner(config.balancer.pools, self._server_changed, probe=self._probe)
-        self._workers = WorkersWatch(config, listeners, self._slots, self._judge, self.checks.errors_observed)
+        self._workers = WorkersWatch(
+            config, listeners, self._slots, self._judge, self.checks.errors_observed, log_files
+        )
         self.certificates = CertificateWatch(config.balancer, Path(path).parent, self._workers.renew)
         self._workers.renew(self.certificates.reading.material)
         for standing in self.checks.standings(self._started_at):
@@ -166,6 +185,11 @@ class _Node:
         self._role = ""
         self._ready = False
         self._stopping = False
+
+    def reopen_logs(self) -> None:
+        """The log files may have been renamed."""
+        log.info("access logs are opened again")
+        self._workers.reopen_logs()
 
     async def run(self) -> None:
         """Start everything and keep it running."""

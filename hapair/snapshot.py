@@ -189,6 +189,8 @@ class NodeSnapshot:
     restarts: int
     """Processes that had to be started again."""
     warnings: tuple[str, ...]
+    log_lines_dropped: int = 0
+    """Lines of access logs that were not written."""
 
 
 def warnings_of(

@@ -71,6 +71,7 @@ def node_snapshot(
         certificates=certificates,
         restarts=announcer.restarts + workers.restarts,
         warnings=warnings_of(config.balancer, routers, pools, processes, link, fence, certificates),
+        log_lines_dropped=slots.log_lines_dropped(),
     )
 
 

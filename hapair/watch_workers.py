@@ -15,7 +15,18 @@ from hapair.channel import MAX_FDS
 from hapair.child import Child, start_child
 from hapair.config import NodeConfig
 from hapair.fitness import WorkerState
-from hapair.messages import FROM_WORKER, Drain, FrontendRole, Renew, Serve, ServerErrors, ServerStanding, Serving
+from hapair.logfiles import LogFiles
+from hapair.messages import (
+    FROM_WORKER,
+    Drain,
+    FrontendRole,
+    LogsReopened,
+    Renew,
+    Serve,
+    ServerErrors,
+    ServerStanding,
+    Serving,
+)
 from hapair.restart import Restarts
 
 log = logging.getLogger(__name__)
@@ -33,6 +44,7 @@ class WorkersWatch:
         slots: Slots,
         on_change: Callable[[], None],
         on_errors: Callable[[str, str, str], None],
+        logs: LogFiles | None = None,
     ) -> None:
         """`on_errors` is called with pool, server and why, when a worker has met too many errors in a row."""
         self._on_errors = on_errors
@@ -43,6 +55,7 @@ class WorkersWatch:
         self._config = config
         self._listeners = listeners
         self._slots = slots
+        self._logs = logs or LogFiles(())
         self._on_change = on_change
         self._material = Material()
         self._children: dict[int, Child] = {}
@@ -50,8 +63,8 @@ class WorkersWatch:
         """And when it was said."""
         self._roles: dict[str, FrontendRole] = {}
         self._stopping = False
-        if len(listeners) >= MAX_FDS:
-            raise ValueError(f"at most {MAX_FDS - 1} listen addresses, not {len(listeners)}")
+        if (needed := len(listeners) + len(self._logs.fds)) >= MAX_FDS:
+            raise ValueError(f"at most {MAX_FDS - 1} listen addresses and log files, not {needed}")
 
     async def run(self) -> None:
         """Keep all of them running until `stop`."""
@@ -74,8 +87,9 @@ class WorkersWatch:
 
     def _brief(self, index: int, child: Child) -> None:
         balancer, listen, roles = self._config.balancer, tuple(self._listeners), tuple(self._roles.values())
-        serve = Serve(index, self.count, balancer, listen, roles, self._material)
-        fds = [self._slots.fd, *(listener.fileno() for listener in self._listeners.values())]
+        logs = self._logs.fds
+        serve = Serve(index, self.count, balancer, listen, roles, self._material, tuple(logs))
+        fds = [self._slots.fd, *(listener.fileno() for listener in self._listeners.values()), *logs.values()]
         child.channel.post(serve, fds=fds)
         for pool, server in self._standings:
             child.channel.post(self._standing(pool, server), key=(pool, server))
@@ -127,6 +141,13 @@ class WorkersWatch:
                 self._roles[role.frontend] = role
                 for child in self._children.values():
                     child.channel.post(role, key=("role", role.frontend))
+
+    def reopen_logs(self) -> None:
+        """Have the workers go on in the files that now have the names of the log files."""
+        for failure in self._logs.reopen():
+            log.error("an access log stays where it was", extra={"reason": failure})
+        for child in self._children.values():
+            child.channel.post(LogsReopened(tuple(self._logs.fds)), fds=tuple(self._logs.fds.values()))
 
     async def stop(self, limit_s: float) -> None:
         """Drain: nothing new is accepted, what is open may finish within `limit_s`."""

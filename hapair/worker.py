@@ -21,7 +21,7 @@ from hapair.messages import (
     Drain,
     FrontendRole,
     Heartbeat,
-    Renew,
+    LogsReopened,
     Serve,
     ServerErrors,
     ServerStanding,
@@ -60,9 +60,12 @@ def _engine(reactor: Reactor, serve: Serve, fds: list[int], channel: Channel) ->
         channel.post(ServerErrors(pool, server, reason), key=("errors", pool, server))
 
     slots = Slots.attach(serve.config, serve.workers, fds[0])
-    listeners = {endpoint: socket.socket(fileno=fd) for endpoint, fd in zip(serve.listen, fds[1:], strict=True)}
+    first_log = 1 + len(serve.listen)
+    listeners = {
+        endpoint: socket.socket(fileno=fd) for endpoint, fd in zip(serve.listen, fds[1:first_log], strict=True)
+    }
     engine = Engine(reactor, slots, serve.worker, on_errors=tell_errors)
-    engine.apply(serve.config, listeners, serve.material)
+    engine.apply(serve.config, listeners, serve.material, dict(zip(serve.logs, fds[first_log:], strict=True)))
     return engine
 
 
@@ -91,14 +94,15 @@ class _Worker:
         self._engine.heartbeat()
         return Heartbeat()
 
-    def _handle(self, message: Any, _: list[int]) -> None:
+    def _handle(self, message: Any, fds: list[int]) -> None:
         match message:
             case FrontendRole():
                 self.follow_role(message)
             case ServerStanding(pool, server, standing):
                 self._engine.set_standing(pool, server, standing)
-            case Renew(material):
-                self._renew(material)
+            case LogsReopened(paths):
+                for path, fd in zip(paths, fds, strict=True):
+                    self._engine.replace_log(path, fd)
             case Drain(limit_s):
                 self._drain_s = limit_s
                 self._stopping.cancel()

@@ -17,6 +17,7 @@ from balancer.http1.request import RequestHead, parse_request
 from balancer.relay.http_client import Client, Refusal
 from balancer.relay.http_exchange import exchange
 from balancer.relay.http_guard import RequestOverdue
+from balancer.relay.http_logged import LoggedClient
 from balancer.relay.http_route import answer, decide, refused
 from balancer.service import FrontendService
 from balancer.slots import BAD_REQUESTS, FAILED, TIMEOUTS
@@ -30,14 +31,14 @@ LINGER_BYTES = 1 << 20
 
 async def serve(service: FrontendService, downstream: Stream, received: bytes = b"") -> None:
     """Serve one client connection to its end. `received` is what was read from it already."""
-    client = Client(service, downstream)
+    client = Client(service, downstream) if service.log is None else LoggedClient(service, downstream, service.log)
     client.received = received
     downstream.interrupt_if_lost(service.reactor.current)
     reactor, head = service.reactor, None
     timeouts, limits, guard = service.config.timeouts, service.config.http, client.guard
     # Who connects and says nothing is as slow as who says it slowly.
     keep_alive_s, wait_s = timeouts.keep_alive_s, timeouts.header_s
-    trusts = client.trusted is not None
+    trusts, logs = client.trusted is not None, service.log is not None
     try:
         while True:
             buffer = client.received
@@ -60,6 +61,8 @@ async def serve(service: FrontendService, downstream: Stream, received: bytes = 
             client.received = buffer[head.size :]
             if trusts:
                 client.take_over(head)
+            if logs:
+                client.begin(head)
             wait_s = keep_alive_s
             if guard is not None:
                 guard.begin(head, client.origin.address)
@@ -70,6 +73,8 @@ async def serve(service: FrontendService, downstream: Stream, received: bytes = 
                 more = await answer(client, head)
             else:
                 more = await exchange(client, head, pool)
+            if logs:
+                client.finish()
             if not more:
                 await _end(client, head)
                 return
@@ -80,12 +85,13 @@ async def serve(service: FrontendService, downstream: Stream, received: bytes = 
     except (BadMessage, Refusal, RequestOverdue, DeadlineExpired, Disconnected) as failure:
         await _end_badly(client, head, failure)
     finally:
-        client.close_own()
+        client.close()
 
 
 async def _end_badly(client: Client, head: RequestHead | None, failure: Exception) -> None:
     """What becomes of a connection whose request, or whose peer, failed."""
     stream = client.stream
+    client.note_end(failure)
     match failure:
         case BadMessage():
             client.service.counters.add(BAD_REQUESTS)
@@ -111,6 +117,7 @@ async def _later_head(client: Client, buffer: bytes) -> tuple[RequestHead | None
     The deadline is for all of it, not for each byte: else a byte now and then would hold the connection for ever.
     """
     stream, config = client.stream, client.service.config
+    client.note_first_byte()
     stream.deadline = stream.reactor.now + config.timeouts.header_s
     while more := await stream.receive():
         buffer += more
@@ -158,6 +165,7 @@ async def _end(client: Client, head: RequestHead) -> None:
 
 async def _linger(client: Client) -> None:
     client.calm()
+    client.finish()
     await linger(client.stream)
 
 

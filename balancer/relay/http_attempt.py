@@ -38,6 +38,7 @@ async def connect(client: Client, pool: PoolService, server: str | None, request
     version = pool.config.send_proxy
     preamble = b"" if version is None else client.proxy_header(version)
     while server is not None:
+        client.note_attempt(pool.name, server, len(tried))
         counters = pool.counters(server)
         counters.add(OPEN)
         if tried:
@@ -57,14 +58,17 @@ async def connect(client: Client, pool: PoolService, server: str | None, request
         else:
             counters.add(CONNECTIONS)
             pool.connected(server, stream)
+            client.note_connected()
             return Upstream(client.kept_of(pool)[server], server, counters, stream)
     if pool.fallback is not None:
         return await connect(client, pool.fallback, pool.fallback.choose((), request), request)
+    client.note_attempt(pool.name, None, len(tried))
     raise Refusal(503, Cause.CONNECT_FAILED if tried else Cause.NO_SERVER, shown=pool.sorry_page)
 
 
 def check_repeatable(outgoing: Outgoing, upstream: Upstream, failure: StreamFailure) -> None:
     """Return where the request may be sent again on a new connection; else raise a Refusal, or the failure itself."""
+    outgoing.client.note_kept(upstream)
     if outgoing.client.answering or getattr(failure, "stream", None) is not upstream.stream:
         raise failure
     if isinstance(failure, DeadlineExpired):
@@ -74,6 +78,7 @@ def check_repeatable(outgoing: Outgoing, upstream: Upstream, failure: StreamFail
         heard = isinstance(failure, NoResponse) and failure.heard
         if upstream.was_kept and not heard and outgoing.repeatable:
             upstream.counters.add(RETRIES)
+            outgoing.client.note_repeat()
             return
         upstream.counters.add(BAD_RESPONSES)
         raise Refusal(502, "the server closed the connection without a response", cause=Cause.RESPONSE_CUT)

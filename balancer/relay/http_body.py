@@ -11,8 +11,8 @@ from balancer.gzip_stream import GzipStream
 from balancer.http1.chunked import LAST_CHUNK, ChunkedDecoder, encode_chunk
 from balancer.http1.errors import BadMessage, Reason
 from balancer.relay.http_pace import PacedClient
-from balancer.slots import Counters
 from balancer.streams import RECEIVE_BYTES, Stream
+from balancer.tally import Tally
 
 BULK_BYTES = 262_144
 """With more than this to go, and coming fast, bytes are spliced: they never enter this process."""
@@ -36,7 +36,7 @@ class BodyTransfer:
         source: Stream,
         sink: Stream,
         idle_s: float,
-        counters: tuple[Counters, Counters],
+        counters: tuple[Tally, Tally],
         slot: int,
         sink_s: float,
     ) -> None:

@@ -9,21 +9,24 @@ from balancer.causes import Cause
 from balancer.http1.forward import RequestForwarder
 from balancer.http1.forwarded import Origin, taken_over
 from balancer.http1.request import RequestHead
+from balancer.http1.response import ResponseHead
 from balancer.networks import canonical
 from balancer.proxyproto import encode, facts_of
 from balancer.relay.http_body import BodyTransfer, PacedDownload, PacedUpload
 from balancer.relay.http_guard import Guard
+from balancer.relay.http_notes import Notes
 from balancer.relay.http_pace import PacedClient
 from balancer.relay.refusal import Refusal as Refusal
 from balancer.route import CompiledRoute
 from balancer.service import FrontendService, PoolService
 from balancer.slots import BYTES_IN, BYTES_OUT, Counters
 from balancer.streams import Stream
+from balancer.tally import Tally
 from balancer.tls.info import client_fields
-from balancer.upstream import Kept
+from balancer.upstream import Kept, Upstream
 
 
-class Client:
+class Client(Notes):
     """A downstream connection. It can be asked for what placeholders stand for (balancer.placeholders.Asker)."""
 
     __slots__ = (
@@ -107,7 +110,8 @@ class Client:
         """What a server is told ahead of a connection. The port is known of the peer alone."""
         peer, address = self.stream.peername, self.origin.address
         source = (address, peer[1] if address == self._direct.address else 0)
-        return encode(version, source, self.stream.sockname[:2], tls=facts_of(self.stream.tls))
+        unique_id = b"" if self.service.routes.request_id is None else self.request_id
+        return encode(version, source, self.stream.sockname[:2], tls=facts_of(self.stream.tls), unique_id=unique_id)
 
     @property
     def address(self) -> str:
@@ -159,14 +163,23 @@ class Client:
         self.service.counters.add_exchange(status, 0, len(data), self.service.reactor.unsettled)
         await self.stream.send_all(data)
 
-    def begin_answer(self, status: int, bytes_in: int, bytes_out: int, server: Counters) -> None:
+    def close(self) -> None:
+        """The connection ends."""
+        if self._own is not None:
+            self.close_own()
+
+    def tally(self, server: Counters) -> Tally:
+        """Where a server's bytes are counted."""
+        return server
+
+    def begin_answer(self, response: ResponseHead, bytes_in: int, bytes_out: int, upstream: Upstream) -> None:
         """The first bytes of a final response are about to be sent."""
         service = self.service
         reactor = service.reactor
         self.answering = True
         self.stream.deadline = reactor.now + service.config.timeouts.idle_s
-        service.counters.add_exchange(status, bytes_in, bytes_out, reactor.unsettled)
-        server.add_exchange(status, bytes_in, bytes_out, reactor.unsettled)
+        service.counters.add_exchange(response.status, bytes_in, bytes_out, reactor.unsettled)
+        upstream.counters.add_exchange(response.status, bytes_in, bytes_out, reactor.unsettled)
 
     def allow_idle(self) -> None:
         """The client has this much time to take what is sent to it next."""
@@ -201,7 +214,7 @@ class Client:
     def transfer(self, upstream: Stream, server: Counters) -> BodyTransfer:
         """The body of a response, about to be moved here."""
         idle_s = self.service.config.timeouts.idle_s
-        counters = (self.service.counters, server)
+        counters = (self.service.counters, self.tally(server))
         if self.paced is not None:
             return PacedDownload(upstream, self.stream, idle_s, counters, BYTES_OUT, idle_s).pace(self.paced)
         return BodyTransfer(upstream, self.stream, idle_s, counters, BYTES_OUT, idle_s)
@@ -209,7 +222,10 @@ class Client:
     def upload(self, upstream: Stream, server: Counters, grace_s: float) -> BodyTransfer:
         """The body of a request, about to be moved to a server, who gets `grace_s` more: the client is late first."""
         timeouts = self.service.config.timeouts
-        counters, server_s = (self.service.counters, server), max(timeouts.idle_s, timeouts.body_s) + grace_s
+        counters, server_s = (
+            (self.service.counters, self.tally(server)),
+            max(timeouts.idle_s, timeouts.body_s) + grace_s,
+        )
         if self.paced is not None:
             return PacedUpload(self.stream, upstream, timeouts.body_s, counters, BYTES_IN, server_s).pace(self.paced)
         return BodyTransfer(self.stream, upstream, timeouts.body_s, counters, BYTES_IN, server_s)

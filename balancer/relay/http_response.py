@@ -28,7 +28,7 @@ def whole_response(outgoing: Outgoing, response: ResponseHead, body: bytes, upst
     if client.route is not None:
         data = edited_response(client, head, data, upstream.server)
     data += body
-    client.begin_answer(response.status, len(outgoing.first), len(data), upstream.counters)
+    client.begin_answer(response, len(outgoing.first), len(data), upstream)
     upstream.reusable = complete and response.keep_alive
     return more, data
 
@@ -57,7 +57,7 @@ async def relay_response(
     if gzip is not None:
         data = await gzip.feed(data, flush=True)
     first += _framed(data, None if gzip is not None else decoder, head, chunked=chunked)
-    client.begin_answer(response.status, len(outgoing.first), len(first), upstream.counters)
+    client.begin_answer(response, len(outgoing.first), len(first), upstream)
     await client.send_all(first)
     if not await _relay_rest(outgoing, response, len(received), decoder, upstream, gzip, chunked=chunked):
         if not delimited:

@@ -18,13 +18,14 @@ async def tunnel(
     client: Client, head: RequestHead, response: ResponseHead, received: bytes, upstream: Upstream
 ) -> None:
     """Send the 101 on, then whatever comes, both ways, until both sides have ended."""
-    service, server, early = client.service, upstream.counters, client.received
+    service, early = client.service, client.received
     first = forward_response(response, minor=1, chunked=False, keep_alive=True)
     if client.route is not None:
         first = edited_response(client, head, first, upstream.server)
     first += received
     client.received = b""
-    client.begin_answer(response.status, 0, len(first), server)
+    client.begin_answer(response, 0, len(first), upstream)
+    server = client.tally(upstream.counters)
     timeouts = service.config.timeouts
     if client.guard is not None:
         client.guard.end()

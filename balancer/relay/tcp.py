@@ -14,15 +14,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from balancer.accesslog.record import Record
 from balancer.causes import Cause
 from balancer.dial import dial
-from balancer.failures import ConnectFailed, DeadlineExpired
+from balancer.failures import ConnectFailed, DeadlineExpired, StreamFailure
 from balancer.networks import canonical
 from balancer.policies import Request
 from balancer.proxyproto import encode, facts_of
 from balancer.service import FrontendService, PoolService
 from balancer.slots import BYTES_IN, BYTES_OUT, CONNECTIONS, FAILED, OPEN, RETRIES, TIMEOUTS, Counters
 from balancer.streams import RECEIVE_BYTES, Stream, until_either
+from balancer.tally import Tally, Tee
 
 SMALL_BYTES = 16_384
 """What is read at once in small talk. A read that fills it ends the small talk."""
@@ -39,17 +41,38 @@ async def serve(service: FrontendService, downstream: Stream) -> None:
 
 async def serve_from(service: FrontendService, pool: PoolService, downstream: Stream) -> None:
     """The same with a server of `pool`."""
-    connected = await _connect(service, pool, downstream)
-    if connected is None:
-        service.counters.add(FAILED)
-        service.causes.add_cause(Cause.NO_SERVER if pool.choose() is None else Cause.CONNECT_FAILED)
-        return
-    upstream, counters = connected
+    journal = service.log
+    if journal is None:
+        record = None
+    else:
+        record = journal.begin(canonical(downstream.peername[0]), downstream.peername[1], service.reactor.now)
+        record.head_at, record.tls = record.begun_at, downstream.tls is not None
     try:
-        await relay(service, downstream, upstream, counters, service.config.timeouts.idle_s)
+        connected = await _connect(service, pool, downstream, record)
+        if connected is None:
+            service.counters.add(FAILED)
+            _blame(service, Cause.NO_SERVER if pool.choose() is None else Cause.CONNECT_FAILED, record)
+            return
+        await _relay_to(service, downstream, *connected, record)
+    except StreamFailure as failure:
+        if record is not None:
+            record.aborted = getattr(failure, "stream", None) is downstream
+            record.cause = None if record.aborted else Cause.RESPONSE_CUT
+        raise
+    finally:
+        if journal is not None and record is not None:
+            journal.add(record)
+
+
+async def _relay_to(
+    service: FrontendService, downstream: Stream, upstream: Stream, counters: Counters, record: Record | None
+) -> None:
+    tally = counters if record is None else Tee(counters, record)
+    try:
+        await relay(service, downstream, upstream, tally, service.config.timeouts.idle_s)
     except DeadlineExpired:
         service.counters.add(TIMEOUTS)  # nobody said a word: a proper end for both
-        service.causes.add_cause(Cause.TUNNEL_IDLE)
+        _blame(service, Cause.TUNNEL_IDLE, record)
     except BaseException:
         upstream.abort()  # a reset is passed on, here and (by our caller) downstream
         raise
@@ -58,18 +81,26 @@ async def serve_from(service: FrontendService, pool: PoolService, downstream: St
         counters.add(OPEN, -1)
 
 
-async def _connect(service: FrontendService, pool: PoolService, downstream: Stream) -> tuple[Stream, Counters] | None:
+def _blame(service: FrontendService, cause: Cause, record: Record | None) -> None:
+    service.causes.add_cause(cause)
+    if record is not None:
+        record.cause = cause
+
+
+async def _connect(
+    service: FrontendService, pool: PoolService, downstream: Stream, record: Record | None
+) -> tuple[Stream, Counters] | None:
     """A connection to a server, and its counters; None where no pool in the chain of fallbacks has one to be had."""
     request = Request(canonical(downstream.peername[0])) if pool.reads_request else None
-    connected = await _attempt(service, pool, downstream, request)
+    connected = await _attempt(service, pool, downstream, request, record)
     while connected is None and pool.fallback is not None:
         pool = pool.fallback
-        connected = await _attempt(service, pool, downstream, request)
+        connected = await _attempt(service, pool, downstream, request, record)
     return connected
 
 
 async def _attempt(
-    service: FrontendService, pool: PoolService, downstream: Stream, request: Request | None
+    service: FrontendService, pool: PoolService, downstream: Stream, request: Request | None, record: Record | None
 ) -> tuple[Stream, Counters] | None:
     """None after `retries` further servers of the pool failed too, or no server of it is usable."""
     tried: list[str] = []
@@ -80,6 +111,8 @@ async def _attempt(
         preamble = encode(version, peer, downstream.sockname[:2], tls=tls)
     server = pool.choose((), request)
     while server is not None:
+        if record is not None:
+            record.attempt(pool.name, server, len(tried), service.reactor.now)
         counters = pool.counters(server)
         counters.add(OPEN)
         if tried:
@@ -100,13 +133,15 @@ async def _attempt(
         else:
             counters.add(CONNECTIONS)
             pool.connected(server, upstream)
+            if record is not None:
+                record.connected_at = record.answered_at = service.reactor.now
             return upstream, counters
+    if record is not None and not tried:
+        record.pool = pool.name
     return None
 
 
-async def relay(
-    service: FrontendService, downstream: Stream, upstream: Stream, server: Counters, idle_s: float
-) -> None:
+async def relay(service: FrontendService, downstream: Stream, upstream: Stream, server: Tally, idle_s: float) -> None:
     """Both directions until both have ended. A tunnel in mode http is this too."""
     pair = _Pair(downstream, upstream, idle_s, service.counters, server)
     pair.stir()
@@ -129,7 +164,7 @@ class _Pair:
     upstream: Stream
     idle_s: float
     frontend: Counters
-    server: Counters
+    server: Tally
 
     def stir(self) -> None:
         """Start the idle time anew."""

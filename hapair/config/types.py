@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal
 
-from balancer.config import Frontend, Pool
-from balancer.fieldtypes import STRICT, Seconds
+from balancer.config import AccessLog, Frontend, Pool
+from balancer.fieldtypes import STRICT, Seconds, Shorthand
 from hapair.config.scalars import (
     EVERY_NODE,
     Authenticate,
@@ -163,6 +163,8 @@ class HapairFile:
     """Processes that carry traffic; auto is the number of cores less one, at least 1."""
     drain_s: Seconds = 30.0
     """How long open connections may go on once a node is told to stop."""
+    access_log: Annotated[AccessLog, Shorthand("format")] | None = None
+    """Of every frontend that says nothing of its own."""
 
     def __post_init__(self) -> None:
         if self.workers != "auto" and not 1 <= self.workers <= 64:

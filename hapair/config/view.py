@@ -4,9 +4,9 @@ import difflib
 import ipaddress
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from balancer.config import BalancerConfig
+from balancer.config import BalancerConfig, Frontend
 from hapair.config.load import Loaded
 from hapair.config.scalars import on_node
 from hapair.config.tracks import TrackedFile, TrackedGateway, TrackedPool, TrackedScript, TrackSection
@@ -79,7 +79,7 @@ def node_view(loaded: Loaded, node: str) -> NodeConfig:
         node=node,
         nodes=file.pair.nodes,
         routers=tuple(_router(file, name, node, witnesses) for name in file.virtual_routers),
-        balancer=BalancerConfig(frontends=file.frontends, pools=file.pools, drain_s=file.drain_s),
+        balancer=BalancerConfig(frontends=_frontends(file), pools=file.pools, drain_s=file.drain_s),
         workers=_worker_count(file),
         vip_of_frontend={name: _followed(file, name) for name in file.frontends},
         tracks={name: _tracks(router.track, node) for name, router in file.virtual_routers.items()},
@@ -88,6 +88,14 @@ def node_view(loaded: Loaded, node: str) -> NodeConfig:
         link=None if secret_file is None else _link(file, node, secret_file),
         witnesses=witnesses,
     )
+
+
+def _frontends(file: HapairFile) -> dict[str, Frontend]:
+    """Each with its log: its own, or the one for all."""
+    return {
+        name: replace(frontend, access_log=file.access_log) if frontend.access_log is None else frontend
+        for name, frontend in file.frontends.items()
+    }
 
 
 def _unknown(node: str, file: HapairFile, path: str) -> str:

@@ -74,7 +74,13 @@ SEAMS: Mapping[str, tuple[str, ...]] = {
     "pyroute2": ("vrrp/linux/netlink.py",),
     "asyncio": (),
     "subprocess": ("hapair/processes.py", "hapair/lab/"),
-    "threading": ("vrrp/linux/netlink.py", "vrrp/liveness/swift_end.py", "hapair/processes.py", "hapair/lab/"),
+    "threading": (
+        "balancer/accesslog/writer.py",
+        "vrrp/linux/netlink.py",
+        "vrrp/liveness/swift_end.py",
+        "hapair/processes.py",
+        "hapair/lab/",
+    ),
     "ctypes": ("hapair/privileges.py", "vrrp/liveness/swift_end.py", "hapair/lab/"),
     "resource": ("hapair/privileges.py",),
     "mmap": ("balancer/slots.py",),
@@ -103,7 +109,7 @@ SEAMS: Mapping[str, tuple[str, ...]] = {
     "os.system": (),
     "os.popen": (),
     "time.sleep": (),
-    "time.time": ("hapair/epoch.py", "hapair/certificates/"),
+    "time.time": ("hapair/epoch.py", "hapair/certificates/", "balancer/accesslog/journal.py"),
     "trio.lowlevel.open_process": ("hapair/child.py", "hapair/lab/"),
     "trio.run_process": (
         "hapair/handover/forwarding.py",

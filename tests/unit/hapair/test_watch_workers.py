@@ -230,7 +230,7 @@ def test_more_listening_sockets_than_a_message_carries_are_refused() -> None:
     with socket.socket() as sock:
         many = {Endpoint("192.0.2.1", port): sock for port in range(1, 251)}
         slots = Slots.create(config.balancer, 1)
-        with pytest.raises(ValueError, match=r"^at most 249 listen addresses, not 250$"):
+        with pytest.raises(ValueError, match=r"^at most 249 listen addresses and log files, not 250$"):
             WorkersWatch(config, many, slots, lambda: None, lambda *_: None)
         slots.close()
 

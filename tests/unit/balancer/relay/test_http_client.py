@@ -6,8 +6,10 @@ import socket
 from typing import TYPE_CHECKING
 
 from balancer.causes import Cause
+from balancer.http1.response import parse_response
 from balancer.relay.http_client import Client, Refusal
 from balancer.testing import ListeningPeer, stream_pair
+from balancer.upstream import KeptConnections, Upstream
 
 if TYPE_CHECKING:
     from tests.unit.balancer.relay.conftest import HttpRig, RigMaker
@@ -41,7 +43,10 @@ def test_each_request_of_a_trusted_proxy_has_its_own_client(make_rig: RigMaker) 
 def test_an_answer_begins(rig: HttpRig) -> None:
     stream, peer = stream_pair(rig.reactor)
     client = Client(rig.service, stream)
-    client.begin_answer(404, 10, 20, rig.slots.server(0, "pool", "one"))
+    response = parse_response(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", b"GET")
+    assert response is not None
+    upstream = Upstream(KeptConnections(1.0), "one", rig.slots.server(0, "pool", "one"), peer)
+    client.begin_answer(response, 10, 20, upstream)
     assert client.answering
     assert stream.deadline == rig.clock.now + 300.0
     rig.reactor.turn()  # what was counted is written down at its end

@@ -1,0 +1,89 @@
+"""All access logs of one worker: a journal for each frontend, a writer for each target that they share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import partial
+
+from balancer.accesslog.journal import Journal
+from balancer.accesslog.writer import FileTarget, Writer, open_target
+from balancer.config import AccessLog, BalancerConfig, Frontend
+from balancer.config_log import parse_target
+from balancer.reactor import Reactor
+from balancer.slots import Slots
+
+
+class AccessLogs:
+    """`files` has an open descriptor for the path of each file that is logged to; the rest is opened here."""
+
+    def __init__(self, reactor: Reactor, slots: Slots, config: BalancerConfig, files: Mapping[str, int]) -> None:
+        self._reactor = reactor
+        self._slots = slots
+        self._files = files
+        self._writers: dict[tuple[str, str], Writer] = {}
+        """By target and tag."""
+        self._journals: list[Journal] = []
+        self._frontends = {name: slots.frontend_open_indexes(name, besides=-1) for name in config.frontends}
+        self._all = tuple(index for indexes in self._frontends.values() for index in indexes)
+        pairs = ((name, server) for name, pool in config.pools.items() for server in pool.servers)
+        self._servers = {pair: slots.open_indexes(*pair) for pair in pairs}
+        self._pools = {
+            name: tuple(index for (pool, _), indexes in self._servers.items() if pool == name for index in indexes)
+            for name in config.pools
+        }
+
+    def journal(self, name: str, frontend: Frontend) -> Journal | None:
+        """A frontend's log; None: it has none."""
+        config = frontend.access_log
+        if config is None or config.format == "off":
+            return None
+        gauges = partial(self._gauges, name)
+        journal = Journal(name, frontend, reactor=self._reactor, writer=self._writer(config), gauges=gauges)
+        self._journals.append(journal)
+        return journal
+
+    def _writer(self, config: AccessLog) -> Writer:
+        key = (config.to, config.tag)
+        if key not in self._writers:
+            kind, where = parse_target(config.to)
+            target = open_target(kind, where, tag=config.tag, fd=self._files.get(config.to))
+            self._writers[key] = Writer(target, config.queue_lines)
+        return self._writers[key]
+
+    def _gauges(self, frontend: str, pool: str, server: str) -> tuple[int, int, int, int]:
+        open_at = self._slots.open_at
+        return (
+            open_at(self._all),
+            open_at(self._frontends[frontend]),
+            open_at(self._pools.get(pool, ())),
+            open_at(self._servers.get((pool, server), ())),
+        )
+
+    def replace(self, path: str, fd: int) -> None:
+        """A file has been opened anew: write what comes from now on there. Takes the descriptor over."""
+        for (to, _), writer in self._writers.items():
+            if to == path:
+                self.flush()
+                writer.replace(FileTarget(fd, owned=True))
+
+    @property
+    def dropped(self) -> int:
+        """Lines that nobody will read, of all logs."""
+        return sum(writer.dropped for writer in self._writers.values())
+
+    def flush(self) -> None:
+        """Have all lines written that wait for others."""
+        for journal in self._journals:
+            journal.flush()
+
+    def close(self) -> None:
+        """Write what waits, for a second at most."""
+        self.flush()
+        for writer in self._writers.values():
+            writer.close()
+
+
+def log_paths(frontends: Iterable[Frontend]) -> tuple[str, ...]:
+    """The paths of all files that are logged to."""
+    logs = [frontend.access_log for frontend in frontends if frontend.access_log is not None]
+    return tuple(sorted({log.to for log in logs if log.format != "off" and parse_target(log.to)[0] == "file"}))

@@ -1,0 +1,117 @@
+"""A client connection of a frontend that logs: what a plain one passes over is written into a record."""
+
+from __future__ import annotations
+
+from balancer.accesslog.journal import Journal
+from balancer.accesslog.record import Record
+from balancer.causes import Cause
+from balancer.failures import DeadlineExpired, Disconnected
+from balancer.http1.errors import BadMessage
+from balancer.http1.request import RequestHead
+from balancer.http1.response import ResponseHead
+from balancer.relay.http_client import Client
+from balancer.relay.refusal import Refusal
+from balancer.service import FrontendService
+from balancer.slots import Counters
+from balancer.streams import Stream
+from balancer.tally import Tally, Tee
+from balancer.upstream import Upstream
+
+
+class LoggedClient(Client):
+    """One record for each request, from its first byte on; brought to the journal by `finish` or, at last, `close`."""
+
+    __slots__ = ("_began_at", "_journal", "record")
+
+    def __init__(self, service: FrontendService, stream: Stream, journal: Journal) -> None:
+        super().__init__(service, stream)
+        self._journal = journal
+        self._began_at: float | None = None
+        """The first byte of a head that is not whole came."""
+        self.record: Record | None = None
+
+    def note_first_byte(self) -> None:
+        self._began_at = self.stream.reactor.now
+
+    def begin(self, head: RequestHead) -> None:
+        record = self._new_record()
+        target = head.target if self._journal.query else head.target.partition(b"?")[0]
+        record.head_at = self.stream.reactor.now
+        record.method, record.target, record.host = head.method, target, head.host
+        record.version = "2.0" if self.stream.via == b"2.0" else f"1.{head.minor}"
+        record.captured = self._journal.capture_request(head.fields)
+
+    def _new_record(self) -> Record:
+        now = self.stream.reactor.now if self._began_at is None else self._began_at
+        self._began_at = None
+        self.record = record = self._journal.begin(self.origin.address, self.stream.peername[1], now)
+        record.tls = self.stream.tls is not None
+        return record
+
+    def note_attempt(self, pool: str, server: str | None, tried: int) -> None:
+        if self.record is not None:
+            self.record.attempt(pool, server, tried, self.stream.reactor.now)
+
+    def note_connected(self) -> None:
+        if self.record is not None:
+            self.record.connected_at = self.stream.reactor.now
+
+    def note_kept(self, upstream: Upstream) -> None:
+        record = self.record
+        if record is not None and record.connected_at is None:
+            record.pool, record.server = upstream.pool, upstream.server
+            record.chosen_at = record.connected_at = record.head_at
+
+    def note_repeat(self) -> None:
+        if self.record is not None:
+            self.record.retries += 1
+            self.record.connected_at = None
+
+    def begin_answer(self, response: ResponseHead, bytes_in: int, bytes_out: int, upstream: Upstream) -> None:
+        super().begin_answer(response, bytes_in, bytes_out, upstream)
+        record = self.record
+        if record is not None:
+            self.note_kept(upstream)
+            record.answered_at = self.stream.reactor.now
+            record.status = response.status
+            record.bytes_in += bytes_in
+            record.bytes_out += bytes_out
+            record.captured_response = self._journal.capture_response(response.fields)
+
+    def tally(self, server: Counters) -> Tally:
+        return server if self.record is None else Tee(server, self.record)
+
+    async def reply(self, status: int, data: bytes) -> None:
+        record = self.record or self._new_record()
+        record.status, record.local = status, True
+        record.bytes_out += len(data)
+        await super().reply(status, data)
+
+    def note_end(self, failure: Exception) -> None:
+        if self.record is None and self.stream.idle:
+            return
+        record = self.record or self._new_record()
+        match failure:
+            case Refusal():
+                record.why = failure.why
+            case BadMessage():
+                record.why = failure.reason.text
+            case Disconnected() | DeadlineExpired() if failure.stream is not self.stream:
+                record.cause = Cause.RESPONSE_CUT if isinstance(failure, Disconnected) else Cause.RESPONSE_IDLE
+            case Disconnected():
+                record.aborted = True
+
+    def finish(self) -> None:
+        record = self.record
+        if record is not None:
+            self.record = None
+            record.cause = self.cause or record.cause
+            record.request_id = self._request_id
+            self._journal.add(record)
+
+    def close(self) -> None:
+        if self.record is None and self._began_at is not None:
+            record = self._new_record()
+            record.status, record.aborted = 400, True
+        self.finish()
+        super().close()

@@ -1,0 +1,36 @@
+"""What happens to a request, told to whoever wants to know: an access log does (http_logged.py), else nobody."""
+
+from __future__ import annotations
+
+from balancer.http1.request import RequestHead
+from balancer.upstream import Upstream
+
+
+class Notes:
+    """Does nothing, of all that can be told."""
+
+    __slots__ = ()
+
+    def note_first_byte(self) -> None:
+        """The first byte of a head came, and not all of it."""
+
+    def begin(self, head: RequestHead) -> None:
+        """A request has come. Called where there is a log."""
+
+    def note_attempt(self, pool: str, server: str | None, tried: int) -> None:
+        """A connection to a server is about to be made, after `tried` others; None: there is none to be had."""
+
+    def note_connected(self) -> None:
+        """It has been made."""
+
+    def note_kept(self, upstream: Upstream) -> None:
+        """The connection that is used."""
+
+    def note_repeat(self) -> None:
+        """The request is about to be sent again."""
+
+    def note_end(self, failure: Exception) -> None:
+        """The connection ends with this."""
+
+    def finish(self) -> None:
+        """A request has been answered."""

@@ -1,0 +1,352 @@
+"""What a log says of each way in which a request can end: HAProxy's codes, provoked on real connections.
+
+Times pass only when a test says so, so that the timers of a line are literals too.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from balancer.accesslog.journal import Journal
+from balancer.accesslog.writer import Writer
+from balancer.causes import Cause
+from balancer.config import AccessLog, FrontendTimeouts, PoolTimeouts, Route
+from balancer.config_routes import Redirect, Respond
+from balancer.relay import tcp
+
+if TYPE_CHECKING:
+    from tests.unit.balancer.relay.conftest import HttpRig, RigMaker
+
+GET = b"GET /x?y=1 HTTP/1.1\r\nHost: a\r\n\r\n"
+POST = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n"
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+PART = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\npart"
+DATE = re.compile(r"^127\.0\.0\.1:[0-9]+ \[[0-9]{2}/[A-Z][a-z]{2}/[0-9]{4}:[0-9:]{8}\.[0-9]{3}\] ")
+
+
+class Memory:
+    """A target that remembers lines."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def write(self, lines: Sequence[str]) -> int:
+        self.lines.extend(lines)
+        return 0
+
+    def close(self) -> None: ...
+
+
+class LoggedRig:
+    """A rig whose frontend logs."""
+
+    def __init__(self, rig: HttpRig, memory: Memory, writer: Writer) -> None:
+        self.rig = rig
+        self._memory = memory
+        self._writer = writer
+        slots = rig.slots
+
+        def gauges(pool: str, server: str) -> tuple[int, int, int, int]:
+            return (1, 1, rig.server_counts().open, slots.server_counts(pool, server).open if server else 0)
+
+        frontend = rig.config.frontends["main"]
+        rig.service.log = Journal("main", frontend, reactor=rig.reactor, writer=writer, gauges=gauges)
+
+    @property
+    def lines(self) -> list[str]:
+        """All that was logged, without addresses, ports and dates."""
+        self.rig.settle()
+        assert self.rig.service.log is not None
+        self.rig.service.log.flush()
+        self._writer.close()
+        return [DATE.sub("", line) for line in self._memory.lines]
+
+
+Logged = Callable[..., tuple["HttpRig", LoggedRig]]
+
+
+@pytest.fixture
+def logged(make_rig: RigMaker) -> Iterator[Logged]:
+    writers = []
+
+    def make(log: AccessLog | None = None, **rig: Any) -> tuple[HttpRig, LoggedRig]:
+        memory = Memory()
+        writer = Writer(memory, 1000)
+        writers.append(writer)
+        made = make_rig(access_log=log or AccessLog(format="httplog"), **rig)
+        return made, LoggedRig(made, memory, writer)
+
+    yield make
+    for writer in writers:
+        writer.close()
+
+
+def test_all_well(logged: Logged) -> None:
+    rig, log = logged()
+    client = rig.client(GET)
+    server = rig.server()
+    rig.clock.now += 0.25
+    server.send(OK)
+    assert client.read() == OK
+    client.send(GET)
+    server.send(OK)
+    assert log.lines == [
+        'main pool/one 0/0/0/250/250 200 40 - - ---- 1/1/0/0/0 0/0 "GET /x?y=1 HTTP/1.1"',
+        'main pool/one 0/0/0/0/0 200 40 - - ---- 1/1/0/0/0 0/0 "GET /x?y=1 HTTP/1.1"',
+    ]
+
+
+def test_a_body_is_counted(logged: Logged) -> None:
+    rig, log = logged()
+    client = rig.client(GET)
+    server = rig.server()
+    server.send(PART)
+    rig.clock.now += 1.5
+    server.send(b"the six rest"[:6])
+    assert len(client.read()) == 49
+    assert log.lines == ['main pool/one 0/0/0/0/1500 200 49 - - ---- 1/1/0/0/0 0/0 "GET /x?y=1 HTTP/1.1"']
+
+
+def test_a_head_in_pieces_has_its_time(logged: Logged) -> None:
+    rig, log = logged()
+    client = rig.client(GET[:5])
+    rig.clock.now += 2.0
+    client.send(GET[5:])
+    rig.server().send(OK)
+    assert log.lines == ['main pool/one 2000/0/0/0/2000 200 40 - - ---- 1/1/0/0/0 0/0 "GET /x?y=1 HTTP/1.1"']
+
+
+def test_a_server_that_closes_before_a_response(logged: Logged) -> None:
+    rig, log = logged()
+    rig.client(GET)
+    server = rig.server()
+    server.read()
+    server.close()
+    (line,) = log.lines
+    assert re.fullmatch(r'main pool/one 0/0/0/-1/0 502 [0-9]+ - - SH-- 1/1/0/0/0 0/0 "GET /x\?y=1 HTTP/1\.1"', line)
+
+
+def test_a_server_that_resets_before_a_response(logged: Logged) -> None:
+    rig, log = logged()
+    rig.client(GET)
+    rig.server().break_off()
+    (line,) = log.lines
+    assert " 502 " in line
+    assert " SH-- " in line
+
+
+def test_a_server_that_does_not_answer(logged: Logged) -> None:
+    rig, log = logged(in_pool={"timeouts": PoolTimeouts(response_s=3.0)})
+    rig.client(GET)
+    rig.server().read()
+    rig.pass_time(3.1)
+    (line,) = log.lines
+    assert re.fullmatch(r'main pool/one 0/0/0/-1/3100 504 [0-9]+ - - sH-- 1/1/0/0/0 0/0 "GET /x\?y=1 HTTP/1\.1"', line)
+
+
+def test_a_server_that_sends_junk(logged: Logged) -> None:
+    rig, log = logged()
+    rig.client(GET)
+    rig.server().send(b"junk\r\n\r\n")
+    (line,) = log.lines
+    assert re.fullmatch(r'main pool/one 0/0/0/-1/0 502 [0-9]+ - - PH-- 1/1/0/0/0 0/0 "GET /x\?y=1 HTTP/1\.1"', line)
+
+
+def test_a_body_that_is_cut_off(logged: Logged) -> None:
+    rig, log = logged()
+    rig.client(GET)
+    server = rig.server()
+    server.send(PART)
+    server.close()
+    assert log.lines == ['main pool/one 0/0/0/0/0 200 43 - - SD-- 1/1/0/0/0 0/0 "GET /x?y=1 HTTP/1.1"']
+
+
+def test_a_body_that_stalls(logged: Logged) -> None:
+    rig, log = logged(timeouts=FrontendTimeouts(idle_s=2.0))
+    rig.client(GET)
+    server = rig.server()
+    server.send(PART)
+    server.send(b"x")
+    rig.pass_time(2.1)
+    assert log.lines == ['main pool/one 0/0/0/0/2100 200 44 - - sD-- 1/1/0/0/0 0/0 "GET /x?y=1 HTTP/1.1"']
+
+
+def test_no_server_can_be_reached(logged: Logged) -> None:
+    rig, log = logged(servers=0, in_pool={"retries": 2})
+    rig.client(GET)
+    (line,) = log.lines
+    assert re.fullmatch(r'main pool/one 0/0/-1/-1/0 503 [0-9]+ - - SC-- 1/1/0/0/0 0/0 "GET /x\?y=1 HTTP/1\.1"', line)
+
+
+def test_another_server_was_tried_in_its_place(logged: Logged) -> None:
+    rig, log = logged(servers=2)
+    rig.peers[0].close()
+    rig.client(GET)
+    rig.server(1).send(OK)
+    assert log.lines == ['main pool/two 0/0/0/0/0 200 40 - - ---- 1/1/0/0/+1 0/0 "GET /x?y=1 HTTP/1.1"']
+
+
+def test_no_server_is_usable(logged: Logged) -> None:
+    rig, log = logged()
+    rig.service.pools["pool"].state.set_health("one", False)
+    rig.client(GET)
+    (line,) = log.lines
+    assert re.fullmatch(
+        r'main pool/<NOSRV> 0/-1/-1/-1/0 503 [0-9]+ - - SC-- 1/1/0/0/0 0/0 "GET /x\?y=1 HTTP/1\.1"', line
+    )
+
+
+def test_a_head_that_does_not_come_in_time(logged: Logged) -> None:
+    rig, log = logged(timeouts=FrontendTimeouts(header_s=5.0))
+    rig.client(b"GET / HT")
+    rig.pass_time(5.1)
+    (line,) = log.lines
+    assert re.fullmatch(r'main main/<NOSRV> -1/-1/-1/-1/5100 408 [0-9]+ - - cR-- 1/1/0/0/0 0/0 "<BADREQ>"', line)
+
+
+def test_a_bad_request(logged: Logged) -> None:
+    rig, log = logged()
+    rig.client(b"GET / HTTP/1.1\r\nHost : a\r\n\r\n")
+    (line,) = log.lines
+    assert re.fullmatch(r'main main/<NOSRV> -1/-1/-1/-1/0 400 [0-9]+ - - PR-- 1/1/0/0/0 0/0 "<BADREQ>"', line)
+
+
+def test_a_client_that_leaves_in_the_middle_of_a_head(logged: Logged) -> None:
+    rig, log = logged()
+    rig.client(GET[:5]).close()
+    assert log.lines == ['main main/<NOSRV> -1/-1/-1/-1/0 400 0 - - CR-- 1/1/0/0/0 0/0 "<BADREQ>"']
+
+
+def test_a_client_that_resets_while_it_waits(logged: Logged) -> None:
+    rig, log = logged()
+    client = rig.client(GET)
+    rig.server().read()
+    client.break_off()
+    assert log.lines == ['main pool/one 0/0/0/-1/0 -1 0 - - CH-- 1/1/0/0/0 0/0 "GET /x?y=1 HTTP/1.1"']
+
+
+def test_a_client_that_resets_during_the_body(logged: Logged) -> None:
+    rig, log = logged()
+    client = rig.client(GET)
+    server = rig.server()
+    server.send(PART)
+    client.break_off()
+    assert log.lines == ['main pool/one 0/0/0/0/0 200 43 - - CD-- 1/1/0/0/0 0/0 "GET /x?y=1 HTTP/1.1"']
+
+
+def test_a_request_body_that_stalls(logged: Logged) -> None:
+    rig, log = logged(timeouts=FrontendTimeouts(body_s=4.0))
+    rig.client(POST + b"half")
+    rig.server().read()
+    rig.pass_time(4.1)
+    (line,) = log.lines
+    assert " 408 " in line
+    assert " cH-- " in line
+
+
+@pytest.mark.parametrize(
+    ("route", "status", "code"),
+    [
+        ({"deny": 403}, 403, "PR"),
+        ({"redirect": Redirect(to="/y")}, 302, "LR"),
+        ({"respond": Respond(status=204)}, 204, "LR"),
+    ],
+)
+def test_an_answer_of_ours(logged: Logged, route: dict[str, Any], status: int, code: str) -> None:
+    rig, log = logged(routes=(Route(**route),))
+    rig.client(GET)
+    (line,) = log.lines
+    assert f" {status} " in line
+    assert f" {code}-- " in line
+    assert line.startswith("main main/<NOSRV> 0/-1/-1/-1/0 ")
+
+
+def test_between_requests_and_without_one_nothing_is_logged(logged: Logged) -> None:
+    rig, log = logged(timeouts=FrontendTimeouts(header_s=1.0, keep_alive_s=1.0))
+    rig.client().close()
+    rig.client()
+    rig.pass_time(1.1)
+    assert log.lines == []
+
+
+def test_captures_and_what_is_not_captured(logged: Logged) -> None:
+    rig, log = logged(
+        AccessLog(format="httplog", request_headers=("User-Agent", "X-None"), response_headers=("Server",), query=False)
+    )
+    rig.client(
+        b"GET /x?token=secret HTTP/1.1\r\nHost: a\r\nAuthorization: secret\r\nCookie: secret\r\n"
+        b'user-agent: a|"{\xff}\r\n\r\n'
+    )
+    rig.server().send(b"HTTP/1.1 200 OK\r\nserver: x y\r\nContent-Length: 0\r\n\r\n")
+    (line,) = log.lines
+    assert line.endswith(' 0/0 {a#7C#22#7B#FF#7D|} {x y} "GET /x HTTP/1.1"')
+    assert "secret" not in line
+
+
+def test_the_client_that_a_trusted_proxy_names(logged: Logged) -> None:
+    rig, log = logged(trusted_proxies=("127.0.0.1/32",))
+    rig.client(GET[:-2] + b"X-Forwarded-For: 192.0.2.7\r\n\r\n")
+    rig.server().send(OK)
+    assert log.lines[0].startswith("192.0.2.7:")
+
+
+def test_a_tunnel(logged: Logged) -> None:
+    rig, log = logged()
+    client = rig.client(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+    server = rig.server()
+    server.send(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
+    server.send(b"hello")
+    server.read()
+    assert client.read().endswith(b"\r\n\r\nhello")
+    client.close()
+    server.close()
+    assert log.lines == ['main pool/one 0/0/0/0/0 101 82 - - ---- 1/1/0/0/0 0/0 "GET / HTTP/1.1"']
+
+
+def test_mode_tcp(logged: Logged) -> None:
+    rig, log = logged(relay=tcp.serve, mode="tcp")
+    client = rig.client(b"hi")
+    server = rig.server()
+    server.send(b"hello")
+    server.read()
+    client.read()
+    rig.clock.now += 0.5
+    client.close()
+    server.close()
+    assert log.lines == ["main pool/one 0/0/500 5 -- 1/1/0/0/0 0/0"]
+
+
+@pytest.mark.parametrize(("end", "code"), [("client", "CD"), ("server", "SD"), ("time", "sD")])
+def test_mode_tcp_that_ends_badly(logged: Logged, end: str, code: str) -> None:
+    rig, log = logged(relay=tcp.serve, mode="tcp", timeouts=FrontendTimeouts(idle_s=1.0))
+    client = rig.client(b"hi")
+    server = rig.server()
+    if end == "time":
+        rig.pass_time(1.1)
+    else:
+        (client if end == "client" else server).break_off()
+    (line,) = log.lines
+    assert f" {code} " in line
+
+
+def test_mode_tcp_without_a_server(logged: Logged) -> None:
+    rig, log = logged(relay=tcp.serve, mode="tcp", servers=0)
+    rig.client(b"hi")
+    rig.service.pools["pool"].state.set_health("one", False)
+    rig.client(b"hi")
+    assert log.lines == [
+        "main pool/one 0/-1/0 0 SC 1/1/0/0/0 0/0",
+        "main pool/<NOSRV> -1/-1/0 0 SC 1/1/0/0/0 0/0",
+    ]
+
+
+def test_a_plain_client_makes_no_record(make_rig: RigMaker) -> None:
+    rig = make_rig()
+    rig.client(GET)
+    rig.server().send(OK)
+    assert rig.service.log is None
+    assert Cause.RESPONSE_CUT not in rig.slots.cause_counts("main")
