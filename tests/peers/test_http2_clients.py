@@ -74,6 +74,15 @@ def test_curl_agrees_upon_it_with_tls(secure_url: str, curl: Callable[..., bytes
     assert hashlib.sha256(curl(*trust, "--http2", f"{secure_url}/big")).hexdigest() == BIG_DIGEST
 
 
+def test_curl_reads_what_the_worker_compresses(server: int, curl: Callable[..., bytes], tmp_path: Path) -> None:
+    heads = tmp_path / "heads"
+    with balanced(server, tmp_path, "--http2", "--compress", "application/octet-stream") as port:
+        body = curl(PRIOR, "--compressed", "-D", str(heads), f"http://127.0.0.1:{port}/big")
+    assert heads.read_bytes().startswith(b"HTTP/2 200")
+    assert b"content-encoding: gzip\r\n" in heads.read_bytes()
+    assert hashlib.sha256(body).hexdigest() == BIG_DIGEST
+
+
 def test_nghttp_with_a_small_window_and_many_streams(url: str, program: Callable[[str], str]) -> None:
     nghttp = program("nghttp")
     told = output_of(nghttp, "-ns", "-m", "20", "-w", "14", "-W", "16", f"{url}/small").decode()

@@ -434,6 +434,7 @@ def test_a_client_that_takes_nothing(make_rig, make_http2_client):
     rig = make_rig(http2=Http2(idle_frames=100_000_000), timeouts=FrontendTimeouts(idle_s=20.0))
     client = make_http2_client(rig.client())
     client.end.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    rig.connections[-1].stream._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
     ping = frames.frame(frames.PING, 0, 0, bytes(8))
     for _ in range(2000):
         try:

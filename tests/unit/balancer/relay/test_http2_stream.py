@@ -11,6 +11,7 @@ from balancer.http2 import frames
 from balancer.http2.events import Body, Opened
 from balancer.http2.session import Session
 from balancer.relay.http2_stream import VirtualStream
+from balancer.streams import Stream
 from balancer.testing import run, settle, stream_pair
 
 FIELDS = [(b":method", b"POST"), (b":scheme", b"http"), (b":path", b"/"), (b":authority", b"a")]
@@ -65,6 +66,11 @@ def stream(carrier):
 def test_it_looks_like_its_connection(carrier, stream):
     assert (stream.peername, stream.sockname) == (carrier.stream.peername, carrier.stream.sockname)
     assert (stream.via, stream.spliceable) == (b"2.0", False)
+
+
+def test_whatever_may_be_asked_of_a_stream_may_be_asked_of_this_one(stream):
+    public = [name for name in Stream.__slots__ if not name.startswith("_")]
+    assert [name for name in public if not hasattr(stream, name)] == []
 
 
 def test_a_body_is_read_in_chunks(stream):
