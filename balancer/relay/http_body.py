@@ -29,7 +29,18 @@ class Truncated(StreamFailure):
 class BodyTransfer:
     """One direction of one exchange. Each byte moved gives the source `idle_s` and the sink `sink_s`, and counts."""
 
-    __slots__ = ("_counters", "_idle_s", "_receive", "_send", "_sink", "_sink_s", "_slot", "_source", "_splice")
+    __slots__ = (
+        "_compresses",
+        "_counters",
+        "_idle_s",
+        "_receive",
+        "_send",
+        "_sink",
+        "_sink_s",
+        "_slot",
+        "_source",
+        "_splice",
+    )
 
     def __init__(
         self,
@@ -48,6 +59,8 @@ class BodyTransfer:
         self._idle_s = idle_s
         self._sink_s = sink_s
         self._counters = counters
+        self._compresses = False
+        """What is sent is counted, and not what has come."""
         self._slot = slot
 
     async def exactly(self, length: int) -> None:
@@ -99,11 +112,13 @@ class BodyTransfer:
     def compress(self, gzip: GzipStream, *, encode: bool) -> None:
         """Send what comes compressed, as chunks or as plain bytes; hold nothing back while the source has no more."""
         source, send = self._source, self._send
+        self._compresses = True
 
         async def send_compressed(data: bytes | bytearray | memoryview) -> None:
             made = await gzip.feed(bytes(data), flush=not source.readable)
             if made:
                 await send(encode_chunk(made) if encode else made)
+            self.count(len(made))
 
         async def receive_and_send(length: int) -> int:
             data = await self._receive(min(length, RECEIVE_BYTES))
@@ -119,6 +134,11 @@ class BodyTransfer:
         self._count(moved)
 
     def _count(self, moved: int) -> None:
+        if not self._compresses:
+            self.count(moved)
+
+    def count(self, moved: int) -> None:
+        """Count bytes that were moved."""
         for counters in self._counters:
             counters.add(self._slot, moved)
 

@@ -92,6 +92,7 @@ async def _relay_rest(
             await transfer.until_close(encode=encode)
         if gzip is not None:
             end = gzip.finish()
+            transfer.count(len(end))
             await outgoing.client.send_all(encode_chunk(end) + LAST_CHUNK if chunked else end)
     except BadMessage:
         upstream.counters.add(BAD_RESPONSES)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import trio
 
-from balancer.config import BalancerConfig, Frontend, Http2
+from balancer.config import BalancerConfig, ClientLimits, Frontend, Http2
 from balancer.drivers import drive_from_trio
 from balancer.engine import Engine, alpn_relays
 from balancer.fieldtypes import Endpoint
@@ -16,7 +16,7 @@ from balancer.http2.frames import PING, PREFACE, frame, goaway, settings
 from balancer.listener import open_listeners
 from balancer.reactor import Reactor
 from balancer.service import FrontendService
-from balancer.slots import HEARTBEAT_NS, Counts, Slots
+from balancer.slots import HEARTBEAT_NS, OPEN, Counts, Slots
 from balancer.standing import Standing
 from balancer.streams import Stream
 from balancer.testing import ListeningPeer, config_for, settle
@@ -43,13 +43,13 @@ def end_of(client: socket.socket) -> str:
 class House:
     """One engine with a tcp frontend and an upstream server."""
 
-    def __init__(self) -> None:
+    def __init__(self, **frontend: Any) -> None:
         self.server = ListeningPeer()
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.endpoint = Endpoint("127.0.0.1", probe.getsockname()[1])
         self.config: BalancerConfig = config_for(
-            {"one": self.server.endpoint, "two": self.server.endpoint}, listen=str(self.endpoint)
+            {"one": self.server.endpoint, "two": self.server.endpoint}, listen=str(self.endpoint), **frontend
         )
         self.listeners = open_listeners(self.config.listeners())
         self.slots = Slots.create(self.config, 2)
@@ -94,6 +94,26 @@ def test_apply_serves(house: House) -> None:
     settle(house.reactor)
     assert server.recv(100) == b"through"
     server.close()
+
+
+def test_what_all_workers_have_open_is_limited() -> None:
+    house = House(max_connections=3, limits=ClientLimits(connections=2))
+    other = house.slots.limiter(0, "main", house.config.frontends["main"].limits)
+    assert other is not None
+    assert other.connect("127.0.0.1", 1.0) is None
+    house.slots.frontend(0, "main").opened()
+    house.apply()
+    house.connect()
+    assert end_of(house.connect()) == "reset"
+    other.disconnect("127.0.0.1")
+    house.slots.frontend(0, "main").add(OPEN, 1)
+    house.connect()
+    assert house.engine.snapshot().frontends["main"].open_here == 1
+    house.slots.frontend(0, "main").add(OPEN, -1)
+    house.engine.heartbeat()
+    settle(house.reactor)
+    assert house.engine.snapshot().frontends["main"].open_here == 2
+    house.close()
 
 
 def test_apply_forgets_what_a_predecessor_had_open(house: House) -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import gzip
+import random
 import zlib
 from typing import TYPE_CHECKING
+
+import pytest
 
 from balancer.config import Compression
 from balancer.http1.chunked import ChunkedDecoder
@@ -59,6 +62,41 @@ def test_a_long_response_comes_in_chunks_and_the_connections_live_on(make_rig: R
     client.send(GET)
     assert server.read().count(GET[:14]) == 2
     assert not rig.was_called()
+
+
+def test_what_is_sent_is_what_is_counted(make_rig: RigMaker) -> None:
+    rig = compressing(make_rig)
+    client = rig.client(GET)
+    server = rig.server()
+    text = TEXT * 100
+    server.send(HEAD + b"Content-Length: %d\r\n\r\n" % len(text))
+    server.send(text)
+    body = client.read().partition(b"\r\n\r\n")[2]
+    assert len(body) / 2 < rig.frontend_counts.bytes_out < len(body) + 200
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_however_the_server_splits_it_the_client_reads_the_same(make_rig: RigMaker, seed: int) -> None:
+    rng = random.Random(seed)
+    rig = compressing(make_rig)
+    client = rig.client(GET)
+    server = rig.server()
+    text = b"".join(rng.choice((b"alpha ", b"beta ", b"\r\n", b"0", bytes((rng.randrange(256),)))) for _ in range(9000))
+    chunked = b"Transfer-Encoding: chunked\r\n\r\n"
+    rest = text
+    wire = b""
+    while rest:
+        size = rng.choice((1, 7, 500, 5000))
+        wire += b"%x\r\n%b\r\n" % (len(rest[:size]), rest[:size])
+        rest = rest[size:]
+    wire = HEAD + chunked + wire + b"0\r\n\r\n"
+    while wire:
+        size = rng.choice((1, 100, 3000, 9000))
+        server.send(wire[:size])
+        wire = wire[size:]
+    head, _, body = client.read().partition(b"\r\n\r\n")
+    assert head + b"\r\n" == HEAD + SAID + b"Transfer-Encoding: chunked\r\n"
+    assert gzip.decompress(dechunked(body)) == text
 
 
 def test_an_event_stream_goes_on_event_by_event(make_rig: RigMaker) -> None:
