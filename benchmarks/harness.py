@@ -183,7 +183,14 @@ def origin(where: Path, *, core: int = LOAD_CORE) -> Iterator[int]:
 
 @contextlib.contextmanager
 def haproxy(
-    where: Path, server: int, *, mode: str, name: str = "haproxy", options: str = "", maxconn: int = 4000
+    where: Path,
+    server: int,
+    *,
+    mode: str,
+    name: str = "haproxy",
+    options: str = "",
+    maxconn: int = 4000,
+    bind: str = "",
 ) -> Iterator[Subject]:
     """HAProxy with one thread on the subject's core."""
     port = free_port()
@@ -191,18 +198,19 @@ def haproxy(
     config.write_text(
         f"global\n  nbthread 1\n  maxconn {maxconn}\n"
         f"defaults\n  mode {mode}\n  timeout connect 5s\n  timeout client 300s\n  timeout server 300s\n"
-        f"listen main\n  bind 127.0.0.1:{port} backlog 4096\n  server one 127.0.0.1:{server}\n  {options}\n"
+        f"listen main\n  bind 127.0.0.1:{port} backlog 4096 {bind}\n  server one 127.0.0.1:{server}\n  {options}\n"
     )
     with process(["haproxy", "-db", "-f", str(config)], core=SUBJECT_CORE, port=port) as pid:
         yield Subject(name, pid, port)
 
 
 @contextlib.contextmanager
-def hapair(server: int, *, mode: str) -> Iterator[Subject]:
+def hapair(server: int, *, mode: str, extra: Sequence[str] = ()) -> Iterator[Subject]:
     """One hapair worker on the subject's core."""
     port = free_port()
     listen, upstream = f"127.0.0.1:{port}", f"127.0.0.1:{server}"
     arguments = [sys.executable, "-m", "balancer.serve", "--listen", listen, "--server", upstream, "--mode", mode]
+    arguments += extra
     with process(arguments, core=SUBJECT_CORE, port=port) as pid:
         yield Subject(OURS, pid, port)
 
