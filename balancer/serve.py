@@ -17,7 +17,7 @@ from typing import get_args
 
 import trio
 
-from balancer.config import BalancerConfig, Compression, Frontend, Http2, Mode, Policy, Pool, Server
+from balancer.config import AccessLog, BalancerConfig, Compression, Frontend, Http2, Mode, Policy, Pool, Server
 from balancer.config_tls import CertificateFiles, FrontendTls
 from balancer.drivers import run_with_trio_as_guest
 from balancer.engine import Engine
@@ -76,6 +76,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--http2", action="store_true", help="speak HTTP/2 too")
     parser.add_argument("--policy", choices=get_args(Policy), default="round_robin")
     parser.add_argument("--certificate", type=Path, metavar="FILE", help="TLS with this certificate, chain and key")
+    parser.add_argument("--access-log", choices=("httplog", "tcplog", "json"), default="off")
+    parser.add_argument("--log-to", default="stdout", metavar="TARGET")
     parser.add_argument("--compress", action="append", metavar="TYPE", help="compress responses of this media type")
     parser.add_argument("--max-connections", type=int, default=9_500)
     parser.add_argument("--drain", type=float, default=1.0, metavar="SECONDS")
@@ -95,6 +97,7 @@ def _config(options: argparse.Namespace) -> BalancerConfig:
         tls=tls,
         compression=Compression(types=tuple(options.compress)) if options.compress else None,
         http2=Http2() if options.http2 else None,
+        access_log=AccessLog(format=options.access_log, to=options.log_to),
     )
     return BalancerConfig(frontends={"main": frontend}, pools={"pool": Pool(servers=servers, policy=options.policy)})
 
