@@ -37,6 +37,11 @@ class Cause(Enum):
     CONNECTING_TOO_FAST = "the client opens connections too fast"
     PROXY_HEADER_INVALID = "no valid PROXY header came in time"
     TOO_MANY_REQUESTS = "too many requests in too short a time"
+    TOO_MANY_FLOWS = "more flows than max_connections allows"
+    SERVER_UNREACHABLE = "no server could be reached by a datagram"
+    UPSTREAM_BUSY = "the kernel took no datagram for the server"
+    CLIENT_BUSY = "the kernel took no datagram for the client"
+    QUEUE_FULL = "datagrams came faster than they were taken"
 
     @property
     def label(self) -> str:

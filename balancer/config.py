@@ -32,11 +32,12 @@ from balancer.config_routes import check_error_pages, check_tcp_route, files_of
 from balancer.config_tls import CertificateFiles as CertificateFiles
 from balancer.config_tls import FrontendTls as FrontendTls
 from balancer.config_tls import PoolTls as PoolTls
+from balancer.config_udp import UdpSettings as UdpSettings
 from balancer.fieldtypes import STRICT as STRICT
 from balancer.fieldtypes import Endpoint, ListenEndpoint, Shorthand, Switch
 from balancer.networks import NetworkText
 
-Mode = Literal["tcp", "http"]
+Mode = Literal["tcp", "http", "udp"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +79,8 @@ class Frontend:
     """Who begins each connection with a PROXY header, and must."""
     access_log: Annotated[AccessLog, Shorthand("format")] | None = None
     """None: what `access_log` of the file says, for all frontends."""
+    udp: UdpSettings = field(default_factory=UdpSettings)
+    """For `mode: udp`."""
 
     def __post_init__(self) -> None:
         if not self.listen:
@@ -86,9 +89,9 @@ class Frontend:
             raise ValueError("the same address is listed twice in listen")
         if self.max_connections < 1:
             raise ValueError("max_connections must be at least 1")
-        if self.mode == "tcp" and self.limits.requests:
+        if self.mode != "http" and self.limits.requests:
             raise ValueError("limits.requests needs mode: http")
-        if self.mode == "tcp" and (needing := _http_features(self)):
+        if self.mode != "http" and (needing := _http_features(self)):
             raise ValueError(f"{needing[0]} need{'' if needing[0].endswith('s') else 's'} mode: http")
         check_error_pages(self.error_pages)
         check_request_rules(self.request)
@@ -97,10 +100,21 @@ class Frontend:
                 check_tcp_route(route)
         if self.mode == "http" and self.tls is not None and self.tls.alpn:
             raise ValueError("tls.alpn needs mode: tcp; with mode: http it follows from what we speak")
-        if self.mode == "tcp" and self.pool is None:
-            raise ValueError("mode: tcp needs a pool")
+        if self.mode != "http" and self.pool is None:
+            raise ValueError(f"mode: {self.mode} needs a pool")
+        self._check_transport()
         if self.pool is None and not self.routes and self.maintenance is None:
             raise ValueError("a frontend needs a pool or routes")
+
+    def _check_transport(self) -> None:
+        if self.mode != "udp" and self.udp != UdpSettings():
+            raise ValueError("udp needs mode: udp")
+        if self.mode == "udp" and self.timeouts != FrontendTimeouts():
+            raise ValueError("timeouts must be those of streams; for mode: udp write udp: {idle: 60s}")
+        if self.mode == "udp" and (self.accept_proxy or self.tls is not None):
+            raise ValueError(f"{'accept_proxy' if self.accept_proxy else 'tls'} needs a mode with connections")
+        if self.mode == "udp" and self.routes:
+            raise ValueError("routes need a mode with connections: of a datagram nothing is read")
 
 
 _HTTP_ALONE = (
@@ -138,8 +152,12 @@ class BalancerConfig:
                 raise ValueError(f"pools fall back on each other in a circle: {' -> '.join(circle)}")
 
     def listeners(self) -> dict[Endpoint, str]:
-        """Every address that is listened on and the name of its frontend."""
-        return {endpoint: name for name, frontend in self.frontends.items() for endpoint in frontend.listen}
+        """Every address at which connections are taken, and the name of its frontend."""
+        return {endpoint: name for name, one in self.frontends.items() if one.mode != "udp" for endpoint in one.listen}
+
+    def datagram_listeners(self) -> dict[Endpoint, str]:
+        """Every address at which datagrams are taken, and the name of its frontend."""
+        return {endpoint: name for name, one in self.frontends.items() if one.mode == "udp" for endpoint in one.listen}
 
 
 def fallback_circle(fallbacks: Mapping[str, str | None], start: str) -> tuple[str, ...]:

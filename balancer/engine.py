@@ -27,6 +27,7 @@ from balancer.relay import tcp as relay_tcp
 from balancer.relay.proxied import behind_proxies
 from balancer.relay.sni import SniRelay
 from balancer.relay.tls import TlsRelay
+from balancer.relay.udp import DatagramRelay
 from balancer.secure import SecureStream
 from balancer.service import FrontendService, PoolService, Relay, link_pools
 from balancer.slots import BUGS, HEARTBEAT_NS, LOG_LINES_DROPPED, Counters, Counts, Slots
@@ -77,7 +78,7 @@ class _Running:
     """One frontend at run time."""
 
     service: FrontendService
-    acceptor: Acceptor
+    acceptor: Acceptor | DatagramRelay
     active: bool = True
 
     def lives_on(self) -> bool:
@@ -117,8 +118,9 @@ class Engine:
         listeners: Mapping[Endpoint, socket],
         material: Material | None = None,
         log_files: Mapping[str, int] | None = None,
+        datagram_sockets: Mapping[Endpoint, socket] | None = None,
     ) -> None:
-        """Begin to serve. `listeners` has a socket for every endpoint that the configuration listens on.
+        """Begin to serve. There is a socket for each of config.listeners() and of config.datagram_listeners().
 
         `material` has the certificates; raises ssl.SSLError where they are not fit for use. `log_files` has descriptors
         of the files that access logs go to, by path; those that it lacks are opened here.
@@ -128,7 +130,11 @@ class Engine:
         self._logs = AccessLogs(self.reactor, self.slots, config, log_files or {})
         self._pools = {name: self._make_pool(config, name) for name in config.pools}
         link_pools(self._pools)
-        self._frontends = {name: self._make_frontend(config, name, listeners) for name in config.frontends}
+        sockets = {"udp": datagram_sockets or {}}
+        self._frontends = {
+            name: self._make_frontend(config, name, sockets.get(frontend.mode, listeners))
+            for name, frontend in config.frontends.items()
+        }
         for running in self._frontends.values():
             running.acceptor.start()
         self.heartbeat()
@@ -151,6 +157,9 @@ class Engine:
         service.state.set_standing(server, standing, time.monotonic())
         if not standing.takes_persistent:
             service.close_kept(server)
+            for running in self._frontends.values():
+                if isinstance(running.acceptor, DatagramRelay):
+                    running.acceptor.leave_server(pool, server)
             if service.config.on_down == "close":
                 service.abort_connections(server)
         elif standing.in_service and not was_in_service and service.config.on_up == "close_backups":
@@ -287,6 +296,8 @@ class Engine:
             files=config.files,
         )
         listening = [listeners[endpoint] for endpoint in frontend.listen]
+        if frontend.mode == "udp":
+            return _Running(service, DatagramRelay(service, listening, worker=self._worker))
         service.log = None if self._logs is None else self._logs.journal(name, frontend)
         relay, stream = self._relay_of(frontend), Stream
         if frontend.tls is not None:

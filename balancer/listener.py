@@ -21,7 +21,8 @@ BACKLOG = 4096
 # Named by the socket module from Python 3.14 on, or never; the numbers are Linux's for all architectures.
 _IP_FREEBIND = 15
 _IPV6_FREEBIND = 78
-_TCP_LISTEN = "0A"
+# Tables under /proc/net, and the state of a socket there that takes whatever comes.
+_STREAMS, _DATAGRAMS = ("tcp", "0A"), ("udp", "07")
 
 _UNPRIVILEGED_PORT_START = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start")
 
@@ -56,10 +57,7 @@ def open_listener(endpoint: Endpoint, backlog: int = BACKLOG) -> socket.socket:
         listener.listen(backlog)
     except OSError as error:
         listener.close()
-        reason = _reason(endpoint, error)
-        if reason is None:
-            raise
-        raise ListenFailed(endpoint, reason) from None
+        raise failure(endpoint, error) from None
     return listener
 
 
@@ -67,6 +65,11 @@ def _set_options(listener: socket.socket, endpoint: Endpoint) -> None:
     listener.setblocking(False)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # accepted sockets inherit it
+    allow_absent_address(listener, endpoint)
+
+
+def allow_absent_address(listener: socket.socket, endpoint: Endpoint) -> None:
+    """Let a socket be bound to an address that is not here yet; `[::]` takes IPv4 too."""
     if endpoint.is_ipv6:
         listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, endpoint.host != "::")
         listener.setsockopt(socket.IPPROTO_IPV6, _IPV6_FREEBIND, 1)
@@ -74,10 +77,16 @@ def _set_options(listener: socket.socket, endpoint: Endpoint) -> None:
         listener.setsockopt(socket.IPPROTO_IP, _IP_FREEBIND, 1)
 
 
-def _reason(endpoint: Endpoint, error: OSError) -> str | None:
+def failure(endpoint: Endpoint, error: OSError, *, datagrams: bool = False) -> Exception:
+    """ListenFailed where it can be said what is wrong; else the error itself."""
+    reason = _reason(endpoint, error, datagrams=datagrams)
+    return error if reason is None else ListenFailed(endpoint, reason)
+
+
+def _reason(endpoint: Endpoint, error: OSError, *, datagrams: bool) -> str | None:
     match error.errno:
         case errno.EADDRINUSE:
-            owner = owner_of(endpoint)
+            owner = owner_of(endpoint, datagrams=datagrams)
             taken = f"the port is taken by {owner}" if owner else "the port is taken by another program"
             return f"{taken}; stop it, or give another port in `listen`"
         case errno.EACCES:
@@ -94,9 +103,10 @@ def _reason(endpoint: Endpoint, error: OSError) -> str | None:
             return None
 
 
-def owner_of(endpoint: Endpoint) -> str | None:
+def owner_of(endpoint: Endpoint, *, datagrams: bool = False) -> str | None:
     """`nginx (pid 123)`: who listens where `endpoint` would; None where /proc does not tell us."""
-    inodes = {inode for inode, host in _listening_on(endpoint.port) if _overlap(host, endpoint.host)}
+    kind = _DATAGRAMS if datagrams else _STREAMS
+    inodes = {inode for inode, host in _listening_on(endpoint.port, *kind) if _overlap(host, endpoint.host)}
     for process in Path("/proc").glob("[0-9]*"):
         if inodes & _socket_inodes(process):
             try:
@@ -110,10 +120,10 @@ def _overlap(one: str, other: str) -> bool:
     return one == other or {one, other} & {"::", "0.0.0.0"} != set()
 
 
-def _listening_on(port: int) -> list[tuple[str, str]]:
+def _listening_on(port: int, protocol: str, state: str) -> list[tuple[str, str]]:
     """(inode, address) of the sockets of this network namespace that listen on a port."""
     found = []
-    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+    for table in (f"/proc/net/{protocol}", f"/proc/net/{protocol}6"):
         try:
             lines = Path(table).read_text().splitlines()[1:]
         except OSError:
@@ -121,7 +131,7 @@ def _listening_on(port: int) -> list[tuple[str, str]]:
         for line in lines:
             fields = line.split()
             address, _, port_hex = fields[1].partition(":")
-            if fields[3] == _TCP_LISTEN and int(port_hex, 16) == port:
+            if fields[3] == state and int(port_hex, 16) == port:
                 found.append((fields[9], _address(address)))
     return found
 

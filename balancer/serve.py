@@ -19,6 +19,8 @@ import trio
 
 from balancer.config import AccessLog, BalancerConfig, Compression, Frontend, Http2, Mode, Policy, Pool, Server
 from balancer.config_tls import CertificateFiles, FrontendTls
+from balancer.config_udp import UdpSettings
+from balancer.datagrams import open_datagram_sockets
 from balancer.drivers import run_with_trio_as_guest
 from balancer.engine import Engine
 from balancer.fieldtypes import Endpoint
@@ -35,9 +37,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
     config = _config(options)
     listeners = open_listeners(config.listeners())
+    datagrams = {each: one for each, (one,) in open_datagram_sockets(config.datagram_listeners(), 1).items()}
     reactor = Reactor()
     engine = Engine(reactor, Slots.create(config, workers=1), 0)
-    engine.apply(config, listeners, _material(options))
+    engine.apply(config, listeners, _material(options), datagram_sockets=datagrams)
     settle_memory()
     run_with_trio_as_guest(reactor, _until_told, engine, options.drain)
 
@@ -80,6 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--log-to", default="stdout", metavar="TARGET")
     parser.add_argument("--compress", action="append", metavar="TYPE", help="compress responses of this media type")
     parser.add_argument("--max-connections", type=int, default=9_500)
+    parser.add_argument("--replies", type=int, help="mode udp: after so many for each datagram a flow ends")
     parser.add_argument("--drain", type=float, default=1.0, metavar="SECONDS")
     return parser
 
@@ -98,6 +102,7 @@ def _config(options: argparse.Namespace) -> BalancerConfig:
         compression=Compression(types=tuple(options.compress)) if options.compress else None,
         http2=Http2() if options.http2 else None,
         access_log=AccessLog(format=options.access_log, to=options.log_to),
+        udp=UdpSettings(replies=options.replies),
     )
     return BalancerConfig(frontends={"main": frontend}, pools={"pool": Pool(servers=servers, policy=options.policy)})
 

@@ -8,7 +8,7 @@ slots of the same instant, and nothing here needs that.
     worker 0: | heartbeat, bugs, ... | frontend a | frontend b | pool x server 1 | pool x server 2 | ... |
     worker 1: | the same again ...
 
-Every record is RECORD slots long: two cache lines, so that two workers never write to the same line. After them come
+Every record is RECORD slots long: three cache lines, so that two workers never write to the same line. After them come
 the records of causes, one for each frontend and CAUSES_RECORDS long: what ended otherwise than well, and why.
 """
 
@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import mmap
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Final, Protocol, Self, TypeVar
 
 from balancer.causes import Cause
@@ -24,7 +24,7 @@ from balancer.config import BalancerConfig, ClientLimits
 from balancer.limits import SECRET_CELLS, Limiter
 from balancer.limits import Layout as LimitsLayout
 
-RECORD: Final = 16
+RECORD: Final = 24
 CAUSES_RECORDS: Final = 2
 _SLOT_BYTES: Final = 8
 
@@ -53,6 +53,11 @@ BAD_REQUESTS: Final = 12
 BAD_RESPONSES: Final = 13
 TIMEOUTS: Final = 14
 RESETS: Final = 15
+DATAGRAMS_IN: Final = 16
+"""Mode udp; what it calls a flow is counted as a connection."""
+DATAGRAMS_OUT: Final = 17
+DROPPED: Final = 18
+"""Datagrams that were not passed on."""
 
 
 class Unsettled(Protocol):
@@ -115,9 +120,9 @@ class Counters:
         self._bytes_in = self._bytes_out = 0
         self._unsettled = False
 
-    def add_cause(self, cause: Cause) -> None:
+    def add_cause(self, cause: Cause, amount: int = 1) -> None:
         """Count in a record of causes."""
-        self._cells[self._base + cause.slot] += 1
+        self._cells[self._base + cause.slot] += amount
 
     def set(self, slot: int, value: int) -> None:
         self._cells[self._base + slot] = value
@@ -150,6 +155,12 @@ class Counts:
     bad_responses: int
     timeouts: int
     resets: int
+    datagrams_in: int = 0
+    datagrams_out: int = 0
+    dropped: int = 0
+
+
+_COUNTED: Final = len(fields(Counts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,4 +313,4 @@ class Slots:
 
     def _sum(self, record: int) -> Counts:
         starts = range(record * RECORD, self.layout.block * self.layout.workers, self.layout.block)
-        return Counts(*(sum(self._cells[start + slot] for start in starts) for slot in range(RECORD)))
+        return Counts(*(sum(self._cells[start + slot] for start in starts) for slot in range(_COUNTED)))

@@ -130,7 +130,7 @@ class FrontendRole:
 @dataclass(frozen=True, slots=True)
 class Serve:
     """Node to worker, first of all. With it come the slots' memfd, a listening socket for each of `listen`, and a
-    descriptor for each file of `logs`."""
+    descriptor for each file of `logs`, a socket of the worker's own for each of `datagrams`."""
 
     worker: int
     workers: int
@@ -142,6 +142,7 @@ class Serve:
     """Certificates and keys: a worker reads no file."""
     logs: tuple[str, ...] = ()
     """Paths of the files that access logs go to."""
+    datagrams: tuple[Endpoint, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

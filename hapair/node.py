@@ -5,7 +5,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -17,6 +17,7 @@ from balancer.accesslog.logs import log_paths
 from balancer.checks.probes import ProbeResult, probe
 from balancer.checks.runner import CheckRunner
 from balancer.config import Check
+from balancer.datagrams import close_datagram_sockets, open_datagram_sockets
 from balancer.fieldtypes import Endpoint
 from balancer.listener import open_listeners
 from balancer.serverstate import ServerState
@@ -66,10 +67,12 @@ async def run_node(config: NodeConfig, *, path: str, runtime: Path, record_to: P
         stack.callback(remove_runtime_socket, runtime)
         listeners = open_listeners(config.balancer.listeners())
         stack.callback(close_listeners, listeners)
+        datagrams = open_datagram_sockets(config.balancer.datagram_listeners(), max(1, config.workers))
+        stack.callback(close_datagram_sockets, datagrams)
         log_files = _open_logs(config)
         stack.callback(log_files.close)
         state_folder = Path(os.environ.get("STATE_DIRECTORY", runtime))
-        node = _Node(config, opening, listeners, path, state_folder, log_files)
+        node = _Node(config, opening, listeners, path, state_folder, log_files, datagrams)
         if fatal := node.certificates.fatal:
             raise StartError("; ".join(str(trouble) for trouble in fatal))
         stories: Stories = {"handover": node.handover.story, "server": partial(server_story, node.checks)}
@@ -158,6 +161,7 @@ class _Node:
         path: str,
         state_folder: Path,
         log_files: LogFiles,
+        datagrams: Mapping[Endpoint, Sequence[socket.socket]],
     ) -> None:
         self._config = config
         self._path = path
@@ -175,7 +179,7 @@ class _Node:
         self._notifier = Notifier(config.node, config.routers, config.notify)
         self.checks = CheckRunner(config.balancer.pools, self._server_changed, probe=self._probe)
         self._workers = WorkersWatch(
-            config, listeners, self._slots, self._judge, self.checks.errors_observed, log_files
+            config, listeners, self._slots, self._judge, self.checks.errors_observed, log_files, datagrams
         )
         self.certificates = CertificateWatch(config.balancer, Path(path).parent, self._workers.renew)
         self._workers.renew(self.certificates.reading.material)

@@ -2,7 +2,7 @@
 
 import logging
 import socket
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import trio
@@ -45,8 +45,12 @@ class WorkersWatch:
         on_change: Callable[[], None],
         on_errors: Callable[[str, str, str], None],
         logs: LogFiles | None = None,
+        datagrams: Mapping[Endpoint, Sequence[socket.socket]] | None = None,
     ) -> None:
-        """`on_errors` is called with pool, server and why, when a worker has met too many errors in a row."""
+        """`on_errors` is called with pool, server and why, when a worker has met too many errors in a row.
+
+        `datagrams` has a socket for each worker for each endpoint.
+        """
         self._on_errors = on_errors
         self.count = config.workers if config.balancer.frontends else 0
         self.states = [WorkerState.STARTING] * self.count
@@ -54,6 +58,7 @@ class WorkersWatch:
         self.restarts = 0
         self._config = config
         self._listeners = listeners
+        self._datagrams = datagrams or {}
         self._slots = slots
         self._logs = logs or LogFiles(())
         self._on_change = on_change
@@ -63,7 +68,7 @@ class WorkersWatch:
         """And when it was said."""
         self._roles: dict[str, FrontendRole] = {}
         self._stopping = False
-        if (needed := len(listeners) + len(self._logs.fds)) >= MAX_FDS:
+        if (needed := len(listeners) + len(self._logs.fds) + len(self._datagrams)) >= MAX_FDS:
             raise ValueError(f"at most {MAX_FDS - 1} listen addresses and log files, not {needed}")
 
     async def run(self) -> None:
@@ -87,9 +92,10 @@ class WorkersWatch:
 
     def _brief(self, index: int, child: Child) -> None:
         balancer, listen, roles = self._config.balancer, tuple(self._listeners), tuple(self._roles.values())
-        logs = self._logs.fds
-        serve = Serve(index, self.count, balancer, listen, roles, self._material, tuple(logs))
-        fds = [self._slots.fd, *(listener.fileno() for listener in self._listeners.values()), *logs.values()]
+        logs, datagrams = self._logs.fds, tuple(self._datagrams)
+        serve = Serve(index, self.count, balancer, listen, roles, self._material, tuple(logs), datagrams)
+        own = [sockets[index].fileno() for sockets in self._datagrams.values()]
+        fds = [self._slots.fd, *(listener.fileno() for listener in self._listeners.values()), *logs.values(), *own]
         child.channel.post(serve, fds=fds)
         for pool, server in self._standings:
             child.channel.post(self._standing(pool, server), key=(pool, server))

@@ -4,12 +4,14 @@ import logging
 import socket
 import ssl
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import trio
 
 from balancer.drivers import run_with_trio_as_guest
 from balancer.engine import Engine
+from balancer.fieldtypes import Endpoint
 from balancer.reactor import Reactor
 from balancer.serve import settle_memory
 from balancer.slots import Slots
@@ -61,12 +63,20 @@ def _engine(reactor: Reactor, serve: Serve, fds: list[int], channel: Channel) ->
 
     slots = Slots.attach(serve.config, serve.workers, fds[0])
     first_log = 1 + len(serve.listen)
-    listeners = {
-        endpoint: socket.socket(fileno=fd) for endpoint, fd in zip(serve.listen, fds[1:first_log], strict=True)
-    }
+    first_datagrams = first_log + len(serve.logs)
     engine = Engine(reactor, slots, serve.worker, on_errors=tell_errors)
-    engine.apply(serve.config, listeners, serve.material, dict(zip(serve.logs, fds[first_log:], strict=True)))
+    engine.apply(
+        serve.config,
+        _sockets(serve.listen, fds[1:first_log]),
+        serve.material,
+        dict(zip(serve.logs, fds[first_log:first_datagrams], strict=True)),
+        _sockets(serve.datagrams, fds[first_datagrams:]),
+    )
     return engine
+
+
+def _sockets(endpoints: Sequence[Endpoint], fds: Sequence[int]) -> dict[Endpoint, socket.socket]:
+    return {endpoint: socket.socket(fileno=fd) for endpoint, fd in zip(endpoints, fds, strict=True)}
 
 
 class _Worker:

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -56,8 +57,10 @@ def show(node: NodeSnapshot, console: Console) -> None:
         console.print(_tracked(node.routers))
     if node.link is not None:
         console.print(_link(node.link))
-    if node.frontends:
-        console.print(_frontends(node.frontends))
+    if streams := [one for one in node.frontends if one.mode != "udp"]:
+        console.print(_frontends(streams))
+    if datagrams := [one for one in node.frontends if one.mode == "udp"]:
+        console.print(_datagrams(datagrams))
     for pool in node.pools:
         console.print(_pool(pool))
     if node.certificates:
@@ -103,7 +106,7 @@ def _link(link: LinkView) -> str:
     return f"\n[bold]Liveness link[/] to {peer} {state} for {span(link.since_s)}{trip}{lost}"
 
 
-def _frontends(frontends: tuple[FrontendView, ...]) -> Table:
+def _frontends(frontends: Sequence[FrontendView]) -> Table:
     table = _table(
         "\nFrontends", "name", "listen", "mode", "here", "open", "connections", "requests", "5xx", "in", "out"
     )
@@ -131,6 +134,34 @@ def _certificates(certificates: tuple[CertificateView, ...]) -> Table:
         if one.expires_in_s is not None and one.expires_in_s < EXPIRES_SOON_S:
             left = f"[bold red]{left}[/]"
         table.add_row(escape(one.owner), escape(one.source), names, one.key, left, escape(one.trouble or ""))
+    return table
+
+
+def _datagrams(frontends: Sequence[FrontendView]) -> Table:
+    table = _table(
+        "\nFrontends of mode udp",
+        "name",
+        "listen",
+        "here",
+        "flows",
+        "in all",
+        "received",
+        "sent",
+        "dropped",
+        "in",
+        "out",
+    )
+    for one in frontends:
+        counts = one.counts
+        table.add_row(
+            escape(one.name),
+            escape(" ".join(one.listen)),
+            "[green]yes[/]" if one.active else "[dim]standby[/]",
+            *(str(n) for n in (counts.open, counts.connections, counts.datagrams_in, counts.datagrams_out)),
+            f"[yellow]{counts.dropped}[/]" if counts.dropped else "0",
+            size(counts.bytes_in),
+            size(counts.bytes_out),
+        )
     return table
 
 

@@ -33,6 +33,14 @@ def problems(file: HapairFile, tree: Tree) -> Iterator[Problem]:
             if file.pools[pool].policy in READS_REQUEST:
                 message = f"reads a request, and frontend {name} is of mode {frontend.mode}; source_hash would do"
                 yield problem_at(tree, ("pools", pool, "policy"), message)
+            yield from _connections_only(file, tree, name, pool)
+
+
+def _connections_only(file: HapairFile, tree: Tree, frontend: str, pool: str) -> Iterator[Problem]:
+    for key in ("send_proxy", "tls") if file.frontends[frontend].mode == "udp" else ():
+        if getattr(file.pools[pool], key) is not None:
+            message = f"is for connections, and frontend {frontend} is of mode udp"
+            yield problem_at(tree, ("pools", pool, key), message)
 
 
 def _reached(file: HapairFile, pools: tuple[str, ...]) -> list[str]:

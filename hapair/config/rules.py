@@ -87,8 +87,9 @@ def problems_in_file(file: HapairFile, tree: Tree) -> Iterator[Problem]:
 
 
 def _listen_clashes(file: HapairFile, tree: Tree) -> Iterator[Problem]:
-    taken: dict[Endpoint, str] = {}
+    taken_by: dict[bool, dict[Endpoint, str]] = {False: {}, True: {}}
     for name, frontend in file.frontends.items():
+        taken = taken_by[frontend.mode == "udp"]
         for i, endpoint in enumerate(frontend.listen):
             for other, owner in taken.items():
                 if _overlap(endpoint, other):

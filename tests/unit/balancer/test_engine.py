@@ -9,6 +9,7 @@ import pytest
 import trio
 
 from balancer.config import BalancerConfig, ClientLimits, Frontend, Http2
+from balancer.datagrams import open_datagram_sockets
 from balancer.drivers import drive_from_trio
 from balancer.engine import Engine, alpn_relays
 from balancer.fieldtypes import Endpoint
@@ -19,7 +20,7 @@ from balancer.service import FrontendService
 from balancer.slots import HEARTBEAT_NS, OPEN, Counts, Slots
 from balancer.standing import Standing
 from balancer.streams import Stream
-from balancer.testing import ListeningPeer, config_for, settle
+from balancer.testing import ListeningPeer, closed_endpoint, config_for, settle
 
 
 async def echo(service: FrontendService, stream: Stream) -> None:
@@ -330,3 +331,40 @@ def test_connections_of_http2_are_told_of_a_drain(house: House) -> None:
     house.engine.stand_by("main", lives_on=True)
     settle(house.reactor)
     assert client.recv(1000).endswith(goaway(2**31 - 1, 0) + frame(PING, 0, 0, b"draining"))
+
+
+def test_datagrams_beside_connections_at_the_same_address() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server, socket.socket() as probe:
+        server.bind(("127.0.0.1", 0))
+        server.settimeout(5)
+        probe.bind(("127.0.0.1", 0))
+        where = Endpoint(*probe.getsockname())
+        plain = config_for(
+            {"one": Endpoint(*server.getsockname()), "two": closed_endpoint()}, mode="udp", listen=str(where)
+        )
+        config = replace(plain, frontends={**plain.frontends, "tcp": replace(plain.frontends["main"], mode="tcp")})
+        probe.close()
+        listeners = open_listeners(config.listeners())
+        datagrams = {each: one for each, (one,) in open_datagram_sockets(config.datagram_listeners(), 1).items()}
+        slots, reactor = Slots.create(config, 1), Reactor()
+        engine = Engine(reactor, slots, 0)
+        engine.apply(config, listeners, datagram_sockets=datagrams)
+        settle(reactor)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+            client.sendto(b"x", (where.host, where.port))
+            settle(reactor)
+            assert server.recv(10) == b"x"
+            assert engine.snapshot().frontends["main"].open_here == 1
+            engine.set_standing("pool", "one", Standing(up=False))
+            settle(reactor)
+            assert slots.server_counts("pool", "one").open == 0
+            client.sendto(b"y", (where.host, where.port))
+            settle(reactor)
+            engine.stand_by("main")
+            assert engine.snapshot().frontends["main"].open_here == 0
+        engine.close()
+        settle(reactor)
+        for one in (*listeners.values(), *datagrams.values()):
+            one.close()
+        reactor.close()
+        slots.close()

@@ -24,7 +24,7 @@ def test_the_layout_follows_from_the_names_alone() -> None:
     assert layout.frontends == {"api": 1, "web": 2}
     assert layout.servers == {("a", "one"): 3, ("b", "one"): 4, ("b", "two"): 5}
     assert layout.causes == {"api": 6, "web": 8}
-    assert (layout.block, layout.size_bytes) == (160, 2560)
+    assert (layout.block, layout.size_bytes) == (240, 3840)
 
 
 def test_limits_are_shared_by_all_workers_and_a_new_one_begins_with_nothing_open() -> None:

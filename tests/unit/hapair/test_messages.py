@@ -22,6 +22,7 @@ from balancer.config import (
     RequestLimit,
     Route,
     Server,
+    UdpSettings,
 )
 from balancer.config_headers import RewritePath
 from balancer.config_routes import Conditions, Redirect
@@ -228,6 +229,9 @@ BALANCER = BalancerConfig(
             compression=Compression(level=6, minimum_bytes=100, types=("text/*",), at_once=3),
         ),
         "db": Frontend(listen=(Endpoint("::", 5432),), mode="tcp", pool="api"),
+        "dns": Frontend(
+            listen=(Endpoint("::", 53),), mode="udp", pool="api", udp=UdpSettings(idle_s=5.0, replies=1, requests=1)
+        ),
     },
     pools={
         "web": Pool(
@@ -283,6 +287,7 @@ TO = [
     (TO_WORKER, Renew(MATERIAL)),
     (TO_WORKER, Serve(1, 1, BALANCER, (), (), MATERIAL)),
     (TO_WORKER, Serve(1, 4, BALANCER, (Endpoint("::", 5432),), (FrontendRole("web", True), FrontendRole("db", False)))),
+    (TO_WORKER, Serve(0, 1, BALANCER, (), (), datagrams=(Endpoint("::", 53),))),
     (TO_WORKER, FrontendRole("web", False, lives_on=True)),
     (TO_WORKER, ServerStanding("web", "web1", Standing(up=False))),
     (TO_WORKER, LogsReopened(("/var/log/a",))),

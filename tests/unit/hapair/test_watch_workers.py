@@ -91,8 +91,8 @@ async def test_each_gets_the_configuration_the_slots_and_every_listening_socket(
     for index, child in enumerate(stage.children.started):
         assert child.heard == [Serve(index, 2, balancer, LISTEN, ())]
         slots, *sockets = child.fds
-        # 2 workers x 6 records (worker, web, web1, web2, 2 of causes) x 128 bytes
-        assert os.fstat(slots).st_size == 1536
+        # 2 workers x 6 records (worker, web, web1, web2, 2 of causes) x 192 bytes
+        assert os.fstat(slots).st_size == 2304
         received = [socket.socket(fileno=os.dup(fd)) for fd in sockets]
         ports = [listener.getsockname() for listener in listeners.values()]
         assert [one.getsockname() for one in received] == ports
@@ -222,6 +222,30 @@ async def test_a_node_without_frontends_needs_no_workers(children: Any) -> None:
     assert watch.count == 0
     assert watch.states == []
     assert children.started == []
+    slots.close()
+
+
+async def test_each_worker_gets_its_own_socket_for_datagrams(children: Any) -> None:
+    config = config_of(TEXT)
+    slots = Slots.create(config.balancer, 2)
+    dns = Endpoint("127.0.0.1", 53)
+    pair = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2)]
+    for one in pair:
+        one.bind(("127.0.0.1", 0))
+    watch = WorkersWatch(config, {}, slots, lambda: None, lambda *_: None, datagrams={dns: pair})
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(watch.run)
+        await wait_all_tasks_blocked()
+        for child in sorted(children.started, key=lambda child: child.name):
+            assert child.heard[0].datagrams == (dns,)
+            with socket.socket(fileno=os.dup(child.fds[1])) as given:
+                assert given.getsockname() == pair[int(child.name[-1])].getsockname()
+        nursery.cancel_scope.cancel()
+    for child in children.started:
+        for fd in child.fds:
+            os.close(fd)
+    for one in pair:
+        one.close()
     slots.close()
 
 

@@ -99,6 +99,18 @@ def test_everything_is_on_one_screen() -> None:
     ]
 
 
+def test_frontends_of_datagrams_have_a_table_of_their_own() -> None:
+    counts = replace(COUNTS, datagrams_in=70, datagrams_out=60, dropped=5)
+    dns = FrontendView(name="dns", mode="udp", listen=("192.0.2.100:53",), active=True, counts=counts)
+    lines = shown(replace(NODE, frontends=(dns,)))
+    assert "Frontends" not in lines
+    at = lines.index("Frontends of mode udp")
+    assert lines[at + 1 : at + 3] == [
+        "name listen here flows in all received sent dropped in out",
+        "dns 192.0.2.100:53 yes 3 40 70 60 5 1.5 KiB 1.9 MiB",
+    ]
+
+
 @pytest.mark.parametrize("text", ["[fd00::1]:80", "answered [/bold] 503"])
 def test_brackets_in_texts_are_shown_as_they_are(text: str) -> None:
     assert f"! {text}" in shown(replace(NODE, warnings=(text,)))

@@ -57,3 +57,9 @@ def test_what_is_probably_not_meant() -> None:
         "pools.web: policy first without max_connections sends everything to the first server",
         "pools.web: use_all_backups and no server is a backup",
     ]
+
+
+def test_a_proxy_header_needs_a_connection() -> None:
+    text = pools('dns: {send_proxy: v2, servers: {a: "192.0.2.1:53"}}')
+    text += 'frontends: {dns: {listen: [":53"], mode: udp, pool: dns}}\n'
+    assert said(text) == ["3: pools.dns.send_proxy: is for connections, and frontend dns is of mode udp"]

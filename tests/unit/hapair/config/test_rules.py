@@ -63,7 +63,7 @@ def test_a_pool_where_there_are_none() -> None:
 
 def test_references_are_looked_at_beside_errors_of_type() -> None:
     assert said(PAIR + POOLS + 'frontends: {web: {listen: [":80"], mode: htp, pool: wbe}}\n') == [
-        "f:8:36: frontends.web.mode: htp is not one of tcp, http; did you mean http?",
+        "f:8:36: frontends.web.mode: htp is not one of tcp, http, udp; did you mean http?",
         "f:8:47: frontends.web.pool: there is no pool wbe; did you mean web?",
     ]
 
@@ -123,6 +123,17 @@ def test_a_name_that_would_not_do(name: str) -> None:
         (2, f"pools.{name}", message),
         (2, f"pools.{name}.servers.{name}", message),
     ]
+
+
+def test_datagrams_and_connections_may_have_the_same_address() -> None:
+    text = """\
+pair: {nodes: {pi-a: 192.0.2.1}}
+frontends:
+  udp: {listen: ["192.0.2.100:53"], mode: udp, pool: dns}
+  tcp: {listen: ["192.0.2.100:53"], mode: tcp, pool: dns}
+pools: {dns: {servers: {one: "192.0.2.2:53"}}}
+"""
+    assert list(load_text(text).file.frontends) == ["udp", "tcp"]
 
 
 @pytest.mark.parametrize("name", ["web", "web-1", "WEB_2", "www.example.org", "7", "a" * 63])

@@ -1,0 +1,450 @@
+"""Mode udp: one frontend in one worker. Datagrams of one client's port go to one server, and what it replies goes back.
+
+Each flow has a connected socket of its own to its server: so the kernel tells replies apart, takes them from nobody
+else, and says on the right socket that the server's port is closed. Where no replies are expected (`replies: 0`) one
+socket for each server does for all flows.
+
+A datagram is passed on at once or not at all: when the kernel takes no more it is dropped and counted, for to keep it
+would only make it late. What nobody has answered yet is sent to another server when the first turns out to be
+unreachable or goes DOWN; a flow that was answered ends then, and its client's next datagram begins a new one.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections import deque
+from collections.abc import Hashable, Iterable
+from select import EPOLLIN
+from typing import Any
+
+import trio
+
+from balancer import datagrams
+from balancer.causes import Cause
+from balancer.datagrams import ANCILLARY_BYTES, LARGEST, Ancillary, local_address
+from balancer.failures import SHORTAGE_ERRNOS
+from balancer.networks import canonical
+from balancer.policies import Request
+from balancer.relay.udp_flow import TOO_MUCH, UNREACHABLE, Tally, UdpFlow
+from balancer.relay.udp_table import FlowTable
+from balancer.service import FrontendService, PoolService
+from balancer.slots import CONNECTIONS, DROPPED, FAILED, OPEN, RETRIES, SHED, TIMEOUTS, Counters
+from balancer.task import PARK, Task
+
+BATCH = 32
+"""Datagrams that are taken from one socket before others get their turn."""
+DRAIN_IDLE_S = 2.0
+"""Once the worker is to stop, a flow that is quiet for so long has ended."""
+
+
+class Door:
+    """A socket that clients send to, and the flows that have come in by it."""
+
+    __slots__ = ("flows", "lost", "message", "receive", "send", "socket", "task", "wide", "within")
+
+    def __init__(self, listening: socket.socket) -> None:
+        self.socket = listening
+        self.flows: dict[Hashable, Any] = {}
+        """By the client's address and port; where the socket is bound to no one address, by our address too."""
+        self.wide = listening.getsockname()[0] in ("::", "0.0.0.0")
+        self.within = slice(0, 16) if listening.family == socket.AF_INET6 else slice(4, 8)
+        """Where our address is in the control data of a datagram."""
+        self.receive, self.send, self.message = listening.recvfrom, listening.sendto, listening.sendmsg
+        self.lost = datagrams.lost(listening)
+        self.task: Task[None]
+
+    def take(self) -> tuple[bytes, Any, Hashable, Ancillary]:
+        """The next datagram, whose it is, the key of its flow, what to reply with. Raises BlockingIOError."""
+        if not self.wide:
+            data, address = self.receive(LARGEST)
+            return data, address, address, ()
+        data, received, _, address = self.socket.recvmsg(LARGEST, ANCILLARY_BYTES)
+        return data, address, (address, received[0][2][self.within]), local_address(received)
+
+    def on_events(self, mask: int) -> None:
+        self.task.wake()
+
+
+class DatagramRelay:
+    """Takes datagrams while it runs. In an engine it stands where an Acceptor does; flows are its connections."""
+
+    def __init__(self, service: FrontendService, listening: Iterable[socket.socket], *, worker: Counters) -> None:
+        self.service = service
+        self.reactor = service.reactor
+        settings = service.config.udp
+        self.table: FlowTable[UdpFlow] = FlowTable(replies=settings.replies, requests=settings.requests)
+        self._idle_s = settings.idle_s
+        self._one_way = settings.replies == 0
+        self._doors = [Door(one) for one in listening]
+        self._worker = worker
+        self._shared: dict[tuple[str, str], socket.SocketType] = {}
+        """By pool and server, where no replies are expected."""
+        self._tallies: dict[tuple[str, str], Tally] = {}
+        self._waiting: deque[UdpFlow] = deque()
+        self._pass = 0
+        self._replier: Task[None] | None = None
+        self._stopped = False
+        self._emptied = trio.Event()
+
+    @property
+    def connections(self) -> set[UdpFlow]:
+        """The flows that are open here."""
+        return self.table.open
+
+    def start(self) -> None:
+        """Begin to take datagrams."""
+        self._replier = self.reactor.spawn(self._pass_replies())
+        for door in self._doors:
+            door.task = self.reactor.spawn(self._serve(door))
+
+    def stop(self) -> None:
+        """Let no new flow begin; those that are open go on."""
+        self._stopped = True
+        self._finish_if_empty()
+
+    def look(self) -> None:
+        """Take note of what the kernel had no room for."""
+        for door in self._doors:
+            lost = datagrams.lost(door.socket)
+            if lost != door.lost:
+                self._drop(Cause.QUEUE_FULL, (lost - door.lost) & 0xFFFFFFFF)
+                door.lost = lost
+
+    def abort_all(self) -> None:
+        """End every flow."""
+        for flow in tuple(self.table.open):
+            self._end(flow)
+        self._finish_if_empty()
+
+    def close_idle(self) -> None:
+        """From now on a flow does not wait long."""
+        self._idle_s = min(self._idle_s, DRAIN_IDLE_S)
+        for flow in self.table.open:
+            flow.deadline = min(flow.deadline, self.reactor.now + self._idle_s)
+            self.reactor.wheel.file(flow, self.reactor.now)
+
+    async def until_empty(self) -> None:
+        """Wait until no flow is open. For a trio task."""
+        while self.table.open:
+            self._emptied = trio.Event()
+            await self._emptied.wait()
+
+    def leave_server(self, pool: str, server: str) -> None:
+        """A server takes no more work: its flows go to others with what was not answered, or end."""
+        for flow in tuple(self.table.open):
+            if flow.server == server and flow.pool is not None and flow.pool.name == pool:
+                self._move(flow)
+        shared = self._shared.pop((pool, server), None)
+        if shared is not None:
+            self.reactor.close_later(shared)
+
+    def _finish_if_empty(self) -> None:
+        if self.table.open:
+            return
+        self._emptied.set()
+        if self._stopped and self._replier is not None:
+            for task in (self._replier, *(door.task for door in self._doors)):
+                task.cancel()
+            self._replier = None
+            for shared in self._shared.values():
+                self.reactor.close_later(shared)
+            self._shared.clear()
+
+    async def _serve(self, door: Door) -> None:
+        reactor = self.reactor
+        reactor.watch(door.socket.fileno(), door, EPOLLIN)
+        try:
+            while True:
+                if self._take_batch(door):
+                    await reactor.pause()
+                else:
+                    await PARK
+        finally:
+            reactor.unwatch(door.socket.fileno())
+
+    def _take_batch(self, door: Door) -> bool:
+        """Pass on what clients have sent. True where there may be more."""
+        flows, take, now, unsettled = door.flows, door.take, self.reactor.now, self.reactor.unsettled
+        deadline = now + self._idle_s
+        for _ in range(BATCH):
+            try:
+                data, address, key, ancillary = take()
+            except BlockingIOError:
+                return False
+            flow = flows.get(key)
+            if flow is None and (flow := self._begin(door, key, address, ancillary)) is None:
+                continue
+            flow.deadline = deadline
+            self.table.asked(flow, now)
+            if flow.held is not None:
+                flow.hold(data)
+            try:
+                flow.send(data)
+            except OSError as error:
+                self._not_sent(flow, data, error)
+                continue
+            tally = flow.tally
+            if not tally.listed:
+                tally.listed = True
+                unsettled.append(tally)
+            tally.datagrams_in += 1
+            tally.bytes_in += len(data)
+            if self._one_way:
+                self._sent_for_good(flow)
+        return True
+
+    def _sent_for_good(self, flow: UdpFlow) -> None:
+        """Nobody will answer: there is nothing to be sent elsewhere later, and perhaps nothing more to come."""
+        flow.held = None
+        if self.table.is_over(flow):
+            self._end(flow)
+
+    def _begin(self, door: Door, key: Hashable, address: Any, ancillary: Ancillary) -> UdpFlow | None:
+        """A new flow, with a server; None where there cannot be one, which is counted."""
+        service = self.service
+        if self._stopped or not self._has_room():
+            self._drop(Cause.TOO_MANY_FLOWS)
+            return None
+        flow = UdpFlow(self, door, key, address, ancillary)
+        flow.held = None if self._one_way else []
+        if service.limiter is not None and (cause := self._objection(flow)) is not None:
+            self._drop(cause)
+            return None
+        if not self._assign(flow):
+            self._let_go(flow)
+            self._drop(Cause.SERVER_UNREACHABLE if flow.tried else Cause.NO_SERVER)
+            service.counters.add(FAILED)
+            return None
+        self.table.add(flow)
+        service.counters.opened()
+        flow.deadline = self.reactor.now + self._idle_s
+        self.reactor.wheel.file(flow, self.reactor.now)
+        return flow
+
+    def _has_room(self) -> bool:
+        """Whether one more flow may begin; where there are enough, the one that matters least makes room."""
+        service = self.service
+        if len(self.table.open) + service.open_elsewhere() < service.config.max_connections:
+            return True
+        return self._make_room()
+
+    def _make_room(self) -> bool:
+        victim = self.table.victim()
+        if victim is None:
+            return False
+        self.service.causes.add_cause(Cause.TOO_MANY_FLOWS)
+        self._end(victim)
+        return True
+
+    def _objection(self, flow: UdpFlow) -> Cause | None:
+        """Why a client is not served; None where it is, and is counted."""
+        limiter = self.service.limiter
+        assert limiter is not None
+        client = canonical(flow.address[0])
+        if limiter.denies(client):
+            return Cause.DENIED
+        cause = limiter.connect(client, self.reactor.now)
+        if cause is None:
+            flow.client = client
+        return cause
+
+    def _assign(self, flow: UdpFlow) -> bool:
+        """Give a flow a server of its pool, or of one that this falls back on. False where there is none to be had."""
+        while (pool := flow.pool) is not None:
+            request = Request(canonical(flow.address[0])) if pool.reads_request else None
+            while len(flow.tried) <= pool.config.retries:
+                server = pool.choose(flow.tried, request)
+                if server is None:
+                    break
+                if flow.tried:
+                    pool.counters(server).add(RETRIES)
+                if self._connect(flow, pool, server):
+                    return True
+                flow.tried.append(server)
+            if pool.fallback is None:
+                return False
+            flow.pool, flow.tried = pool.fallback, []
+        return False
+
+    def _connect(self, flow: UdpFlow, pool: PoolService, server: str) -> bool:
+        counters = pool.counters(server)
+        shared = self._shared.get((pool.name, server)) if self._one_way else None
+        try:
+            flow.socket = datagrams.connected(pool.endpoint(server)) if shared is None else shared
+        except OSError as error:
+            if error.errno not in UNREACHABLE | SHORTAGE_ERRNOS:
+                raise
+            if error.errno in SHORTAGE_ERRNOS:
+                self._worker.add(SHED)
+                self._make_room()  # the next one will find a descriptor
+            counters.add(FAILED)
+            return False
+        flow.server, flow.send = server, flow.socket.send
+        flow.tally = self._tally(pool, server)
+        counters.opened()
+        if self._one_way:
+            self._shared[pool.name, server] = flow.socket
+        else:
+            self.reactor.watch(flow.socket.fileno(), flow, EPOLLIN)
+        return True
+
+    def _tally(self, pool: PoolService, server: str) -> Tally:
+        tally = self._tallies.get((pool.name, server))
+        if tally is None:
+            tally = self._tallies[pool.name, server] = Tally(self.service.counters, pool.counters(server))
+        return tally
+
+    def _disconnect(self, flow: UdpFlow) -> None:
+        """A flow has no server any more."""
+        if flow.socket is None or flow.pool is None:
+            return
+        flow.pool.counters(flow.server).add(OPEN, -1)
+        if not self._one_way:
+            self.reactor.forget(flow.socket.fileno())
+            self.reactor.close_later(flow.socket)
+        flow.socket = None
+
+    def _not_sent(self, flow: UdpFlow, data: bytes, error: OSError) -> None:
+        """A datagram for a server was not taken."""
+        if error.errno in TOO_MUCH:
+            self._drop(Cause.UPSTREAM_BUSY)
+        elif error.errno in UNREACHABLE:
+            if self._one_way:
+                flow.held = [data]
+            elif flow.held is None:
+                self._drop(Cause.SERVER_UNREACHABLE)
+            self._unreachable(flow)
+        else:
+            raise error
+
+    def _unreachable(self, flow: UdpFlow) -> None:
+        assert flow.pool is not None
+        flow.pool.counters(flow.server).add(FAILED)
+        self._move(flow, tried=True)
+
+    def _move(self, flow: UdpFlow, *, tried: bool = False) -> None:
+        """Send what was not answered to another server; end the flow where there is none, or nothing to send."""
+        while flow.held and flow.pool is not None and flow.pool.config.redispatch:
+            if tried:
+                flow.tried.append(flow.server)
+            self._disconnect(flow)
+            if not self._assign(flow):
+                break
+            if self._send_held(flow):
+                if self._one_way:
+                    self._sent_for_good(flow)
+                return
+            flow.pool.counters(flow.server).add(FAILED)
+            tried = True
+        if flow.held:
+            self.service.counters.add(FAILED)
+            self._drop(Cause.SERVER_UNREACHABLE, len(flow.held))
+        self._end(flow)
+
+    def _send_held(self, flow: UdpFlow) -> bool:
+        """False where this server cannot be reached either."""
+        for data in flow.held or ():
+            try:
+                flow.send(data)
+            except OSError as error:
+                if error.errno in TOO_MUCH:
+                    self._drop(Cause.UPSTREAM_BUSY)
+                elif error.errno in UNREACHABLE:
+                    return False
+                else:
+                    raise
+        return True
+
+    def answering(self, flow: UdpFlow) -> None:
+        """There is something to be read from the server of a flow (called by the flow)."""
+        self._waiting.append(flow)
+        if self._replier is not None:
+            self._replier.wake()
+
+    async def _pass_replies(self) -> None:
+        waiting, reactor = self._waiting, self.reactor
+        while True:
+            self._pass += 1
+            for _ in range(len(waiting)):
+                flow = waiting.popleft()
+                flow.queued = False
+                if flow.socket is not None:
+                    self._answer(flow)
+                if reactor.overdue():
+                    break
+            if waiting:
+                await reactor.pause()
+            else:
+                await PARK
+
+    def _answer(self, flow: UdpFlow) -> None:
+        """Pass on what the server has replied.
+
+        Most servers answer a datagram with one. So only one is taken, and the kernel will say if there are more: when
+        it does so in the next turn, they are taken until there are none.
+        """
+        assert flow.socket is not None
+        receive, now = flow.socket.recv, self.reactor.now
+        limit = BATCH if flow.pass_ == self._pass - 1 else 1
+        flow.pass_ = self._pass
+        flow.deadline = now + self._idle_s
+        for _ in range(limit):
+            try:
+                data = receive(LARGEST)
+            except BlockingIOError:
+                return
+            except OSError as error:
+                if error.errno not in UNREACHABLE:
+                    raise
+                self._unreachable(flow)
+                return
+            if not flow.answered and flow.pool is not None:
+                flow.held = None
+                flow.pool.counters(flow.server).add(CONNECTIONS, 0)  # whoever observes the server learns that it works
+            self._reply(flow, data)
+            if self.table.answered(flow):
+                self._end(flow)
+                return
+
+    def _reply(self, flow: UdpFlow, data: bytes) -> None:
+        door = flow.door
+        try:
+            if flow.ancillary:
+                door.message((data,), flow.ancillary, 0, flow.address)
+            else:
+                door.send(data, flow.address)
+        except OSError as error:
+            if error.errno not in TOO_MUCH | UNREACHABLE:
+                raise
+            self._drop(Cause.CLIENT_BUSY)
+            return
+        tally = flow.tally
+        if not tally.listed:
+            tally.listed = True
+            self.reactor.unsettled.append(tally)
+        tally.datagrams_out += 1
+        tally.bytes_out += len(data)
+
+    def expired(self, flow: UdpFlow) -> None:
+        """A flow was quiet for too long (called by the flow)."""
+        if not flow.answered and not self._one_way and flow.pool is not None:
+            self.service.counters.add(TIMEOUTS)
+            self.service.causes.add_cause(Cause.RESPONSE_TIMEOUT)
+            flow.pool.counters(flow.server).add(TIMEOUTS)
+        self._end(flow)
+
+    def _end(self, flow: UdpFlow) -> None:
+        if self.table.remove(flow):
+            self._let_go(flow)
+            self.service.counters.add(OPEN, -1)
+            self._finish_if_empty()
+
+    def _let_go(self, flow: UdpFlow) -> None:
+        self._disconnect(flow)
+        self.reactor.wheel.remove(flow)
+        if flow.client is not None and self.service.limiter is not None:
+            self.service.limiter.disconnect(flow.client)
+
+    def _drop(self, cause: Cause, count: int = 1) -> None:
+        self.service.counters.add(DROPPED, count)
+        self.service.causes.add_cause(cause, count)
