@@ -1,0 +1,65 @@
+"""The real program: what a person says of a server holds, also for a worker that starts later."""
+
+import json
+import os
+import signal
+
+import pytest
+import trio
+
+from hapair.lab.pair import measuring
+from hapair.lab.programs import at, hapair
+
+pytestmark = [pytest.mark.netns, pytest.mark.slow]
+
+
+async def status(host):
+    return json.loads((await host.run([*hapair("status"), *at(host), "--json"])).stdout)
+
+
+async def servers(host):
+    (pool,) = (await status(host))["pools"]
+    return pool["name"], {server["name"]: server for server in pool["servers"]}
+
+
+async def say(host, *words):
+    return json.loads((await host.run([*hapair("server"), *words, *at(host), "--json"])).stdout)
+
+
+async def requests_while_answering(host, measurement, server):
+    """How many more requests a server got while the client got fifty answers, none of them an error."""
+    _, before = await servers(host)
+    assert await measurement.answering()
+    _, after = await servers(host)
+    return after[server]["counts"]["requests"] - before[server]["counts"]["requests"]
+
+
+async def test_a_server_that_drains_gets_nothing_also_from_a_worker_that_starts_later(lab, pair):
+    a = pair.nodes["pi-a"]
+    async with measuring(pair) as measurement:
+        assert await measurement.answering()
+        pool, known = await servers(a)
+        name = f"{pool}/web1"
+        assert (await say(a, name, "drain"))["words"] == f"{name} is DRAIN, UP, of weight 1"
+        assert await measurement.answering()
+        assert await requests_while_answering(a, measurement, "web1") == 0
+        assert (await servers(a))[1]["web1"]["admin"] == "drain"
+
+        for process in (await status(a))["processes"]:
+            if process["name"].startswith("worker"):
+                os.kill(process["pid"], signal.SIGKILL)
+        with trio.fail_after(20):
+            while any(one["state"] != "serving" for one in await workers(a)):  # noqa: ASYNC110 - it tells who asks
+                await trio.sleep(0.1)
+        await a.run([*hapair("preempt"), *at(a)])  # it had given the VIP up: it has no worker but this one
+        assert await pair.settled("pi-a")
+        assert await requests_while_answering(a, measurement, "web1") == 0
+        assert await requests_while_answering(a, measurement, "web2") > 0
+
+        assert (await say(a, name, "ready"))["ok"]
+        assert await requests_while_answering(a, measurement, "web1") > 0
+    assert set(known) == {"web1", "web2", "web3"}
+
+
+async def workers(host):
+    return [one for one in (await status(host))["processes"] if one["name"].startswith("worker")]
