@@ -24,7 +24,9 @@ from balancer.config import (
     Server,
     UdpSettings,
 )
+from balancer.config_checks import AgentCheck, CheckStep, CheckTls
 from balancer.config_headers import RewritePath
+from balancer.config_pools import HashSettings
 from balancer.config_routes import Conditions, Redirect
 from balancer.fieldtypes import Endpoint
 from balancer.standing import Standing
@@ -245,6 +247,25 @@ BALANCER = BalancerConfig(
             timeouts=PoolTimeouts(connect_s=1.0, response_s=2.0, idle_s=3.0),
         ),
         "api": Pool(servers={"api1": Server(address=Endpoint("192.0.2.31", 80))}, check=Check(tcp="connect")),
+        "all": Pool(
+            servers={"all1": Server(address=Endpoint("192.0.2.41", 80), check_address=Endpoint("192.0.2.42", 81))},
+            policy="header_hash",
+            hash=HashSettings(name="X-User", balance_percent=150),
+            check=Check(
+                tcp="connect",
+                steps=(CheckStep(send="PING\r\n", expect="+PONG"), CheckStep(send_hex="00", expect_regex="^a")),
+                tls=CheckTls(verify=False, name="www.example.org"),
+                initial="fully_down",
+                observe="layer7",
+                on_error="mark_down",
+            ),
+            agent=AgentCheck(port=99, send="all1\n"),
+            slow_start_s=10.0,
+            use_all_backups=True,
+            fallback="api",
+            on_down="close",
+            on_up="close_backups",
+        ),
     },
     files={"sorry.html": b"\xff<p>"},
     drain_s=7.5,
@@ -290,6 +311,7 @@ TO = [
     (TO_WORKER, Serve(0, 1, BALANCER, (), (), datagrams=(Endpoint("::", 53),))),
     (TO_WORKER, FrontendRole("web", False, lives_on=True)),
     (TO_WORKER, ServerStanding("web", "web1", Standing(up=False))),
+    (TO_WORKER, ServerStanding("web", "web1", Standing(True, "drain", 7, 50, 1.5))),
     (TO_WORKER, LogsReopened(("/var/log/a",))),
     (TO_WORKER, Drain(30.0)),
     (FROM_WORKER, Heartbeat()),
