@@ -25,6 +25,7 @@ from balancer.failures import Disconnected
 from balancer.networks import canonical
 from balancer.service import FrontendService, Relay
 from balancer.slots import CONNECTIONS, OPEN, RESETS, SHED, Counters
+from balancer.sockets import LOCAL
 from balancer.streams import Stream
 from balancer.task import PARK, Task
 
@@ -150,7 +151,8 @@ class Acceptor:
         return service.config.max_connections - len(self.connections) - service.open_elsewhere()
 
     async def _accept_loop(self, listening: socket.socket) -> None:
-        door = _Door(listening, self._reactor.current)
+        kind = _UnixDoor if listening.family == socket.AF_UNIX else _Door
+        door = kind(listening, self._reactor.current)
         while True:
             self._reactor.watch(listening.fileno(), door, EPOLLIN | EPOLLEXCLUSIVE)
             try:
@@ -245,3 +247,12 @@ class _Door:
 
     def on_events(self, mask: int) -> None:
         self._loop.wake()
+
+
+class _UnixDoor(_Door):
+    """A client of a unix socket has no address: it is on this machine."""
+
+    __slots__ = ()
+
+    def accept(self) -> tuple[socket.SocketType, Any]:
+        return super().accept()[0], LOCAL

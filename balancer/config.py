@@ -29,6 +29,10 @@ from balancer.config_routes import Acme as Acme
 from balancer.config_routes import Maintenance as Maintenance
 from balancer.config_routes import Route as Route
 from balancer.config_routes import check_error_pages, check_tcp_route, files_of
+from balancer.config_sockets import KeepAlive as KeepAlive
+from balancer.config_sockets import ListenTcp as ListenTcp
+from balancer.config_sockets import ServerTcp as ServerTcp
+from balancer.config_sockets import UnixFile as UnixFile
 from balancer.config_tls import CertificateFiles as CertificateFiles
 from balancer.config_tls import FrontendTls as FrontendTls
 from balancer.config_tls import PoolTls as PoolTls
@@ -79,6 +83,10 @@ class Frontend:
     """Who begins each connection with a PROXY header, and must."""
     access_log: Annotated[AccessLog, Shorthand("format")] | None = None
     """None: what `access_log` of the file says, for all frontends."""
+    tcp: ListenTcp = field(default_factory=ListenTcp)
+    """How its TCP sockets are set up."""
+    unix: UnixFile = field(default_factory=UnixFile)
+    """Who may connect to those of `listen` that are unix sockets."""
     udp: UdpSettings = field(default_factory=UdpSettings)
     """For `mode: udp`."""
 
@@ -113,6 +121,16 @@ class Frontend:
             raise ValueError("timeouts must be those of streams; for mode: udp write udp: {idle: 60s}")
         if self.mode == "udp" and (self.accept_proxy or self.tls is not None):
             raise ValueError(f"{'accept_proxy' if self.accept_proxy else 'tls'} needs a mode with connections")
+        if self.unix != UnixFile() and not any(one.is_unix for one in self.listen):
+            raise ValueError("unix must go with a unix socket in listen: unix:/run/NAME.sock")
+        if self.mode == "udp" and any(one.is_unix for one in self.listen):
+            raise ValueError("listen must have addresses and ports for mode: udp")
+        if self.mode == "udp" and self.tcp != ListenTcp():
+            raise ValueError("tcp needs a mode with connections")
+        if self.timeouts.download_rate is not None and any(one.is_unix for one in self.listen):
+            raise ValueError(
+                "timeouts.download_rate needs TCP, whose peers acknowledge what they get; not a unix socket"
+            )
         if self.mode == "udp" and self.routes:
             raise ValueError("routes need a mode with connections: of a datagram nothing is read")
 
@@ -154,6 +172,10 @@ class BalancerConfig:
     def listeners(self) -> dict[Endpoint, str]:
         """Every address at which connections are taken, and the name of its frontend."""
         return {endpoint: name for name, one in self.frontends.items() if one.mode != "udp" for endpoint in one.listen}
+
+    def stream_frontends(self) -> dict[Endpoint, Frontend]:
+        """As `listeners`, with the frontends themselves."""
+        return {endpoint: self.frontends[name] for endpoint, name in self.listeners().items()}
 
     def datagram_listeners(self) -> dict[Endpoint, str]:
         """Every address at which datagrams are taken, and the name of its frontend."""

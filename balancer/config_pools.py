@@ -8,8 +8,10 @@ from typing import Annotated, Any, ClassVar, Literal
 from balancer.config_checks import AgentCheck, Check
 from balancer.config_compression import Compression
 from balancer.config_routes import Maintenance
+from balancer.config_sockets import ServerTcp
 from balancer.config_tls import PoolTls
 from balancer.fieldtypes import STRICT, Seconds, ServerEndpoint, Shorthand
+from balancer.networks import SourceAddress
 
 Policy = Literal[
     "round_robin",
@@ -120,6 +122,12 @@ class Pool:
     tls: PoolTls | None = None
     """None: what is sent to servers can be read on the way."""
     timeouts: PoolTimeouts = field(default_factory=PoolTimeouts)
+    tcp: ServerTcp = field(default_factory=ServerTcp)
+    """How TCP connections to servers are set up."""
+    source: SourceAddress | None = None
+    """Our address that servers see; None: the kernel's choice."""
+    transparent: bool = False
+    """Servers see the client's address; connections are then not shared by clients."""
     send_proxy: Literal["v1", "v2"] | None = None
     """Begin each connection with a PROXY header of this version; connections are then not shared by clients."""
     sorry_page: Annotated[Maintenance, Shorthand("page")] | None = None
@@ -128,8 +136,13 @@ class Pool:
     """For `mode: http`; where not given, what the frontend says holds."""
 
     def __post_init__(self) -> None:
+        servers = self.servers.values()
         if not self.servers:
             raise ValueError("a pool needs at least one server")
+        if self.tls is not None and self.tls.server_name is None and any(one.address.is_unix for one in servers):
+            raise ValueError("tls must have a server_name: a unix socket has no address that a certificate is for")
+        if self.transparent and self.source is not None:
+            raise ValueError("source must not be given with transparent: servers see either the one or the other")
         if not 0 <= self.retries <= 100:
             raise ValueError("retries must be from 0 to 100")
         if not 0 <= self.slow_start_s <= 86_400:

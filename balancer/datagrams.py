@@ -16,10 +16,10 @@ import socket
 import struct
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 from balancer.fieldtypes import Endpoint
 from balancer.listener import allow_absent_address, failure
+from balancer.sockets import Way, address_of, family_of
 
 LARGEST = 65_535
 QUEUE_BYTES = 4 << 20
@@ -29,7 +29,6 @@ QUEUE_BYTES = 4 << 20
 _IP_PKTINFO = 8
 _SO_RCVBUFFORCE = 33
 _SO_MEMINFO = 55
-_IP_BIND_ADDRESS_NO_PORT = 24
 _IN_PKTINFO = struct.Struct("=I4s4s")
 _IN6_PKTINFO = struct.Struct("=16sI")
 _DROPS = slice(32, 36)
@@ -70,7 +69,7 @@ def _open(endpoint: Endpoint, *, joins: bool) -> socket.socket:
             tell_local_address(one)
         if joins:
             one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        one.bind((endpoint.host, endpoint.port))
+        one.bind(address_of(endpoint))
         one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     except OSError as error:
         one.close()
@@ -115,15 +114,13 @@ def lost(one: socket.socket) -> int:
     return int.from_bytes(info[_DROPS], sys.byteorder)
 
 
-def connected(endpoint: Endpoint, source: Any = None) -> socket.SocketType:
+def connected(endpoint: Endpoint, way: Way | None = None, client: str | None = None) -> socket.SocketType:
     """A socket to a server: it sends there and hears of nobody else. Raises OSError."""
-    family = socket.AF_INET6 if endpoint.is_ipv6 else socket.AF_INET
-    one = socket.SocketType(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+    one = socket.SocketType(family_of(endpoint), socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
     try:
-        if source is not None:
-            one.setsockopt(socket.IPPROTO_IP, _IP_BIND_ADDRESS_NO_PORT, 1)
-            one.bind(source)
-        one.connect((endpoint.host, endpoint.port))
+        if way is not None:
+            way.prepare(one, endpoint, client)
+        one.connect(address_of(endpoint))
     except BaseException:
         one.close()
         raise

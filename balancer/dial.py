@@ -18,21 +18,32 @@ from balancer.failures import (
 from balancer.fieldtypes import Endpoint
 from balancer.reactor import Reactor
 from balancer.secure import SecureStream
+from balancer.sockets import Way, address_of, family_of
 from balancer.streams import Stream
 from balancer.tls.contexts import ServerTls
 
+_NO_SUCH_FILE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EPROTOTYPE})
+"""A unix socket that is not there."""
+
 
 async def dial(
-    reactor: Reactor, endpoint: Endpoint, timeout_s: float, preamble: bytes = b"", tls: ServerTls | None = None
+    reactor: Reactor,
+    endpoint: Endpoint,
+    timeout_s: float,
+    preamble: bytes = b"",
+    tls: ServerTls | None = None,
+    way: Way | None = None,
+    client: str | None = None,
 ) -> Stream:
     """A new connection to `endpoint`, begun with `preamble`, then with TLS where `tls` says how.
 
-    `timeout_s` is for all of it. Raises ConnectFailed, also for a server whose certificate is not to be trusted.
+    `client` is its address, for a `way` that lets servers see it. `timeout_s` is for all of it.
+    Raises ConnectFailed, also for a server whose certificate is not to be trusted.
     """
     try:
-        connecting = _start_connect(endpoint)
+        connecting = _start_connect(endpoint, way, client)
     except OSError as error:
-        if error.errno not in PEER_ERRNOS | SHORTAGE_ERRNOS:
+        if error.errno not in PEER_ERRNOS | SHORTAGE_ERRNOS | _NO_SUCH_FILE:
             raise
         raise ConnectFailed(endpoint, error.errno) from None
     stream = (Stream if tls is None else SecureStream)(reactor, connecting, (endpoint.host, endpoint.port))
@@ -60,12 +71,17 @@ async def dial(
     return stream
 
 
-def _start_connect(endpoint: Endpoint) -> socket.SocketType:
-    family = socket.AF_INET6 if endpoint.is_ipv6 else socket.AF_INET
-    connecting = socket.SocketType(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
-    connecting.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    number = connecting.connect_ex((endpoint.host, endpoint.port))
-    if number not in (0, errno.EINPROGRESS):
+def _start_connect(endpoint: Endpoint, way: Way | None, client: str | None) -> socket.SocketType:
+    connecting = socket.SocketType(family_of(endpoint), socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+    try:
+        if not endpoint.is_unix:
+            connecting.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if way is not None:
+            way.prepare(connecting, endpoint, client)
+        number = connecting.connect_ex(address_of(endpoint))
+        if number not in (0, errno.EINPROGRESS):
+            raise OSError(number, os.strerror(number))
+    except BaseException:
         connecting.close()
-        raise OSError(number, os.strerror(number))
+        raise
     return connecting

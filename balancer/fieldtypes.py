@@ -17,6 +17,7 @@ _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)")
 _SIZE = re.compile(r"([0-9]+)(B|KiB|MiB|GiB)")
 _RATE = re.compile(r"([0-9]+)(B|KiB|MiB|GiB)/s")
 _PER = re.compile(r"([0-9]+(?:\.[0-9]+)?)/(s|m|h)")
+_LONGEST_PATH = 107
 _PORT = re.compile(r"[1-9][0-9]{0,4}")
 
 
@@ -138,14 +139,19 @@ def parse_rate(text: str) -> float:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Endpoint:
-    """An IP address and a port. `host` is in its family's canonical form, so that equal endpoints compare equal."""
+    """An IP address and a port, or a unix socket: then `host` is its path and `port` 0.
+
+    `host` is in its family's canonical form, so that equal endpoints compare equal.
+    """
 
     host: str
     port: int
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """From `192.0.2.1:80` or `[2001:db8::1]:80`. Raises ValueError."""
+        """From `192.0.2.1:80`, `[2001:db8::1]:80`, `[fe80::1%eth0]:80` or `unix:/run/x.sock`. Raises ValueError."""
+        if text.startswith("unix:"):
+            return cls(_parse_path(text.removeprefix("unix:"), text), 0)
         host, colon, port = text.rpartition(":")
         if not colon or not host:
             raise ValueError(f"{text!r} is not ADDRESS:PORT, for example 192.0.2.1:80 or [2001:db8::1]:80")
@@ -157,10 +163,16 @@ class Endpoint:
         return cls("::", _parse_port(text[1:])) if text.startswith(":") and text.count(":") == 1 else cls.parse(text)
 
     @property
+    def is_unix(self) -> bool:
+        return self.host.startswith("/")
+
+    @property
     def is_ipv6(self) -> bool:
-        return ":" in self.host
+        return ":" in self.host and not self.is_unix
 
     def __str__(self) -> str:
+        if self.is_unix:
+            return f"unix:{self.host}"
         return f"[{self.host}]:{self.port}" if self.is_ipv6 else f"{self.host}:{self.port}"
 
 
@@ -173,6 +185,14 @@ def _parse_host(host: str, text: str) -> str:
     if bracketed != (address.version == 6):
         raise ValueError(f"{text!r}: an IPv6 address and a port are written [2001:db8::1]:80")
     return str(address)
+
+
+def _parse_path(path: str, text: str) -> str:
+    if not path.startswith("/") or path.endswith("/") or "\0" in path:
+        raise ValueError(f"{text!r}: a unix socket is written with its whole path, for example unix:/run/app.sock")
+    if len(path.encode()) > _LONGEST_PATH:
+        raise ValueError(f"{text!r} is too long for a unix socket, whose path has at most {_LONGEST_PATH} bytes")
+    return path
 
 
 def _parse_port(text: str) -> int:
@@ -197,5 +217,5 @@ Seconds = Annotated[float, Text(parse_duration, _DURATION.pattern, "250ms")]
 ByteCount = Annotated[int, Text(parse_size, _SIZE.pattern, "64KiB")]
 PerSecond = Annotated[float, Text(parse_rate, _PER.pattern, "10/s")]
 ByteRate = Annotated[float, Text(parse_byte_rate, _RATE.pattern, "1KiB/s")]
-ServerEndpoint = Annotated[Endpoint, Text(Endpoint.parse, r".+:[1-9][0-9]{0,4}", "192.0.2.1:80")]
-ListenEndpoint = Annotated[Endpoint, Text(Endpoint.parse_listen, r".*:[1-9][0-9]{0,4}", "192.0.2.1:80")]
+ServerEndpoint = Annotated[Endpoint, Text(Endpoint.parse, r".+:[1-9][0-9]{0,4}|unix:/.+", "192.0.2.1:80")]
+ListenEndpoint = Annotated[Endpoint, Text(Endpoint.parse_listen, r".*:[1-9][0-9]{0,4}|unix:/.+", "192.0.2.1:80")]

@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import grp
 import os
+import pwd
 import re
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from balancer.config import Frontend, ListenTcp, UnixFile
 from balancer.fieldtypes import Endpoint
+from balancer.sockets import address_of, family_of, listen_options, remove_stale
 
-BACKLOG = 4096
+_PLAIN, _FILE = ListenTcp(), UnixFile()
 
 # Named by the socket module from Python 3.14 on, or never; the numbers are Linux's for all architectures.
 _IP_FREEBIND = 15
@@ -35,36 +39,87 @@ class ListenFailed(Exception):  # noqa: N818 - named for what happened
         self.endpoint = endpoint
 
 
-def open_listeners(endpoints: Iterable[Endpoint]) -> dict[Endpoint, socket.socket]:
-    """A non-blocking listening socket for each endpoint. Raises ListenFailed, and then none is open."""
+def open_listeners(
+    endpoints: Iterable[Endpoint], frontends: Mapping[Endpoint, Frontend] | None = None
+) -> dict[Endpoint, socket.socket]:
+    """A non-blocking listening socket for each endpoint, set up as its frontend says, where that is given.
+
+    Raises ListenFailed, and then none is open.
+    """
     listeners: dict[Endpoint, socket.socket] = {}
     try:
         for endpoint in endpoints:
-            listeners[endpoint] = open_listener(endpoint)
+            frontend = None if frontends is None else frontends.get(endpoint)
+            if frontend is None:
+                listeners[endpoint] = open_listener(endpoint)
+            else:
+                listeners[endpoint] = open_listener(endpoint, frontend.tcp, frontend.unix)
     except BaseException:
-        for listener in listeners.values():
-            listener.close()
+        close_listeners(listeners)
         raise
     return listeners
 
 
-def open_listener(endpoint: Endpoint, backlog: int = BACKLOG) -> socket.socket:
+def close_listeners(listeners: Mapping[Endpoint, socket.socket]) -> None:
+    """Close them, and remove the files of unix sockets."""
+    for endpoint, listener in listeners.items():
+        listener.close()
+        if endpoint.is_unix:
+            with contextlib.suppress(FileNotFoundError, PermissionError):
+                os.unlink(endpoint.host)
+
+
+def open_listener(endpoint: Endpoint, tcp: ListenTcp = _PLAIN, unix: UnixFile = _FILE) -> socket.socket:
     """One listening socket. `[::]` (written `:80` in a configuration) takes IPv4 too. Raises ListenFailed."""
-    listener = socket.socket(socket.AF_INET6 if endpoint.is_ipv6 else socket.AF_INET, socket.SOCK_STREAM)
+    listener = socket.socket(family_of(endpoint), socket.SOCK_STREAM)
     try:
-        _set_options(listener, endpoint)
-        listener.bind((endpoint.host, endpoint.port))
-        listener.listen(backlog)
+        listener.setblocking(False)
+        if endpoint.is_unix:
+            _bind_file(listener, endpoint, unix)
+        else:
+            _set_options(listener, endpoint, tcp)
+            listener.bind(address_of(endpoint))
+        listener.listen(tcp.backlog)
+    except ListenFailed:
+        listener.close()
+        raise
     except OSError as error:
         listener.close()
         raise failure(endpoint, error) from None
     return listener
 
 
-def _set_options(listener: socket.socket, endpoint: Endpoint) -> None:
-    listener.setblocking(False)
+def _bind_file(listener: socket.socket, endpoint: Endpoint, unix: UnixFile) -> None:
+    """Nobody can connect before `listen`, so whoever may not never could."""
+    path = endpoint.host
+    try:
+        listener.bind(path)
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE or not remove_stale(path):
+            raise
+        listener.bind(path)
+    try:
+        user = -1 if unix.user is None else pwd.getpwnam(unix.user).pw_uid
+        group = -1 if unix.group is None else grp.getgrnam(unix.group).gr_gid
+        os.chmod(path, unix.bits)
+        if (user, group) != (-1, -1):
+            os.chown(path, user, group)
+    except (KeyError, OSError) as error:
+        os.unlink(path)
+        if isinstance(error, KeyError):
+            raise ListenFailed(endpoint, f"no user or group of this machine is called {_last_word(error)}") from None
+        raise
+
+
+def _last_word(error: KeyError) -> str:
+    return str(error.args[0]).rpartition(" ")[2]
+
+
+def _set_options(listener: socket.socket, endpoint: Endpoint, tcp: ListenTcp) -> None:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # accepted sockets inherit it
+    for level, option, value in listen_options(tcp):
+        listener.setsockopt(level, option, value)
     allow_absent_address(listener, endpoint)
 
 
@@ -84,6 +139,8 @@ def failure(endpoint: Endpoint, error: OSError, *, datagrams: bool = False) -> E
 
 
 def _reason(endpoint: Endpoint, error: OSError, *, datagrams: bool) -> str | None:
+    if endpoint.is_unix:
+        return _reason_of_file(endpoint, error)
     match error.errno:
         case errno.EADDRINUSE:
             owner = owner_of(endpoint, datagrams=datagrams)
@@ -103,10 +160,28 @@ def _reason(endpoint: Endpoint, error: OSError, *, datagrams: bool) -> str | Non
             return None
 
 
+def _reason_of_file(endpoint: Endpoint, error: OSError) -> str | None:
+    match error.errno:
+        case errno.EADDRINUSE:
+            owner = owner_of(endpoint)
+            who = f"{owner} listens there" if owner else "it is taken, or no socket"
+            return f"{who}; stop it, remove the file, or give another path in `listen`"
+        case errno.ENOENT | errno.ENOTDIR:
+            return "there is no such folder; make it, or give another path in `listen`"
+        case errno.EACCES | errno.EPERM | errno.EROFS:
+            why = os.strerror(error.errno).lower()
+            return f"{why}; the user that hapair runs as must be allowed to make the file, and to give it away"
+        case _:
+            return None
+
+
 def owner_of(endpoint: Endpoint, *, datagrams: bool = False) -> str | None:
     """`nginx (pid 123)`: who listens where `endpoint` would; None where /proc does not tell us."""
-    kind = _DATAGRAMS if datagrams else _STREAMS
-    inodes = {inode for inode, host in _listening_on(endpoint.port, *kind) if _overlap(host, endpoint.host)}
+    if endpoint.is_unix:
+        inodes = _listening_at(endpoint.host)
+    else:
+        kind = _DATAGRAMS if datagrams else _STREAMS
+        inodes = {inode for inode, host in _listening_on(endpoint.port, *kind) if _overlap(host, endpoint.host)}
     for process in Path("/proc").glob("[0-9]*"):
         if inodes & _socket_inodes(process):
             try:
@@ -134,6 +209,12 @@ def _listening_on(port: int, protocol: str, state: str) -> list[tuple[str, str]]
             if fields[3] == state and int(port_hex, 16) == port:
                 found.append((fields[9], _address(address)))
     return found
+
+
+def _listening_at(path: str) -> set[str]:
+    """Inodes of the unix sockets of this path."""
+    lines = (line.split(maxsplit=7) for line in Path("/proc/net/unix").read_text().splitlines()[1:])
+    return {fields[6] for fields in lines if fields[7:] == [path]}
 
 
 def _address(text: str) -> str:

@@ -62,3 +62,15 @@ def canonical(address: str) -> str:
 
 NetworkText = Annotated[str, Text(parse_network, r"[0-9A-Fa-f:.]+(?:/[0-9]{1,3})?", "10.0.0.0/8")]
 """A field of the configuration: a network in canonical form."""
+
+
+def parse_source(text: str) -> str:
+    """One IP address in canonical form. Raises ValueError."""
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        raise ValueError(f"{text!r} is not an IP address") from None
+
+
+SourceAddress = Annotated[str, Text(parse_source, r"[0-9A-Fa-f:.]+", "192.0.2.1")]
+"""A field of the configuration: an address in canonical form."""

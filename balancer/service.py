@@ -19,6 +19,7 @@ from balancer.pool import PoolState
 from balancer.reactor import Reactor
 from balancer.route import RouteTable
 from balancer.slots import OPEN, Counters
+from balancer.sockets import way_of
 from balancer.streams import Stream
 from balancer.tls.contexts import ServerTls
 from balancer.upstream import Kept, KeptConnections
@@ -38,10 +39,12 @@ class PoolService:
         "fallback",
         "kept",
         "name",
+        "private",
         "reads_request",
         "sorry_page",
         "state",
         "tls",
+        "way",
     )
 
     def __init__(
@@ -70,6 +73,10 @@ class PoolService:
         self._counters = counters
         self.tls = tls
         """How connections to its servers are made secret; None: they are not."""
+        self.way = way_of(config)
+        """How sockets to its servers are set up; None: nothing is said of it."""
+        self.private = config.send_proxy is not None or config.transparent
+        """A connection says whose it is, and is for no other client."""
         # Who is connected where is only kept where somebody may want to end just these.
         watched = config.on_down == "close" or config.on_up == "close_backups"
         self._roster: dict[str, set[Stream]] | None = {name: set() for name in config.servers} if watched else None

@@ -27,6 +27,7 @@ from balancer.failures import PEER_ERRNOS, DeadlineExpired, Disconnected, Stream
 from balancer.pipes import PIPE_BYTES
 from balancer.proxyproto import Header
 from balancer.reactor import Reactor
+from balancer.sockets import name_of
 from balancer.task import PARK, Task
 from balancer.tls.info import TlsInfo
 
@@ -110,8 +111,7 @@ class Stream:
         self._reader: Task[Any] | None = None
         self._writer: Task[Any] | None = None
         self._writable = True
-        self._unannounced = False
-        self._failed = False
+        self._unannounced = self._failed = False
         self._urgent = False
         self._end_announced = False
         self._shut = False
@@ -353,7 +353,7 @@ class Stream:
         """Our own address of this connection, or where its client connected to."""
         if self.proxied is not None and self.proxied.destination is not None:
             return self.proxied.destination
-        return self._socket.getsockname()
+        return name_of(self._socket)
 
     def on_events(self, mask: int) -> None:
         """What epoll has to say (called by the reactor)."""

@@ -88,11 +88,11 @@ class Child:
             await self.process.wait()
 
 
-async def start_child(module: str, *, name: str, known: Sequence[type]) -> Child:
-    """Exec `python -m module FD`. The child holds its own end of the channel and no other descriptor of ours."""
+async def start_child(module: str, *, name: str, known: Sequence[type], arguments: Sequence[str] = ()) -> Child:
+    """Exec `python -m module FD ARGUMENTS`. The child holds its end of the channel and no other descriptor of ours."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
     try:
-        command = [sys.executable, "-P", "-m", module, str(theirs.fileno())]
+        command = [sys.executable, "-P", "-m", module, str(theirs.fileno()), *arguments]
         process = await trio.lowlevel.open_process(command, pass_fds=[theirs.fileno()], stdin=None)
     except BaseException:
         ours.close()

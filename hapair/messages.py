@@ -13,6 +13,9 @@ from vrrp.liveness.config import LinkConfig, LinkSnapshot
 from vrrp.snapshot import FenceSnapshot, RouterSnapshot
 from vrrp.tracking import InterfaceTrack, Tracked
 
+TRANSPARENT = "transparent"
+"""An argument of a worker: it keeps CAP_NET_RAW, which IP_TRANSPARENT asks for at each socket."""
+
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:

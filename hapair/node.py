@@ -19,7 +19,7 @@ from balancer.checks.runner import CheckRunner
 from balancer.config import Check
 from balancer.datagrams import close_datagram_sockets, open_datagram_sockets
 from balancer.fieldtypes import Endpoint
-from balancer.listener import open_listeners
+from balancer.listener import close_listeners, open_listeners
 from balancer.serverstate import ServerState
 from balancer.slots import Slots
 from hapair import privileges, systemd
@@ -39,7 +39,7 @@ from hapair.role import active_frontends, node_role
 from hapair.tracking import Tracking
 from hapair.view import node_snapshot
 from hapair.watch_announcer import AnnouncerWatch
-from hapair.watch_workers import WorkersWatch, close_listeners
+from hapair.watch_workers import WorkersWatch
 from hapair.wire import to_plain
 from vrrp.last_will import LastWill
 from vrrp.liveness.config import LinkConfig
@@ -65,7 +65,7 @@ async def run_node(config: NodeConfig, *, path: str, runtime: Path, record_to: P
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGUSR2) as signals, ExitStack() as stack:
         control = await open_runtime_socket(runtime)
         stack.callback(remove_runtime_socket, runtime)
-        listeners = open_listeners(config.balancer.listeners())
+        listeners = open_listeners(config.balancer.listeners(), config.balancer.stream_frontends())
         stack.callback(close_listeners, listeners)
         datagrams = open_datagram_sockets(config.balancer.datagram_listeners(), max(1, config.workers))
         stack.callback(close_datagram_sockets, datagrams)
@@ -99,10 +99,13 @@ def _open_logs(config: NodeConfig) -> LogFiles:
 
 def _check_privileges(config: NodeConfig) -> None:
     needed = (privileges.CAP_NET_ADMIN, privileges.CAP_NET_RAW) if config.routers else ()
+    if any(pool.transparent for pool in config.balancer.pools.values()) and privileges.CAP_NET_RAW not in needed:
+        needed = (*needed, privileges.CAP_NET_RAW)
     missing = privileges.missing_capabilities(needed)
     if missing:
+        what = "holding virtual IP addresses" if config.routers else "transparent: true"
         raise StartError(
-            f"holding virtual IP addresses needs {' and '.join(missing)}: start hapair as root (sudo hapair up), "
+            f"{what} needs {' and '.join(missing)}: start hapair as root (sudo hapair up), "
             f"or from deploy/hapair.service, which grants just these"
         )
 

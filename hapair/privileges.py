@@ -33,15 +33,20 @@ def missing_capabilities(needed: tuple[int, ...]) -> list[str]:
     return [_NAMES[cap] for cap in needed if not have >> cap & 1]
 
 
-def drop_all() -> None:
-    """Give up every capability, for this process and whatever it starts, and the way back to them."""
+def drop_all(*, keep: tuple[int, ...] = ()) -> None:
+    """Give up every capability but these, and for whatever is started all of them, and the way back to them.
+
+    To be called before any other thread is there: each has its own.
+    """
     _prctl(_PR_SET_NO_NEW_PRIVS, 1)
     _prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL)
     for cap in range(64):
         if _libc.prctl(_PR_CAPBSET_DROP, cap, 0, 0, 0) != 0:
             break  # EINVAL: past the kernel's last; EPERM: without CAP_SETPCAP, where no_new_privs has to do
     header = struct.pack("=Ii", _LINUX_CAPABILITY_VERSION_3, 0)
-    _check(_libc.capset(header, bytes(24)), "capset")
+    kept = sum(1 << cap for cap in keep) & effective_capabilities()
+    # Effective, permitted, inheritable: of the lower 32 capabilities, then of the others.
+    _check(_libc.capset(header, struct.pack("=6I", kept, kept, 0, 0, 0, 0)), "capset")
 
 
 def use_realtime_scheduling(priority: int = 10) -> bool:

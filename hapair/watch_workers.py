@@ -18,6 +18,7 @@ from hapair.fitness import WorkerState
 from hapair.logfiles import LogFiles
 from hapair.messages import (
     FROM_WORKER,
+    TRANSPARENT,
     Drain,
     FrontendRole,
     LogsReopened,
@@ -57,6 +58,8 @@ class WorkersWatch:
         self.pids: list[int | None] = [None] * self.count
         self.restarts = 0
         self._config = config
+        transparent = any(pool.transparent for pool in config.balancer.pools.values())
+        self._arguments = (TRANSPARENT,) if transparent else ()
         self._listeners = listeners
         self._datagrams = datagrams or {}
         self._slots = slots
@@ -80,7 +83,9 @@ class WorkersWatch:
     async def _keep(self, index: int) -> None:
         deaths = Restarts()
         while not self._stopping:
-            child = await start_child("hapair.worker", name=f"worker {index}", known=FROM_WORKER)
+            child = await start_child(
+                "hapair.worker", name=f"worker {index}", known=FROM_WORKER, arguments=self._arguments
+            )
             self._children[index], self.pids[index] = child, child.process.pid
             self._brief(index, child)
             how = await child.follow(lambda message: self._hear(index, message))
@@ -164,9 +169,3 @@ class WorkersWatch:
         async with trio.open_nursery() as nursery:
             for child in children:
                 nursery.start_soon(child.end, limit_s + DRAIN_MARGIN_S)
-
-
-def close_listeners(listeners: Mapping[Endpoint, socket.socket]) -> None:
-    """The node's own copies; the ports are free once the workers have closed theirs."""
-    for listener in listeners.values():
-        listener.close()

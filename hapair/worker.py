@@ -20,6 +20,7 @@ from hapair import logs, privileges
 from hapair.channel import Channel, ChannelClosedError
 from hapair.messages import (
     TO_WORKER,
+    TRANSPARENT,
     Drain,
     FrontendRole,
     Heartbeat,
@@ -35,10 +36,10 @@ log = logging.getLogger(__name__)
 
 
 def main() -> None:
-    """Entry point: `python -m hapair.worker FD`."""
+    """Entry point: `python -m hapair.worker FD`, and TRANSPARENT where servers are to see the clients' addresses."""
     logs.set_up("worker")
     channel = channel_from_arguments(TO_WORKER)
-    privileges.drop_all()
+    privileges.drop_all(keep=(privileges.CAP_NET_RAW,) if TRANSPARENT in sys.argv[2:] else ())
     reactor = Reactor()
     sys.exit(run_with_trio_as_guest(reactor, _work, channel, reactor))
 

@@ -18,6 +18,7 @@ from balancer.checks.http import LARGEST_HEAD_BYTES, http
 from balancer.config import Check
 from balancer.config_checks import CheckStep
 from balancer.fieldtypes import Endpoint
+from balancer.sockets import LOCAL, address_of, family_of
 
 # Failures of this machine, not of the server: they must not take servers out of service.
 _OWN_FAILURES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL})
@@ -81,7 +82,9 @@ async def probe(
 
 def target_of(check: Check, server: Endpoint) -> Endpoint:
     """Where a server is probed."""
-    return Endpoint(check.address or server.host, check.port or server.port)
+    if server.is_unix and check.address is None and check.port is None:
+        return server
+    return Endpoint(check.address or (LOCAL[0] if server.is_unix else server.host), check.port or server.port)
 
 
 async def _verdict(check: Check, endpoint: Endpoint, preamble: bytes) -> tuple[bool | None, str, str]:
@@ -106,8 +109,8 @@ async def _verdict(check: Check, endpoint: Endpoint, preamble: bytes) -> tuple[b
 
 
 async def _connect(check: Check, endpoint: Endpoint, preamble: bytes, course: _Course) -> str:
-    with trio.socket.socket(socket.AF_INET6 if endpoint.is_ipv6 else socket.AF_INET) as connection:
-        await connection.connect((endpoint.host, endpoint.port))
+    with trio.socket.socket(family_of(endpoint)) as connection:
+        await connection.connect(address_of(endpoint))
         stream: trio.abc.Stream = trio.SocketStream(connection)
         try:
             reason = "connected"
@@ -142,7 +145,7 @@ async def _shake_hands(check: Check, endpoint: Endpoint, stream: trio.abc.Stream
 
 def _exchange(check: Check, endpoint: Endpoint) -> Exchange | None:
     """What is said once there is a connection; None: nothing."""
-    host = check.host or str(endpoint)
+    host = check.host or ("localhost" if endpoint.is_unix else str(endpoint))
     match check.kind:
         case "http":
             return http(check, host)
@@ -174,9 +177,8 @@ async def _converse(stream: trio.abc.Stream, exchange: Exchange) -> str:
 
 async def _datagram(check: Check, endpoint: Endpoint, course: _Course) -> str:
     """A connected socket: a port unreachable (ICMP) comes back as connection refused."""
-    family = socket.AF_INET6 if endpoint.is_ipv6 else socket.AF_INET
-    with trio.socket.socket(family, socket.SOCK_DGRAM) as sock:
-        await sock.connect((endpoint.host, endpoint.port))
+    with trio.socket.socket(family_of(endpoint), socket.SOCK_DGRAM) as sock:
+        await sock.connect(address_of(endpoint))
         if check.dns is not None:
             asked = dns.question(check.dns, secrets.randbits(16))
             await sock.send(asked)

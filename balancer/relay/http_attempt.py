@@ -44,7 +44,8 @@ async def connect(client: Client, pool: PoolService, server: str | None, request
         if tried:
             counters.add(RETRIES)
         try:
-            stream = await dial(reactor, pool.endpoint(server), pool.config.timeouts.connect_s, preamble, pool.tls)
+            endpoint, connect_s = pool.endpoint(server), pool.config.timeouts.connect_s
+            stream = await dial(reactor, endpoint, connect_s, preamble, pool.tls, pool.way, client.origin.address)
         except ConnectFailed:
             counters.add(FAILED)
             counters.add(OPEN, -1)

@@ -88,7 +88,7 @@ class Client(Notes):
 
     def kept_of(self, pool: PoolService) -> Kept:
         """Connections of a pool that this client may use again."""
-        return pool.kept if pool.config.send_proxy is None else self.own_connections(pool)
+        return self.own_connections(pool) if pool.private else pool.kept
 
     def own_connections(self, pool: PoolService) -> Kept:
         """Connections to be kept for this client alone. Those for another, of the same trusted proxy, are closed."""

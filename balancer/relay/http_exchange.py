@@ -36,7 +36,7 @@ async def exchange(client: Client, head: RequestHead, pool: PoolService) -> bool
     while server is None and pool.fallback is not None:
         pool = pool.fallback
         server = pool.state.choose((), request)
-    kept = pool.kept if pool.config.send_proxy is None else client.own_connections(pool)
+    kept = client.own_connections(pool) if pool.private else pool.kept
     upstream = None if server is None else kept[server].take()
     compressor = pool.compressor or client.service.compressor
     while True:

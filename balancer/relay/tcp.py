@@ -109,6 +109,7 @@ async def _attempt(
     if version is not None:
         peer, tls = downstream.peername[:2], facts_of(downstream.tls)
         preamble = encode(version, peer, downstream.sockname[:2], tls=tls)
+    client = canonical(downstream.peername[0]) if pool.config.transparent else None
     server = pool.choose((), request)
     while server is not None:
         if record is not None:
@@ -119,7 +120,9 @@ async def _attempt(
             counters.add(RETRIES)
         try:
             connect_s = pool.config.timeouts.connect_s
-            upstream = await dial(service.reactor, pool.endpoint(server), connect_s, preamble, pool.tls)
+            upstream = await dial(
+                service.reactor, pool.endpoint(server), connect_s, preamble, pool.tls, pool.way, client
+            )
         except ConnectFailed:
             counters.add(FAILED)
             counters.add(OPEN, -1)

@@ -21,10 +21,11 @@ import trio
 
 from balancer import datagrams
 from balancer.causes import Cause
-from balancer.datagrams import ANCILLARY_BYTES, LARGEST, Ancillary, local_address
+from balancer.datagrams import LARGEST, Ancillary
 from balancer.failures import SHORTAGE_ERRNOS
 from balancer.networks import canonical
 from balancer.policies import Request
+from balancer.relay.udp_door import Door
 from balancer.relay.udp_flow import TOO_MUCH, UNREACHABLE, Tally, UdpFlow
 from balancer.relay.udp_table import FlowTable
 from balancer.service import FrontendService, PoolService
@@ -35,34 +36,6 @@ BATCH = 32
 """Datagrams that are taken from one socket before others get their turn."""
 DRAIN_IDLE_S = 2.0
 """Once the worker is to stop, a flow that is quiet for so long has ended."""
-
-
-class Door:
-    """A socket that clients send to, and the flows that have come in by it."""
-
-    __slots__ = ("flows", "lost", "message", "receive", "send", "socket", "task", "wide", "within")
-
-    def __init__(self, listening: socket.socket) -> None:
-        self.socket = listening
-        self.flows: dict[Hashable, Any] = {}
-        """By the client's address and port; where the socket is bound to no one address, by our address too."""
-        self.wide = listening.getsockname()[0] in ("::", "0.0.0.0")
-        self.within = slice(0, 16) if listening.family == socket.AF_INET6 else slice(4, 8)
-        """Where our address is in the control data of a datagram."""
-        self.receive, self.send, self.message = listening.recvfrom, listening.sendto, listening.sendmsg
-        self.lost = datagrams.lost(listening)
-        self.task: Task[None]
-
-    def take(self) -> tuple[bytes, Any, Hashable, Ancillary]:
-        """The next datagram, whose it is, the key of its flow, what to reply with. Raises BlockingIOError."""
-        if not self.wide:
-            data, address = self.receive(LARGEST)
-            return data, address, address, ()
-        data, received, _, address = self.socket.recvmsg(LARGEST, ANCILLARY_BYTES)
-        return data, address, (address, received[0][2][self.within]), local_address(received)
-
-    def on_events(self, mask: int) -> None:
-        self.task.wake()
 
 
 class DatagramRelay:
@@ -270,7 +243,7 @@ class DatagramRelay:
         counters = pool.counters(server)
         shared = self._shared.get((pool.name, server)) if self._one_way else None
         try:
-            flow.socket = datagrams.connected(pool.endpoint(server)) if shared is None else shared
+            flow.socket = self._socket_to(flow, pool, server) if shared is None else shared
         except OSError as error:
             if error.errno not in UNREACHABLE | SHORTAGE_ERRNOS:
                 raise
@@ -287,6 +260,10 @@ class DatagramRelay:
         else:
             self.reactor.watch(flow.socket.fileno(), flow, EPOLLIN)
         return True
+
+    def _socket_to(self, flow: UdpFlow, pool: PoolService, server: str) -> socket.SocketType:
+        client = canonical(flow.address[0]) if pool.config.transparent else None
+        return datagrams.connected(pool.endpoint(server), pool.way, client)
 
     def _tally(self, pool: PoolService, server: str) -> Tally:
         tally = self._tallies.get((pool.name, server))

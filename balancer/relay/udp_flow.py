@@ -15,7 +15,8 @@ from balancer.service import PoolService
 from balancer.slots import BYTES_IN, BYTES_OUT, DATAGRAMS_IN, DATAGRAMS_OUT, Counters
 
 if TYPE_CHECKING:
-    from balancer.relay.udp import DatagramRelay, Door
+    from balancer.relay.udp import DatagramRelay
+    from balancer.relay.udp_door import Door
 
 HELD_BYTES = 4096
 """What a client has sent and nobody has answered is kept for another server, up to so much for each flow."""

@@ -37,6 +37,10 @@ def problems(file: HapairFile, tree: Tree) -> Iterator[Problem]:
 
 
 def _connections_only(file: HapairFile, tree: Tree, frontend: str, pool: str) -> Iterator[Problem]:
+    for name, server in file.pools[pool].servers.items() if file.frontends[frontend].mode == "udp" else ():
+        if server.address.is_unix:
+            message = f"{server.address} takes no datagrams, and frontend {frontend} is of mode udp"
+            yield problem_at(tree, ("pools", pool, "servers", name), message)
     for key in ("send_proxy", "tls") if file.frontends[frontend].mode == "udp" else ():
         if getattr(file.pools[pool], key) is not None:
             message = f"is for connections, and frontend {frontend} is of mode udp"

@@ -24,7 +24,7 @@ from balancer.fieldtypes import (
     Switch,
     without_unit,
 )
-from balancer.networks import NetworkText
+from balancer.networks import NetworkText, SourceAddress
 from hapair.config.scalars import (
     Authenticate,
     FilePath,
@@ -50,6 +50,7 @@ SCALARS = {
     NodeAddress: "IP address",
     InterfaceName: "interface name",
     NetworkText: "network",
+    SourceAddress: "IP address",
     HostAddress: "IP address",
     Vip: "IP address/prefix",
     FilePath: "whole path",

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -347,3 +348,29 @@ def test_close_idle_spares_who_is_busy(house: House) -> None:
     house.settle()
     assert idle.recv(1) == b""
     assert len(acceptor.connections) == 1
+
+
+def test_a_client_of_a_unix_socket_has_this_machines_address(clock: FakeClock, tmp_path: Path) -> None:
+    seen = []
+
+    async def look(service: FrontendService, stream: Stream) -> None:
+        seen.append((stream.peername, stream.sockname))
+        await echo(service, stream)
+
+    endpoint = Endpoint.parse(f"unix:{tmp_path}/x.sock")
+    config = config_for({"none": Endpoint("127.0.0.1", 1)}, listen=str(endpoint))
+    slots, reactor = Slots.create(config, 1), Reactor(clock=clock)
+    with open_listener(endpoint) as listening, socket.socket(socket.AF_UNIX) as client:
+        acceptor = Acceptor(service_for(reactor, config, slots), [listening], relay=look, worker=slots.worker(0))
+        acceptor.start()
+        client.connect(endpoint.host)
+        client.sendall(b"hello")
+        client.settimeout(5)
+        settle(reactor)
+        assert client.recv(10) == b"hello"
+        assert seen == [(("127.0.0.1", 0), ("127.0.0.1", 0))]
+        acceptor.stop()
+        acceptor.abort_all()
+        settle(reactor)
+    reactor.close()
+    slots.close()

@@ -10,6 +10,7 @@ from balancer import datagrams
 from balancer.datagrams import close_datagram_sockets, connected, local_address, lost, open_datagram_sockets
 from balancer.fieldtypes import Endpoint
 from balancer.listener import ListenFailed
+from balancer.sockets import Way
 
 ON = socket.SOCK_DGRAM
 
@@ -141,7 +142,7 @@ def test_a_socket_to_a_server_hears_that_nobody_is_there(host: str) -> None:
 
 def test_a_source_address(make_socket: Callable[[], socket.socket]) -> None:
     server = make_socket()
-    one = connected(Endpoint(*server.getsockname()), ("127.0.0.9", 0))
+    one = connected(Endpoint(*server.getsockname()), Way(source="127.0.0.9"))
     one.send(b"x")
     assert server.recvfrom(100)[1][0] == "127.0.0.9"
     one.close()

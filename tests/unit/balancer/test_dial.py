@@ -3,6 +3,7 @@
 import errno
 import os
 import socket
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,7 @@ from balancer.dial import dial
 from balancer.failures import ConnectFailed
 from balancer.fieldtypes import Endpoint
 from balancer.reactor import Reactor
+from balancer.sockets import Way
 from balancer.testing import FakeClock, ListeningPeer, closed_endpoint, run, settle
 
 
@@ -85,3 +87,36 @@ def test_what_a_connection_begins_with(reactor: Reactor) -> None:
     assert run(reactor, main()) == b"hello "
     listening.close()
     settle(reactor)
+
+
+def test_a_unix_socket(reactor: Reactor, tmp_path: Path) -> None:
+    endpoint = Endpoint.parse(f"unix:{tmp_path}/x.sock")
+    with pytest.raises(ConnectFailed) as caught:
+        run(reactor, dial(reactor, endpoint, 5.0))
+    assert caught.value.errno == errno.ENOENT
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(endpoint.host)
+        listening.listen()
+        stream = run(reactor, dial(reactor, endpoint, 5.0, b"hello", way=Way(source="127.0.0.9")))
+        taken, _ = listening.accept()
+        with taken:
+            assert taken.recv(10) == b"hello"
+        stream.close()
+        settle(reactor)
+
+
+def test_from_a_source(reactor: Reactor) -> None:
+    listening = ListeningPeer()
+    stream = run(reactor, dial(reactor, listening.endpoint, 5.0, way=Way(source="127.0.0.9")))
+    with listening.accept() as taken:
+        assert taken.getpeername()[0] == "127.0.0.9"
+    stream.close()
+    settle(reactor)
+    listening.close()
+
+
+def test_from_a_source_that_is_not_here(reactor: Reactor) -> None:
+    listening = ListeningPeer()
+    with pytest.raises(ConnectFailed):
+        run(reactor, dial(reactor, listening.endpoint, 0.1, way=Way(source="192.0.2.9")))
+    listening.close()

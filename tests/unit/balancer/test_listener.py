@@ -1,14 +1,16 @@
 """Listening sockets: both families, addresses that are not here yet, and errors that say what to do."""
 
 import errno
+import grp
 import os
 import socket
 from pathlib import Path
 
 import pytest
 
+from balancer.config import Frontend, KeepAlive, ListenTcp, UnixFile
 from balancer.fieldtypes import Endpoint
-from balancer.listener import ListenFailed, open_listener, open_listeners, owner_of
+from balancer.listener import ListenFailed, close_listeners, open_listener, open_listeners, owner_of
 
 
 def free_port() -> int:
@@ -110,3 +112,52 @@ def test_an_unknown_failure_rises(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket.socket, "bind", refuse)
     with pytest.raises(OSError, match="bad"):
         open_listener(Endpoint("127.0.0.1", 80))
+
+
+def test_a_unix_socket_with_its_mode_replaces_one_that_nobody_listens_on(tmp_path: Path) -> None:
+    path = tmp_path / "x.sock"
+    endpoint = Endpoint.parse(f"unix:{path}")
+    group = grp.getgrgid(os.getgid()).gr_name
+    for _ in range(2):
+        with open_listener(endpoint, ListenTcp(), UnixFile(mode="0600", group=group)):
+            assert path.stat().st_mode & 0o777 == 0o600
+            with socket.socket(socket.AF_UNIX) as client:
+                client.connect(str(path))
+    assert path.exists()  # as after a crash
+    listeners = open_listeners([endpoint])
+    close_listeners(listeners)
+    assert not path.exists()
+
+
+def test_a_unix_socket_in_use_names_its_owner(tmp_path: Path) -> None:
+    endpoint = Endpoint.parse(f"unix:{tmp_path}/x.sock")
+    with open_listener(endpoint), pytest.raises(ListenFailed, match=rf"\(pid {os.getpid()}\) listens there; stop it"):
+        open_listener(endpoint)
+
+
+def test_a_file_that_is_no_socket_stays(tmp_path: Path) -> None:
+    (tmp_path / "x.sock").write_text("letters")
+    with pytest.raises(ListenFailed, match="it is taken, or no socket"):
+        open_listener(Endpoint.parse(f"unix:{tmp_path}/x.sock"))
+    assert (tmp_path / "x.sock").read_text() == "letters"
+
+
+@pytest.mark.parametrize(
+    ("path", "unix", "words"),
+    [
+        ("none/x.sock", UnixFile(), "there is no such folder"),
+        ("x.sock", UnixFile(user="nobody-of-that-name"), "no user or group of this machine is called"),
+    ],
+)
+def test_unix_sockets_that_cannot_be(tmp_path: Path, path: str, unix: UnixFile, words: str) -> None:
+    with pytest.raises(ListenFailed, match=words):
+        open_listener(Endpoint.parse(f"unix:{tmp_path}/{path}"), ListenTcp(), unix)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_frontend_says_how_its_sockets_are_set_up() -> None:
+    endpoint = Endpoint("127.0.0.1", free_port())
+    frontend = Frontend(listen=(endpoint,), pool="web", tcp=ListenTcp(keep_alive=KeepAlive(idle_s=9.0)))
+    listeners = open_listeners([endpoint], {endpoint: frontend})
+    assert listeners[endpoint].getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 9
+    close_listeners(listeners)

@@ -88,10 +88,12 @@ class FakeChildren:
     def __init__(self, nursery: trio.Nursery) -> None:
         self.started: list[FakeChild] = []
         self.born_frozen = False
+        self.arguments: tuple[str, ...] = ()
         self.near_ends: list[Channel] = []
         self._nursery = nursery
 
-    async def start(self, module: str, *, name: str, known: Sequence[type]) -> Child:
+    async def start(self, module: str, *, name: str, known: Sequence[type], arguments: Sequence[str] = ()) -> Child:
+        self.arguments = tuple(arguments)
         assert known == DIRECTIONS[module][0]
         ours, theirs = socket.socketpair()
         fake = FakeChild(module, name, 1000 + len(self.started), theirs)

@@ -15,6 +15,8 @@ from balancer.config import (
     HeaderRules,
     Hsts,
     HttpLimits,
+    KeepAlive,
+    ListenTcp,
     Maintenance,
     Pool,
     PoolTimeouts,
@@ -22,7 +24,9 @@ from balancer.config import (
     RequestLimit,
     Route,
     Server,
+    ServerTcp,
     UdpSettings,
+    UnixFile,
 )
 from balancer.config_checks import AgentCheck, CheckStep, CheckTls
 from balancer.config_headers import RewritePath
@@ -230,7 +234,13 @@ BALANCER = BalancerConfig(
             ),
             compression=Compression(level=6, minimum_bytes=100, types=("text/*",), at_once=3),
         ),
-        "db": Frontend(listen=(Endpoint("::", 5432),), mode="tcp", pool="api"),
+        "db": Frontend(
+            listen=(Endpoint("::", 5432), Endpoint("/run/db.sock", 0)),
+            mode="tcp",
+            pool="api",
+            tcp=ListenTcp(backlog=9, keep_alive=KeepAlive(), user_timeout_s=1.0, defer_accept=True, fast_open=True),
+            unix=UnixFile(mode="0600", user="db", group="db"),
+        ),
         "dns": Frontend(
             listen=(Endpoint("::", 53),), mode="udp", pool="api", udp=UdpSettings(idle_s=5.0, replies=1, requests=1)
         ),
@@ -246,7 +256,12 @@ BALANCER = BalancerConfig(
             retries=0,
             timeouts=PoolTimeouts(connect_s=1.0, response_s=2.0, idle_s=3.0),
         ),
-        "api": Pool(servers={"api1": Server(address=Endpoint("192.0.2.31", 80))}, check=Check(tcp="connect")),
+        "api": Pool(
+            tcp=ServerTcp(keep_alive=KeepAlive(), user_timeout_s=2.0, fast_open=True),
+            source="192.0.2.100",
+            servers={"api1": Server(address=Endpoint("192.0.2.31", 80))},
+            check=Check(tcp="connect"),
+        ),
         "all": Pool(
             servers={"all1": Server(address=Endpoint("192.0.2.41", 80), check_address=Endpoint("192.0.2.42", 81))},
             policy="header_hash",

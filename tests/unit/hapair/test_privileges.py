@@ -54,6 +54,12 @@ def test_dropping_twice_is_dropping_once() -> None:
     assert after == "0000000000000000"
 
 
+def test_what_is_kept_is_kept_for_this_process_alone() -> None:
+    had = effective_capabilities() & 1 << CAP_NET_RAW
+    after = in_a_process("privileges.drop_all(keep=(privileges.CAP_NET_RAW,)); print(json.dumps(status()))")
+    assert [int(after[kind], 16) for kind in ("CapEff", "CapPrm", "CapInh", "CapAmb")] == [had, had, 0, 0]
+
+
 def test_real_time_scheduling_where_it_is_allowed_and_no_failure_where_it_is_not() -> None:
     got, policy, of_a_thread = in_a_process(
         "got = privileges.use_realtime_scheduling()\n"

@@ -10,12 +10,13 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from balancer.fieldtypes import Endpoint
+from balancer.listener import close_listeners
 from balancer.slots import OPEN, Slots
 from balancer.standing import Standing
 from hapair.config import NodeConfig, load_text, node_view
 from hapair.fitness import WorkerState
-from hapair.messages import Drain, FrontendRole, Serve, ServerErrors, ServerStanding, Serving
-from hapair.watch_workers import WorkersWatch, close_listeners
+from hapair.messages import Drain, FrontendRole, Serve, ServerStanding, Serving
+from hapair.watch_workers import WorkersWatch
 
 TEXT = """\
 pair: {nodes: {pi-a: 192.0.2.11}}
@@ -249,6 +250,21 @@ async def test_each_worker_gets_its_own_socket_for_datagrams(children: Any) -> N
     slots.close()
 
 
+async def test_workers_are_told_to_keep_what_transparent_asks_for(children: Any) -> None:
+    config = config_of(TEXT.replace("web: {servers:", "web: {transparent: true, servers:"))
+    slots = Slots.create(config.balancer, 2)
+    watch = WorkersWatch(config, {}, slots, lambda: None, lambda *_: None)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(watch.run)
+        await wait_all_tasks_blocked()
+        assert children.arguments == ("transparent",)
+        nursery.cancel_scope.cancel()
+    for child in children.started:
+        for fd in child.fds:
+            os.close(fd)
+    slots.close()
+
+
 def test_more_listening_sockets_than_a_message_carries_are_refused() -> None:
     config = config_of(TEXT)
     with socket.socket() as sock:
@@ -257,28 +273,3 @@ def test_more_listening_sockets_than_a_message_carries_are_refused() -> None:
         with pytest.raises(ValueError, match=r"^at most 249 listen addresses and log files, not 250$"):
             WorkersWatch(config, many, slots, lambda: None, lambda *_: None)
         slots.close()
-
-
-def test_close_listeners_closes_all() -> None:
-    listeners = {endpoint: socket.create_server(("127.0.0.1", 0)) for endpoint in LISTEN}
-    close_listeners(listeners)
-    assert [listener.fileno() for listener in listeners.values()] == [-1, -1]
-
-
-async def test_a_server_that_warms_up_is_where_it_is_by_then(autojump_clock: MockClock, stage: Stage) -> None:
-    stage.watch.set_standing("web", "web1", Standing(age_s=1.5))
-    await wait_all_tasks_blocked()
-    assert stage.children.started[0].heard[1:] == [ServerStanding("web", "web1", Standing(age_s=1.5))]
-    await trio.sleep(2)
-    stage.children.started[1].die()
-    await wait_all_tasks_blocked()
-
-    (standing,) = stage.children.started[2].heard[1:]
-    assert standing.standing.age_s == pytest.approx(3.5)
-
-
-async def test_errors_that_a_worker_met_are_passed_on(autojump_clock: MockClock, stage: Stage) -> None:
-    stage.children.started[0].say(ServerErrors("web", "web1", "10 errors in a row"))
-    await wait_all_tasks_blocked()
-
-    assert stage.errors == [("web", "web1", "10 errors in a row")]
