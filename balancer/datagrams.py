@@ -29,8 +29,11 @@ QUEUE_BYTES = 4 << 20
 _IP_PKTINFO = 8
 _SO_RCVBUFFORCE = 33
 _SO_MEMINFO = 55
+_UDP_SEGMENT = 103
+_UDP_GRO = 104
 _IN_PKTINFO = struct.Struct("=I4s4s")
 _IN6_PKTINFO = struct.Struct("=16sI")
+_GROUP_BYTES = socket.CMSG_SPACE(4)
 _DROPS = slice(32, 36)
 """The ninth 32-bit number of SO_MEMINFO: SK_MEMINFO_DROPS."""
 ANCILLARY_BYTES = socket.CMSG_SPACE(_IN6_PKTINFO.size)
@@ -125,3 +128,22 @@ def connected(endpoint: Endpoint, way: Way | None = None, client: str | None = N
         one.close()
         raise
     return one
+
+
+def group(one: socket.SocketType, *, on: bool) -> None:
+    """Whether datagrams of one size that come together are received together: see `receive_group`."""
+    one.setsockopt(socket.IPPROTO_UDP, _UDP_GRO, on)
+
+
+def receive_group(one: socket.SocketType) -> tuple[bytes, int]:
+    """Datagrams, one after the other, and the size of each (the last may be shorter). Raises as `recv` does."""
+    data, received, _, _ = one.recvmsg(LARGEST, _GROUP_BYTES)
+    for level, kind, size in received:
+        if level == socket.IPPROTO_UDP and kind == _UDP_GRO:
+            return data, int.from_bytes(size[:4], sys.byteorder)
+    return data, len(data)
+
+
+def in_groups_of(size: int) -> Ancillary:
+    """Control data by which one `sendmsg` sends many datagrams of this size. The kernel refuses what fits no path."""
+    return ((socket.IPPROTO_UDP, _UDP_SEGMENT, size.to_bytes(2, sys.byteorder)),)

@@ -18,6 +18,9 @@ QUESTION = b"q" * 100
 WINDOW = 64
 PACKET = b"p" * 1200
 BURST = 64
+IN_GROUPS = [(socket.IPPROTO_UDP, 103, len(PACKET).to_bytes(2, sys.byteorder))]  # UDP_SEGMENT
+
+Address = tuple[str, int]
 
 
 def udp(port: int = 0) -> socket.socket:
@@ -129,9 +132,11 @@ class Download(Case):
     def serve(self) -> None:
         with contextlib.suppress(BlockingIOError):
             while True:
-                _, address = self.server.recvfrom(LARGEST)
-                for _ in range(BURST):
-                    self.server.sendto(PACKET, address)
+                self.burst(self.server.recvfrom(LARGEST)[1])
+
+    def burst(self, address: Address) -> None:
+        for _ in range(BURST):
+            self.server.sendto(PACKET, address)
 
     def answered(self, one: socket.socket) -> None:
         with contextlib.suppress(BlockingIOError):
@@ -142,7 +147,21 @@ class Download(Case):
                     one.send(QUESTION)
 
 
-CASES: dict[str, Callable[[int, int], Case]] = {"ask": Case, "fresh": Fresh, "lines": Lines, "download": Download}
+class Groups(Download):
+    """The same, each burst in two calls of the server, as servers of QUIC send."""
+
+    def burst(self, address: Address) -> None:
+        for _ in range(2):
+            self.server.sendmsg([PACKET * (BURST // 2)], IN_GROUPS, 0, address)
+
+
+CASES: dict[str, Callable[[int, int], Case]] = {
+    "ask": Case,
+    "fresh": Fresh,
+    "lines": Lines,
+    "download": Download,
+    "groups": Groups,
+}
 
 
 if __name__ == "__main__":

@@ -17,7 +17,13 @@ from pathlib import Path
 from benchmarks import harness
 
 MODULE = "/usr/lib/nginx/modules/ngx_stream_module.so"
-CASES = {"ask": (None, "question"), "fresh": (1, "question"), "lines": (0, "line"), "download": (None, "packet")}
+CASES = {
+    "ask": (None, "question"),
+    "fresh": (1, "question"),
+    "lines": (0, "line"),
+    "download": (None, "packet"),
+    "groups": (None, "packet"),
+}
 """How many replies are expected, and what is counted."""
 
 

@@ -12,7 +12,6 @@ unreachable or goes DOWN; a flow that was answered ends then, and its client's n
 from __future__ import annotations
 
 import socket
-from collections import deque
 from collections.abc import Hashable, Iterable
 from select import EPOLLIN
 from typing import Any
@@ -21,16 +20,17 @@ import trio
 
 from balancer import datagrams
 from balancer.causes import Cause
-from balancer.datagrams import LARGEST, Ancillary
+from balancer.datagrams import Ancillary
 from balancer.failures import SHORTAGE_ERRNOS
 from balancer.networks import canonical
 from balancer.policies import Request
 from balancer.relay.udp_door import Door
 from balancer.relay.udp_flow import TOO_MUCH, UNREACHABLE, Tally, UdpFlow
+from balancer.relay.udp_replies import Replies
 from balancer.relay.udp_table import FlowTable
 from balancer.service import FrontendService, PoolService
-from balancer.slots import CONNECTIONS, DROPPED, FAILED, OPEN, RETRIES, SHED, TIMEOUTS, Counters
-from balancer.task import PARK, Task
+from balancer.slots import DROPPED, FAILED, OPEN, RETRIES, SHED, TIMEOUTS, Counters
+from balancer.task import PARK
 
 BATCH = 32
 """Datagrams that are taken from one socket before others get their turn."""
@@ -46,16 +46,14 @@ class DatagramRelay:
         self.reactor = service.reactor
         settings = service.config.udp
         self.table: FlowTable[UdpFlow] = FlowTable(replies=settings.replies, requests=settings.requests)
-        self._idle_s = settings.idle_s
+        self.idle_s = settings.idle_s
         self._one_way = settings.replies == 0
         self._doors = [Door(one) for one in listening]
         self._worker = worker
         self._shared: dict[tuple[str, str], socket.SocketType] = {}
         """By pool and server, where no replies are expected."""
         self._tallies: dict[tuple[str, str], Tally] = {}
-        self._waiting: deque[UdpFlow] = deque()
-        self._pass = 0
-        self._replier: Task[None] | None = None
+        self.replies = Replies(self)
         self._stopped = False
         self._emptied = trio.Event()
 
@@ -66,7 +64,7 @@ class DatagramRelay:
 
     def start(self) -> None:
         """Begin to take datagrams."""
-        self._replier = self.reactor.spawn(self._pass_replies())
+        self.replies.start()
         for door in self._doors:
             door.task = self.reactor.spawn(self._serve(door))
 
@@ -80,20 +78,20 @@ class DatagramRelay:
         for door in self._doors:
             lost = datagrams.lost(door.socket)
             if lost != door.lost:
-                self._drop(Cause.QUEUE_FULL, (lost - door.lost) & 0xFFFFFFFF)
+                self.drop(Cause.QUEUE_FULL, (lost - door.lost) & 0xFFFFFFFF)
                 door.lost = lost
 
     def abort_all(self) -> None:
         """End every flow."""
         for flow in tuple(self.table.open):
-            self._end(flow)
+            self.end(flow)
         self._finish_if_empty()
 
     def close_idle(self) -> None:
         """From now on a flow does not wait long."""
-        self._idle_s = min(self._idle_s, DRAIN_IDLE_S)
+        self.idle_s = min(self.idle_s, DRAIN_IDLE_S)
         for flow in self.table.open:
-            flow.deadline = min(flow.deadline, self.reactor.now + self._idle_s)
+            flow.deadline = min(flow.deadline, self.reactor.now + self.idle_s)
             self.reactor.wheel.file(flow, self.reactor.now)
 
     async def until_empty(self) -> None:
@@ -115,10 +113,10 @@ class DatagramRelay:
         if self.table.open:
             return
         self._emptied.set()
-        if self._stopped and self._replier is not None:
-            for task in (self._replier, *(door.task for door in self._doors)):
-                task.cancel()
-            self._replier = None
+        if self._stopped and self.replies.running:
+            self.replies.stop()
+            for door in self._doors:
+                door.task.cancel()
             for shared in self._shared.values():
                 self.reactor.close_later(shared)
             self._shared.clear()
@@ -138,7 +136,7 @@ class DatagramRelay:
     def _take_batch(self, door: Door) -> bool:
         """Pass on what clients have sent. True where there may be more."""
         flows, take, now, unsettled = door.flows, door.take, self.reactor.now, self.reactor.unsettled
-        deadline = now + self._idle_s
+        deadline = now + self.idle_s
         for _ in range(BATCH):
             try:
                 data, address, key, ancillary = take()
@@ -170,27 +168,27 @@ class DatagramRelay:
         """Nobody will answer: there is nothing to be sent elsewhere later, and perhaps nothing more to come."""
         flow.held = None
         if self.table.is_over(flow):
-            self._end(flow)
+            self.end(flow)
 
     def _begin(self, door: Door, key: Hashable, address: Any, ancillary: Ancillary) -> UdpFlow | None:
         """A new flow, with a server; None where there cannot be one, which is counted."""
         service = self.service
         if self._stopped or not self._has_room():
-            self._drop(Cause.TOO_MANY_FLOWS)
+            self.drop(Cause.TOO_MANY_FLOWS)
             return None
         flow = UdpFlow(self, door, key, address, ancillary)
         flow.held = None if self._one_way else []
         if service.limiter is not None and (cause := self._objection(flow)) is not None:
-            self._drop(cause)
+            self.drop(cause)
             return None
         if not self._assign(flow):
             self._let_go(flow)
-            self._drop(Cause.SERVER_UNREACHABLE if flow.tried else Cause.NO_SERVER)
+            self.drop(Cause.SERVER_UNREACHABLE if flow.tried else Cause.NO_SERVER)
             service.counters.add(FAILED)
             return None
         self.table.add(flow)
         service.counters.opened()
-        flow.deadline = self.reactor.now + self._idle_s
+        flow.deadline = self.reactor.now + self.idle_s
         self.reactor.wheel.file(flow, self.reactor.now)
         return flow
 
@@ -206,7 +204,7 @@ class DatagramRelay:
         if victim is None:
             return False
         self.service.causes.add_cause(Cause.TOO_MANY_FLOWS)
-        self._end(victim)
+        self.end(victim)
         return True
 
     def _objection(self, flow: UdpFlow) -> Cause | None:
@@ -284,17 +282,17 @@ class DatagramRelay:
     def _not_sent(self, flow: UdpFlow, data: bytes, error: OSError) -> None:
         """A datagram for a server was not taken."""
         if error.errno in TOO_MUCH:
-            self._drop(Cause.UPSTREAM_BUSY)
+            self.drop(Cause.UPSTREAM_BUSY)
         elif error.errno in UNREACHABLE:
             if self._one_way:
                 flow.held = [data]
             elif flow.held is None:
-                self._drop(Cause.SERVER_UNREACHABLE)
-            self._unreachable(flow)
+                self.drop(Cause.SERVER_UNREACHABLE)
+            self.unreachable(flow)
         else:
             raise error
 
-    def _unreachable(self, flow: UdpFlow) -> None:
+    def unreachable(self, flow: UdpFlow) -> None:
         assert flow.pool is not None
         flow.pool.counters(flow.server).add(FAILED)
         self._move(flow, tried=True)
@@ -315,8 +313,8 @@ class DatagramRelay:
             tried = True
         if flow.held:
             self.service.counters.add(FAILED)
-            self._drop(Cause.SERVER_UNREACHABLE, len(flow.held))
-        self._end(flow)
+            self.drop(Cause.SERVER_UNREACHABLE, len(flow.held))
+        self.end(flow)
 
     def _send_held(self, flow: UdpFlow) -> bool:
         """False where this server cannot be reached either."""
@@ -325,82 +323,12 @@ class DatagramRelay:
                 flow.send(data)
             except OSError as error:
                 if error.errno in TOO_MUCH:
-                    self._drop(Cause.UPSTREAM_BUSY)
+                    self.drop(Cause.UPSTREAM_BUSY)
                 elif error.errno in UNREACHABLE:
                     return False
                 else:
                     raise
         return True
-
-    def answering(self, flow: UdpFlow) -> None:
-        """There is something to be read from the server of a flow (called by the flow)."""
-        self._waiting.append(flow)
-        if self._replier is not None:
-            self._replier.wake()
-
-    async def _pass_replies(self) -> None:
-        waiting, reactor = self._waiting, self.reactor
-        while True:
-            self._pass += 1
-            for _ in range(len(waiting)):
-                flow = waiting.popleft()
-                flow.queued = False
-                if flow.socket is not None:
-                    self._answer(flow)
-                if reactor.overdue():
-                    break
-            if waiting:
-                await reactor.pause()
-            else:
-                await PARK
-
-    def _answer(self, flow: UdpFlow) -> None:
-        """Pass on what the server has replied.
-
-        Most servers answer a datagram with one. So only one is taken, and the kernel will say if there are more: when
-        it does so in the next turn, they are taken until there are none.
-        """
-        assert flow.socket is not None
-        receive, now = flow.socket.recv, self.reactor.now
-        limit = BATCH if flow.pass_ == self._pass - 1 else 1
-        flow.pass_ = self._pass
-        flow.deadline = now + self._idle_s
-        for _ in range(limit):
-            try:
-                data = receive(LARGEST)
-            except BlockingIOError:
-                return
-            except OSError as error:
-                if error.errno not in UNREACHABLE:
-                    raise
-                self._unreachable(flow)
-                return
-            if not flow.answered and flow.pool is not None:
-                flow.held = None
-                flow.pool.counters(flow.server).add(CONNECTIONS, 0)  # whoever observes the server learns that it works
-            self._reply(flow, data)
-            if self.table.answered(flow):
-                self._end(flow)
-                return
-
-    def _reply(self, flow: UdpFlow, data: bytes) -> None:
-        door = flow.door
-        try:
-            if flow.ancillary:
-                door.message((data,), flow.ancillary, 0, flow.address)
-            else:
-                door.send(data, flow.address)
-        except OSError as error:
-            if error.errno not in TOO_MUCH | UNREACHABLE:
-                raise
-            self._drop(Cause.CLIENT_BUSY)
-            return
-        tally = flow.tally
-        if not tally.listed:
-            tally.listed = True
-            self.reactor.unsettled.append(tally)
-        tally.datagrams_out += 1
-        tally.bytes_out += len(data)
 
     def expired(self, flow: UdpFlow) -> None:
         """A flow was quiet for too long (called by the flow)."""
@@ -408,9 +336,9 @@ class DatagramRelay:
             self.service.counters.add(TIMEOUTS)
             self.service.causes.add_cause(Cause.RESPONSE_TIMEOUT)
             flow.pool.counters(flow.server).add(TIMEOUTS)
-        self._end(flow)
+        self.end(flow)
 
-    def _end(self, flow: UdpFlow) -> None:
+    def end(self, flow: UdpFlow) -> None:
         if self.table.remove(flow):
             self._let_go(flow)
             self.service.counters.add(OPEN, -1)
@@ -422,6 +350,6 @@ class DatagramRelay:
         if flow.client is not None and self.service.limiter is not None:
             self.service.limiter.disconnect(flow.client)
 
-    def _drop(self, cause: Cause, count: int = 1) -> None:
+    def drop(self, cause: Cause, count: int = 1) -> None:
         self.service.counters.add(DROPPED, count)
         self.service.causes.add_cause(cause, count)

@@ -54,7 +54,19 @@ class UdpFlow(Flow):
     """A flow with its socket. `deadline` and `filed_at` are for the timer wheel."""
 
     __slots__ = (
-        *("address", "ancillary", "client", "deadline", "door", "filed_at", "held", "pass_", "pool", "queued"),
+        *(
+            "address",
+            "ancillary",
+            "client",
+            "deadline",
+            "door",
+            "filed_at",
+            "held",
+            "pass_",
+            "patience",
+            "pool",
+            "queued",
+        ),
         *("relay", "send", "server", "socket", "tally", "tried"),
     )
 
@@ -80,6 +92,8 @@ class UdpFlow(Flow):
         """Servers of the pool that could not be reached."""
         self.queued = False
         """Among those whose replies are waiting."""
+        self.patience = 0
+        """Its server's replies are received in groups while it is above 0; so often without a group, and no more."""
         self.pass_ = 0
         """When its replies were last looked at."""
         self.deadline = inf
@@ -97,7 +111,7 @@ class UdpFlow(Flow):
         """The server has replied, or the network says that it cannot be reached (called by the reactor)."""
         if not self.queued:
             self.queued = True
-            self.relay.answering(self)
+            self.relay.replies.answering(self)
 
     def expire(self) -> None:
         """It was quiet for too long (called by the timer wheel)."""

@@ -85,9 +85,9 @@ class FlowTable(Generic[F]):
         if flow.asked == self._requests:
             self._unbind(flow)
 
-    def answered(self, flow: F) -> bool:
+    def answered(self, flow: F, count: int = 1) -> bool:
         """The server has replied. True where that was the last reply that is expected: the flow is over."""
-        flow.answered += 1
+        flow.answered += count
         replies = self._replies
         return replies is not None and flow.answered >= replies * flow.asked
 

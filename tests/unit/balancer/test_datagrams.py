@@ -7,7 +7,15 @@ from collections.abc import Callable
 import pytest
 
 from balancer import datagrams
-from balancer.datagrams import close_datagram_sockets, connected, local_address, lost, open_datagram_sockets
+from balancer.datagrams import (
+    close_datagram_sockets,
+    connected,
+    in_groups_of,
+    local_address,
+    lost,
+    open_datagram_sockets,
+    receive_group,
+)
 from balancer.fieldtypes import Endpoint
 from balancer.listener import ListenFailed
 from balancer.sockets import Way
@@ -151,6 +159,18 @@ def test_a_source_address(make_socket: Callable[[], socket.socket]) -> None:
 def test_a_socket_that_cannot_be_connected_is_closed() -> None:
     with pytest.raises(OSError, match=r"Network is unreachable|Permission denied"):
         connected(Endpoint("255.255.255.255", 9))
+
+
+def test_datagrams_that_come_together_are_received_and_sent_together(make_socket: Callable[[], socket.socket]) -> None:
+    sender, receiver = make_socket(), make_socket()
+    datagrams.group(receiver, on=True)
+    sender.sendmsg([bytes(2500)], in_groups_of(1000), 0, receiver.getsockname())
+    assert receive_group(receiver) == (bytes(2500), 1000)
+    sender.sendto(b"alone", receiver.getsockname())
+    assert receive_group(receiver) == (b"alone", 5)
+    datagrams.group(receiver, on=False)
+    sender.sendmsg([bytes(2500)], in_groups_of(1000), 0, receiver.getsockname())
+    assert [len(receiver.recv(5000)) for _ in range(3)] == [1000, 1000, 500]
 
 
 @pytest.fixture
