@@ -197,7 +197,7 @@ class SecureStream(Stream):
         return b""
 
     def _send_unasked(self) -> None:
-        """What TLS itself has to say: session tickets, an answer to a change of keys. With the next bytes, if there are."""
+        """What TLS itself has to say: session tickets, an answer to a change of keys."""
         self._unsent = self._outgoing.read()
         self._flush()
 
