@@ -113,11 +113,8 @@ class Template:
 
     def render(self, asker: Asker, head: RequestHead) -> bytes:
         """The text for one request."""
-        getters = self._getters
-        if len(getters) == 1:  # most have one
-            return self._format % getters[0](asker, head)
-        if getters:
-            return self._format % tuple([getter(asker, head) for getter in getters])
+        if self._getters:
+            return self._format % tuple([getter(asker, head) for getter in self._getters])
         return self._format
 
 

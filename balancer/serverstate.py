@@ -29,6 +29,13 @@ class ServerState:
     flipped_at: float | None = None
     returned_at: float | None = None
     """When it last came back; None: it never went."""
+    failed_probes: int = 0
+    downs: int = 0
+    """How often it went DOWN."""
+    down_before_s: float = 0.0
+    """How long it was DOWN, without the time since `down_at`."""
+    down_at: float | None = None
+    """Since when it is DOWN; None: it is UP, or was DOWN from the start."""
 
     @classmethod
     def initial(cls, weight: int, check: Check | None) -> Self:
@@ -65,7 +72,8 @@ class ServerState:
     def probed(self, passed: bool, *, reason: str, now: float) -> Self:
         """A probe's verdict."""
         assert self.health is not None
-        after = replace(self, health=self.health.after(passed, reason=reason, now=now))
+        failed_probes = self.failed_probes + (not passed)
+        after = replace(self, health=self.health.after(passed, reason=reason, now=now), failed_probes=failed_probes)
         return after._flipped_since(self, reason, now)
 
     def erred(self, on_error: OnError, *, reason: str, now: float) -> Self:
@@ -100,6 +108,22 @@ class ServerState:
         after = replace(self, admin=admin, admin_by=by, health=health)
         return after._flipped_since(self, f"{admin.upper()} by {by}", now)
 
+    def forced(self, up: bool, *, by: str, now: float) -> Self:
+        """Somebody's word for its checks, until they say otherwise: wholly UP, or wholly DOWN."""
+        if self.health is None:
+            raise ValueError("health checks are not enabled on this server.")
+        count = self.health.rise + self.health.fall - 1 if up else 0
+        after = replace(self, health=replace(self.health, count=count))
+        return after._flipped_since(self, f"{'UP' if up else 'DOWN'} by {by}", now)
+
+    def limited(self, max_connections: int | None) -> Self:
+        """A limit instead of the one in the file; None: that one again."""
+        return replace(self, max_connections=max_connections)
+
+    def down_s(self, now: float) -> float:
+        """How long it was DOWN so far."""
+        return self.down_before_s + (0.0 if self.down_at is None else now - self.down_at)
+
     def weighed(self, weight: int | None) -> Self:
         """A weight, 0 to 256, instead of the one in the file; None: that one again."""
         if weight is not None and not 0 <= weight <= 256:
@@ -113,4 +137,7 @@ class ServerState:
         if (self.up, self.admin) == (before.up, before.admin):
             return self
         returned_at = now if self._serves() and not before._serves() else self.returned_at
-        return replace(self, flip_reason=reason, flipped_at=now, returned_at=returned_at)
+        after = replace(self, flip_reason=reason, flipped_at=now, returned_at=returned_at)
+        if before.up and not self.up:
+            return replace(after, downs=self.downs + 1, down_at=now)
+        return replace(after, down_before_s=self.down_s(now), down_at=None) if self.up and not before.up else after

@@ -9,6 +9,7 @@ _COMMANDS = {
     "demo": "Two nodes, a client and three servers on this machine: kill one and watch.",
     "handover": "Let the other node take over the virtual IP addresses.",
     "init": "Make the secret that the nodes of a pair share.",
+    "password": "Print a password as the file holds it.",
     "preempt": "Let this node take back what it handed over or gave up, as its file says.",
     "release": "Remove the virtual IP addresses that a dead hapair left on this machine.",
     "schema": "Print the JSON Schema of the file, for editors.",

@@ -7,7 +7,6 @@ import socket
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -30,14 +29,15 @@ from hapair.certificates.watch import CertificateWatch
 from hapair.config import NodeConfig
 from hapair.epoch import next_epoch
 from hapair.fitness import judge, servers_in_reach
-from hapair.kernel.plane import KernelPlane
 from hapair.logfiles import LogFileError, LogFiles
 from hapair.messages import FrontendRole, Resign, StartRouters, Track
+from hapair.node_admin import NodeAdmin, open_admin
 from hapair.node_handover import NodeHandover, preempted
 from hapair.node_servers import server_story
 from hapair.notify import Notifier
 from hapair.processes import Programs
 from hapair.role import active_frontends, node_role
+from hapair.snapshot import NodeSnapshot
 from hapair.tracking import Tracking
 from hapair.view import node_snapshot
 from hapair.watch_announcer import AnnouncerWatch
@@ -71,10 +71,12 @@ async def run_node(config: NodeConfig, *, path: str, runtime: Path, record_to: P
         stack.callback(close_listeners, listeners)
         datagrams = open_datagram_sockets(config.balancer.datagram_listeners(), max(1, config.workers))
         stack.callback(close_datagram_sockets, datagrams)
+        admin = open_admin(config.admin)
+        stack.callback(close_listeners, admin)
         log_files = _open_logs(config)
         stack.callback(log_files.close)
         state_folder = Path(os.environ.get("STATE_DIRECTORY", runtime))
-        node = _Node(config, opening, listeners, path, state_folder, log_files, datagrams)
+        node = _Node(config, opening, listeners, path, state_folder, log_files, datagrams, admin)
         if fatal := node.certificates.fatal:
             raise StartError("; ".join(str(trouble) for trouble in fatal))
         stories: Stories = {"handover": node.handover.story, "server": partial(server_story, node.checks)}
@@ -100,14 +102,12 @@ def _open_logs(config: NodeConfig) -> LogFiles:
 
 
 def _check_privileges(config: NodeConfig) -> None:
-    has_kernel_plane = len(config.balancer.proxied.frontends) < len(config.balancer.frontends)
-    needed = (privileges.CAP_NET_ADMIN, privileges.CAP_NET_RAW) if config.routers or has_kernel_plane else ()
+    needed = (privileges.CAP_NET_ADMIN, privileges.CAP_NET_RAW) if config.routers else ()
     if any(pool.transparent for pool in config.balancer.pools.values()) and privileges.CAP_NET_RAW not in needed:
         needed = (*needed, privileges.CAP_NET_RAW)
     missing = privileges.missing_capabilities(needed)
     if missing:
-        what = "plane: kernel" if has_kernel_plane else "transparent: true"
-        what = "holding virtual IP addresses" if config.routers else what
+        what = "holding virtual IP addresses" if config.routers else "transparent: true"
         raise StartError(
             f"{what} needs {' and '.join(missing)}: start hapair as root (sudo hapair up), "
             f"or from deploy/hapair.service, which grants just these"
@@ -169,12 +169,12 @@ class _Node:
         state_folder: Path,
         log_files: LogFiles,
         datagrams: Mapping[Endpoint, Sequence[socket.socket]],
+        admin: Mapping[Endpoint, socket.socket],
     ) -> None:
         self._config = config
         self._path = path
         self._started_at = trio.current_time()
-        self._proxied = config.balancer.proxied
-        self._slots = Slots.create(self._proxied, max(1, config.workers))
+        self._slots = Slots.create(config.balancer, max(1, config.workers))
         self.handover = NodeHandover(config, announcer=lambda: self._announcer, changed=self._roles_changed)
         self._announcer = AnnouncerWatch(
             opening,
@@ -187,19 +187,18 @@ class _Node:
         self._notifier = Notifier(config.node, config.routers, config.notify)
         self.checks = CheckRunner(config.balancer.pools, self._server_changed, probe=self._probe)
         self._workers = WorkersWatch(
-            *(replace(config, balancer=self._proxied), listeners, self._slots, self._judge),
-            *(self.checks.errors_observed, log_files, datagrams),
+            config, listeners, self._slots, self._judge, self.checks.errors_observed, log_files, datagrams
         )
-        self._kernel = KernelPlane(config.balancer, state_folder, active=self._active, on_change=self._judge)
-        self.certificates = CertificateWatch(self._proxied, Path(path).parent, self._workers.renew)
+        self.certificates = CertificateWatch(config.balancer, Path(path).parent, self._workers.renew)
         self._workers.renew(self.certificates.reading.material)
         for standing in self.checks.standings(self._started_at):
             self._workers.set_standing(*standing)
-            self._kernel.set_standing(*standing)
         self._programs = Programs()
         self._role = ""
         self._ready = False
+        self._fit = False
         self._stopping = False
+        self._admin = NodeAdmin(self.snapshot, config.admin, admin)
 
     def reopen_logs(self) -> None:
         """The log files may have been renamed."""
@@ -217,24 +216,20 @@ class _Node:
             nursery.start_soon(self.certificates.run)
             nursery.start_soon(self.handover.run)
             nursery.start_soon(self._notifier.run)
+            nursery.start_soon(self._admin.run)
             self._judge()
-            if self._kernel.is_needed:
-                nursery.start_soon(self._kernel.run)
             if self._announcer.is_needed:
                 nursery.start_soon(self._announcer.run)
 
     def _judge(self) -> None:
         if self._stopping:
             return
-        fitness = judge(
-            self._workers.states,
-            servers_in_reach=self._servers_in_reach(),
-            kernel_plane_obstacle=self._kernel.obstacle,
-        )
+        fitness = judge(self._workers.states, servers_in_reach=self._servers_in_reach())
         self._announcer.set_fitness(fitness)
         self.handover.fit(
             None if fitness.lowered is None and fitness.takes_part else fitness.reason, self._servers_up()
         )
+        self._fit = fitness.takes_part
         if fitness.takes_part and not self._ready:
             self._ready = True
             log.info("node is ready", extra={"node": self._config.node})
@@ -254,18 +249,12 @@ class _Node:
         self._workers.set_roles(
             FrontendRole(frontend, active, lives_on=not active and bool(followed[frontend] & self.handover.lives_on))
             for frontend, active in active_frontends(followed, states).items()
-            if frontend in self._proxied.frontends
         )
         role = node_role(states)
         if role != self._role:
             self._role = role
             systemd.notify(f"STATUS={self._config.node} is {role}")
             log.info("role", extra={"node": self._config.node, "role": role})
-
-    def _active(self) -> set[str]:
-        """The frontends whose VIPs are here."""
-        active = active_frontends(self._config.vip_of_frontend, self._announcer.states())
-        return {frontend for frontend, here in active.items() if here}
 
     async def _probe(self, pool: str, server: str, check: Check, endpoint: Endpoint, preamble: bytes) -> ProbeResult:
         return await probe(check, endpoint, preamble, run_program=self._programs.run, names=(pool, server))
@@ -274,9 +263,7 @@ class _Node:
         if (before.up, before.admin) != (after.up, after.admin):
             state = {"up": after.up, "admin": after.admin, "reason": after.flip_reason}
             log.warning("server flipped", extra={"server": f"{pool}/{server}", **state})
-        standing = after.standing(trio.current_time())
-        self._workers.set_standing(pool, server, standing)
-        self._kernel.set_standing(pool, server, standing)
+        self._workers.set_standing(pool, server, after.standing(trio.current_time()))
         self._tell_pool_health()
         self._judge()
 
@@ -313,21 +300,25 @@ class _Node:
 
     def status(self) -> Any:
         """The snapshot as plain values."""
-        snapshot = node_snapshot(
+        return to_plain(self.snapshot())
+
+    def snapshot(self) -> NodeSnapshot:
+        """All that is known of this node now."""
+        return node_snapshot(
             self._config,
             path=self._path,
             announcer=self._announcer,
             workers=self._workers,
             slots=self._slots,
-            kernel=self._kernel,
             healths=self.checks.snapshot(),
             tracking=self._tracking,
             certificates=self.certificates.views(),
             started_at=self._started_at,
             now=trio.current_time(),
             monotonic=time.monotonic(),
+            ready=self._fit and not self._stopping,
+            pid=os.getpid(),
         )
-        return to_plain(snapshot)
 
     async def stop(self) -> None:
         """The peer takes over first; then what is open may finish, through the peer where that was agreed upon.
@@ -348,4 +339,3 @@ class _Node:
             await self.handover.let_go(reason)
             with trio.CancelScope(shield=True):
                 await self._announcer.stop()
-                await self._kernel.remove()

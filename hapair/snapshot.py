@@ -92,23 +92,12 @@ class FrontendView:
     listen: tuple[str, ...]
     active: bool
     """False: its VIP is not here."""
-    plane: str = "proxy"
-    """Who moves its bytes: proxy or kernel."""
     counts: Counts
     causes: Mapping[str, int] = field(default_factory=dict)
     """How often connections and requests ended otherwise than well, by cause; causes that were not met are left out."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KernelView:
-    """The kernel plane: rules of nftables."""
-
-    obstacle: str | None
-    """Why they are not in place; None: they are."""
-    restored: int
-    """How often somebody else had removed them."""
-    lacking: tuple[str, ...] = ()
-    """What this machine needs and we could not change."""
+    max_connections: int = 0
+    enabled: bool = True
+    """False: an administrator stopped it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,6 +145,21 @@ class ServerView:
     last_check_ms: float | None = None
     agent: str = ""
     """What its agent said last."""
+    agent_up: bool | None = None
+    """None: it has no agent."""
+    max_connections: int | None = None
+    """None: no limit."""
+    failed_checks: int = 0
+    downs: int = 0
+    """How often it went DOWN."""
+    down_s: float = 0.0
+    """For how long in all."""
+    rise: int | None = None
+    """None: there are no checks."""
+    fall: int | None = None
+    health_count: int | None = None
+    """Of its health, from 0 to rise + fall - 1; below `rise` is DOWN."""
+    weight_in_file: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,6 +169,8 @@ class PoolView:
     name: str
     policy: str
     servers: tuple[ServerView, ...]
+    mode: str = "http"
+    """That of the frontends that use it."""
 
     @property
     def up(self) -> int:
@@ -199,14 +205,15 @@ class NodeSnapshot:
     link: LinkView | None
     """None: there is none."""
     fence: FenceView | None
-    kernel: KernelView | None = None
-    """None: no frontend is of the kernel plane."""
     certificates: tuple[CertificateView, ...] = ()
     restarts: int
     """Processes that had to be started again."""
     warnings: tuple[str, ...]
     log_lines_dropped: int = 0
     """Lines of access logs that were not written."""
+    ready: bool = False
+    """Its workers serve, and it is fit to hold VIPs."""
+    pid: int = 0
 
 
 def warnings_of(
@@ -217,12 +224,11 @@ def warnings_of(
     link: LinkView | None = None,
     fence: FenceView | None = None,
     certificates: Iterable[CertificateView] = (),
-    kernel: KernelView | None = None,
 ) -> tuple[str, ...]:
     """What a person should look at, in words."""
     routers = tuple(routers)
     found = [*_about_split(routers, link), *_about_link(link), *_about_fence(fence)]
-    found += [*_about_kernel(kernel), *warnings_of_certificates(certificates)]
+    found += warnings_of_certificates(certificates)
     found += [
         f"virtual router {router.name} waits for {router.waiting_for}" for router in routers if router.waiting_for
     ]
@@ -272,17 +278,6 @@ def _about_link(link: LinkView | None) -> Iterable[str]:
     if link.rejected:
         reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(link.rejected.items()))
         yield f"the liveness link refused connections ({reasons})"
-
-
-def _about_kernel(kernel: KernelView | None) -> list[str]:
-    if kernel is None:
-        return []
-    found = [f"kernel plane: {one}" for one in kernel.lacking]
-    if kernel.obstacle is not None:
-        found.append(f"the kernel plane does not work: {kernel.obstacle}")
-    if kernel.restored:
-        found.append(f"somebody has removed the rules of the kernel plane, {kernel.restored} times; they were put back")
-    return found
 
 
 def _about_fence(fence: FenceView | None) -> Iterable[str]:

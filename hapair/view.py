@@ -1,23 +1,20 @@
 """The node's parts to the one snapshot. Reads, never changes."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from balancer.checks.runner import ServerHealth
-from balancer.config import Frontend, Pool
+from balancer.config import Pool, pools_of
 from balancer.slots import Counts, Slots
 from balancer.standing import WHOLE, shown_weight, throttle_percent, warmth
 from hapair import __version__
 from hapair.config import NodeConfig
-from hapair.kernel import counters
-from hapair.kernel.plane import KernelPlane
 from hapair.role import active_frontends, node_role
 from hapair.snapshot import (
     VERSION,
     CertificateView,
     FenceView,
     FrontendView,
-    KernelView,
     LinkView,
     NodeSnapshot,
     PoolView,
@@ -44,19 +41,24 @@ def node_snapshot(
     announcer: AnnouncerWatch,
     workers: WorkersWatch,
     slots: Slots,
-    kernel: KernelPlane,
     healths: Healths,
     tracking: Tracking,
     certificates: tuple[CertificateView, ...] = (),
     started_at: float,
     now: float,
     monotonic: float,
+    ready: bool = False,
+    pid: int = 0,
+    disabled: Collection[str] = (),
 ) -> NodeSnapshot:
-    """The status of this node. `now` and `started_at` are on trio's clock, `monotonic` is CLOCK_MONOTONIC."""
+    """The status of this node. `now` and `started_at` are on trio's clock, `monotonic` is CLOCK_MONOTONIC.
+
+    `disabled`: frontends that an administrator stopped.
+    """
     states = announcer.states()
     routers = tuple(_router(router, announcer.snapshots.get(router.name), monotonic) for router in config.routers)
     routers = tuple(replace(one, tracked=_tracked(tracking, one.name, now)) for one in routers)
-    pools = tuple(_pool(config, name, slots, kernel, healths, now) for name in config.balancer.pools)
+    pools = tuple(_pool(config, name, slots, healths, now) for name in config.balancer.pools)
     processes = _processes(announcer, workers)
     link, fence = _link(announcer.link, monotonic), _fence(announcer.fence)
     return NodeSnapshot(
@@ -67,16 +69,17 @@ def node_snapshot(
         uptime_s=now - started_at,
         config=path,
         routers=routers,
-        frontends=_frontends(config, slots, kernel, states),
+        frontends=_frontends(config, slots, states, disabled),
         pools=pools,
         processes=processes,
         link=link,
         fence=fence,
-        kernel=_kernel(kernel),
         certificates=certificates,
         restarts=announcer.restarts + workers.restarts,
-        warnings=warnings_of(config.balancer, routers, pools, processes, link, fence, certificates, _kernel(kernel)),
+        warnings=warnings_of(config.balancer, routers, pools, processes, link, fence, certificates),
         log_lines_dropped=slots.log_lines_dropped(),
+        ready=ready,
+        pid=pid,
     )
 
 
@@ -139,7 +142,7 @@ def _fence(fence: FenceSnapshot | None) -> FenceView | None:
 
 
 def _frontends(
-    config: NodeConfig, slots: Slots, kernel: KernelPlane, states: Mapping[str, str]
+    config: NodeConfig, slots: Slots, states: Mapping[str, str], disabled: Collection[str]
 ) -> tuple[FrontendView, ...]:
     active = active_frontends(config.vip_of_frontend, states)
     return tuple(
@@ -148,42 +151,27 @@ def _frontends(
             mode=frontend.mode,
             listen=tuple(str(endpoint) for endpoint in frontend.listen),
             active=active[name],
-            plane=frontend.plane,
-            counts=_frontend_counts(name, frontend, slots, kernel),
-            causes=_causes(name, frontend, slots, kernel),
+            counts=slots.frontend_counts(name),
+            causes={cause.label: count for cause, count in slots.cause_counts(name).items()},
+            max_connections=frontend.max_connections,
+            enabled=name not in disabled,
         )
         for name, frontend in config.balancer.frontends.items()
     )
 
 
-def _frontend_counts(name: str, frontend: Frontend, slots: Slots, kernel: KernelPlane) -> Counts:
-    if frontend.plane == "kernel":
-        return counters.of_frontend(kernel.services, name, kernel.counters)
-    return slots.frontend_counts(name)
-
-
-def _causes(name: str, frontend: Frontend, slots: Slots, kernel: KernelPlane) -> dict[str, int]:
-    if frontend.plane == "kernel":
-        refused = counters.refused(kernel.services, name, kernel.counters)
-        return {"client_limit": refused} if refused else {}
-    return {cause.label: count for cause, count in slots.cause_counts(name).items()}
-
-
-def _kernel(kernel: KernelPlane) -> KernelView | None:
-    if not kernel.is_needed:
-        return None
-    return KernelView(obstacle=kernel.obstacle, restored=kernel.restored, lacking=kernel.warnings)
-
-
-def _pool(config: NodeConfig, name: str, slots: Slots, kernel: KernelPlane, healths: Healths, now: float) -> PoolView:
+def _pool(config: NodeConfig, name: str, slots: Slots, healths: Healths, now: float) -> PoolView:
     pool = config.balancer.pools[name]
+    servers = tuple(
+        _server(pool, server, slots.server_counts(name, server), healths[name][server], now) for server in pool.servers
+    )
+    return PoolView(name=name, policy=pool.policy, servers=servers, mode=_mode_of(config, name))
 
-    def counts(server: str) -> Counts:
-        by_kernel = counters.of_server(kernel.services, name, server, kernel.counters)
-        return counters.added(slots.server_counts(name, server), by_kernel)
 
-    servers = tuple(_server(pool, server, counts(server), healths[name][server], now) for server in pool.servers)
-    return PoolView(name=name, policy=pool.policy, servers=servers)
+def _mode_of(config: NodeConfig, pool: str) -> str:
+    """A pool has none of its own: that of the first frontend that leads to it."""
+    modes = (frontend.mode for frontend in config.balancer.frontends.values() if pool in pools_of(frontend))
+    return next(modes, "http")
 
 
 def _server(pool: Pool, name: str, counts: Counts, health: ServerHealth, now: float) -> ServerView:
@@ -207,6 +195,15 @@ def _server(pool: Pool, name: str, counts: Counts, health: ServerHealth, now: fl
         last_check_code=result.code if result else "",
         last_check_ms=round(result.duration_s * 1000, 3) if result else None,
         agent=health.agent_text,
+        agent_up=health.agent_up,
+        max_connections=health.max_connections or server.max_connections,
+        failed_checks=health.failed_probes,
+        downs=health.downs,
+        down_s=round(health.down_before_s + (0.0 if health.down_at is None else now - health.down_at), 3),
+        rise=None if pool.check is None else pool.check.rise,
+        fall=None if pool.check is None else pool.check.fall,
+        health_count=health.count,
+        weight_in_file=server.weight,
     )
 
 

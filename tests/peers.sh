@@ -2,7 +2,7 @@
 # The real programs that tests run beside hapair. Root on Debian: what is missing is installed, and no package may
 # start its service. Anybody else: said in one line; the tests that need them are left out and say so.
 set -eu
-peers="keepalived frr haproxy nginx-light libnginx-mod-stream wrk nftables iproute2 iputils-ping tcpdump tshark curl systemd util-linux procps chromium chromium-driver caddy nodejs nghttp2-client openssl redis-server postgresql mariadb-server dnsmasq-base python3-grpcio"
+peers="keepalived frr haproxy nginx-light libnginx-mod-stream wrk nftables iproute2 iputils-ping tcpdump tshark curl systemd util-linux procps chromium chromium-driver caddy nodejs nghttp2-client openssl redis-server postgresql mariadb-server dnsmasq-base python3-grpcio prometheus"
 missing=
 for package in $peers; do
     dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing="$missing $package"

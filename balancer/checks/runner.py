@@ -48,6 +48,17 @@ class ServerHealth:
     """None: the file's."""
     returned_at: float | None = None
     agent_text: str = ""
+    max_connections: int | None = None
+    """None: the file's."""
+    failed_probes: int = 0
+    downs: int = 0
+    down_before_s: float = 0.0
+    """How long it was DOWN, without the time since `down_at`."""
+    down_at: float | None = None
+    count: int | None = None
+    """Of its health: below `rise` is DOWN; None: there are no checks."""
+    agent_up: bool | None = None
+    """None: it has no agent."""
 
     @property
     def serves(self) -> bool:
@@ -123,6 +134,18 @@ class CheckRunner:
         """A weight instead of the file's, None for that one again. Raises KeyError; ValueError beyond 0 to 256."""
         known = self._servers[pool, server]
         self._learn(known, known.state.weighed(weight))
+        return known.state
+
+    def force_health(self, pool: str, server: str, up: bool, *, by: str) -> ServerState:
+        """Somebody's word for its checks, until they say otherwise. Raises KeyError; ValueError without checks."""
+        known = self._servers[pool, server]
+        self._learn(known, known.state.forced(up, by=by, now=trio.current_time()))
+        return known.state
+
+    def limit(self, pool: str, server: str, max_connections: int | None) -> ServerState:
+        """A limit of connections instead of the file's, None for that one again. Raises KeyError."""
+        known = self._servers[pool, server]
+        self._learn(known, known.state.limited(max_connections))
         return known.state
 
     def errors_observed(self, pool: str, server: str, reason: str) -> None:
@@ -220,4 +243,11 @@ class _Server:
             weight=state.weight,
             returned_at=state.returned_at,
             agent_text=self.agent_trouble or state.agent_text,
+            max_connections=state.max_connections,
+            failed_probes=state.failed_probes,
+            downs=state.downs,
+            down_before_s=state.down_before_s,
+            down_at=state.down_at,
+            count=None if state.health is None else state.health.count,
+            agent_up=None if self.agent is None else state.agent_up,
         )

@@ -98,6 +98,13 @@ def _listen_clashes(file: HapairFile, tree: Tree) -> Iterator[Problem]:
                     yield problem_at(tree, ("frontends", name, "listen", i), message)
                     break
             taken.setdefault(endpoint, name)
+    if file.admin is not None:
+        for endpoint in file.admin.bound:
+            for other, owner in taken_by[False].items():
+                if _overlap(endpoint, other):
+                    yield problem_at(
+                        tree, ("admin", "listen"), f"{endpoint} is listened on by frontend {owner}, as {other}"
+                    )
 
 
 def _overlap(one: Endpoint, other: Endpoint) -> bool:

@@ -6,6 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from balancer.config import AccessLog, Frontend, Pool
 from balancer.fieldtypes import STRICT, Seconds, Shorthand
+from hapair.config.admin import AdminSection
 from hapair.config.scalars import (
     EVERY_NODE,
     Authenticate,
@@ -165,6 +166,8 @@ class HapairFile:
     """How long open connections may go on once a node is told to stop."""
     access_log: Annotated[AccessLog, Shorthand("format")] | None = None
     """Of every frontend that says nothing of its own."""
+    admin: AdminSection | None = None
+    """None: nothing is served by HTTP but what the frontends serve."""
 
     def __post_init__(self) -> None:
         if self.workers != "auto" and not 1 <= self.workers <= 64:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from balancer.config import BalancerConfig, Frontend
+from hapair.config.admin import AdminSection
 from hapair.config.load import Loaded
 from hapair.config.scalars import on_node
 from hapair.config.tracks import TrackedFile, TrackedGateway, TrackedPool, TrackedScript, TrackSection
@@ -66,6 +67,7 @@ class NodeConfig:
     """None: there is no secret, or not exactly one peer."""
     witnesses: Mapping[str, tuple[Address, ...]] | None = None
     """By interface: who is asked there; none listed: the gateway. None: nobody is asked anywhere."""
+    admin: AdminSection | None = None
 
 
 def node_view(loaded: Loaded, node: str) -> NodeConfig:
@@ -87,6 +89,7 @@ def node_view(loaded: Loaded, node: str) -> NodeConfig:
         secret_file=secret_file,
         link=None if secret_file is None else _link(file, node, secret_file),
         witnesses=witnesses,
+        admin=file.admin,
     )
 
 

@@ -22,9 +22,6 @@ PURE = (
     "vrrp/linux/nftables.py", "vrrp/linux/fencerules.py",
     "vrrp/liveness/config.py", "vrrp/liveness/session.py", "vrrp/liveness/frames.py",
     "balancer/config.py", "balancer/config_checks.py", "balancer/config_pools.py",
-    "balancer/config_kernel.py",
-    *(f"balancer/kernel/{name}.py" for name in ("buckets", "services", "ruleset", "conntrack", "pokes")),
-    "hapair/kernel/counters.py",
     "balancer/standing.py", *(module for module in MODULES if module.startswith("balancer/policies/")),
     "balancer/fieldtypes.py", "balancer/pool.py", "balancer/health.py",
     "balancer/route.py", "balancer/wheel.py", "balancer/checks/schedule.py",
@@ -35,6 +32,10 @@ PURE = (
     *(f"hapair/handover/{name}.py" for name in ("messages", "events", "giving", "taking", "conversation", "ruleset")),
     "hapair/config/errors.py", "hapair/config/tree.py", "hapair/config/rules.py", "hapair/config/types.py",
     "hapair/config/view.py", "hapair/config/scalars.py", "hapair/config/tracks.py", "hapair/config/witnesses.py",
+    "hapair/config/admin.py",
+    "hapair/admin/attempts.py", "hapair/admin/router.py", "hapair/admin/exposition.py", "hapair/admin/columns.py",
+    "hapair/admin/rates.py", "hapair/admin/haproxy_rows.py", "hapair/admin/haproxy_metrics.py",
+    "hapair/admin/pair_metrics.py",
     "hapair/config/router_rules.py", "hapair/config/pool_rules.py",
     "hapair/tracking/watch.py", "hapair/tracking/findings.py", "vrrp/routes.py",
 )  # fmt: skip
@@ -55,8 +56,6 @@ PURE_BUT: Mapping[str, frozenset[str]] = {
     "hapair/config/view.py": frozenset({"os", "hapair.config.load"}),  # how many cores this process may use
     "vrrp/simulation.py": frozenset({"random"}),  # seeded: the same plan is the same run
     "balancer/checks/schedule.py": frozenset({"random"}),  # the type of the generator that is passed in
-    "balancer/kernel/buckets.py": frozenset({"hashlib"}),  # a function of bytes
-    "hapair/kernel/counters.py": frozenset({"balancer.slots"}),  # Counts, which are data
     "balancer/policies/maglev.py": frozenset({"array", "hashlib"}),  # functions of bytes
     "balancer/policies/consistent_hash.py": frozenset({"zlib"}),
     "balancer/pool.py": frozenset({"random"}),  # for who passes no generator in
@@ -66,6 +65,8 @@ PURE_BUT: Mapping[str, frozenset[str]] = {
     "balancer/limits.py": frozenset({"hashlib"}),  # a function of bytes
     "hapair/lab/page.py": frozenset({"importlib.resources"}),  # the style sheet beside it
     "hapair/snapshot.py": frozenset({"balancer.slots"}),  # Counts, which are data
+    "hapair/admin/haproxy_rows.py": frozenset({"balancer.slots"}),  # the same
+    "hapair/admin/rates.py": frozenset({"balancer.slots"}),  # the same
 }
 
 # A dependency or an OS facility, and the only places that touch it. A folder ends with /.
@@ -97,11 +98,8 @@ SEAMS: Mapping[str, tuple[str, ...]] = {
     ),
     "select.epoll": ("balancer/reactor.py",),
     "socket.AF_PACKET": ("vrrp/linux/packetsock.py", "hapair/lab/", "vrrp/linux/witness.py"),
-    "socket.AF_NETLINK": (
-        *("vrrp/linux/linkwatch.py", "vrrp/linux/fence.py", "hapair/handover/flows.py", "hapair/lab/"),
-        *("balancer/kernel/ctnetlink.py", "hapair/kernel/events.py"),
-    ),
-    "socket.IPPROTO_RAW": ("hapair/kernel/cutting.py",),
+    "socket.AF_NETLINK": ("vrrp/linux/linkwatch.py", "vrrp/linux/fence.py", "hapair/handover/flows.py", "hapair/lab/"),
+    "socket.IPPROTO_RAW": (),
     "socket.SCM_RIGHTS": ("hapair/channel.py",),
     "os.splice": ("balancer/streams.py",),
     "os.memfd_create": ("balancer/slots.py", "balancer/tls/contexts.py"),
@@ -117,10 +115,9 @@ SEAMS: Mapping[str, tuple[str, ...]] = {
     "os.system": (),
     "os.popen": (),
     "time.sleep": (),
-    "time.time": ("hapair/epoch.py", "hapair/certificates/", "balancer/accesslog/journal.py"),
+    "time.time": ("hapair/node_admin.py", "hapair/epoch.py", "hapair/certificates/", "balancer/accesslog/journal.py"),
     "trio.lowlevel.open_process": ("hapair/child.py", "hapair/lab/"),
     "trio.run_process": (
-        "balancer/kernel/nft.py",
         "hapair/handover/forwarding.py",
         "hapair/handover/routes.py",
         "hapair/lab/",
@@ -139,8 +136,8 @@ NO_TEST_FILE: Mapping[str, str] = {
     "hapair/node.py": "the node process: the tests of the network lab start it",
     "hapair/commands/up.py": "starts a node: the tests of the network lab do",
     "hapair/commands/release.py": "needs virtual IP addresses: the tests of the network lab",
+    "hapair/admin/columns.py": "data only: tests/unit/hapair/admin/test_haproxy_rows.py",
     "hapair/commands/demo.py": "runs the network lab",
-    "balancer/kernel/ctnetlink.py": "needs CAP_NET_ADMIN: tests/netns/test_kernel_plane.py",
     "balancer/policies/base.py": "data only: tests/unit/balancer/policies/test___init__.py",
     "hapair/handover/events.py": "data only: tests/unit/hapair/handover/test_conversation.py",
     "balancer/http2/events.py": "data only: tests/unit/balancer/http2/test_session.py",

@@ -120,3 +120,25 @@ def test_a_weight() -> None:
     assert UP.weighed(7).weighed(None).standing(0.0) == Standing()
     with pytest.raises(ValueError, match="from 0 to 256"):
         UP.weighed(257)
+
+
+def test_how_often_and_for_how_long_it_was_down() -> None:
+    assert (DOWN.failed_probes, DOWN.downs, DOWN.down_s(7.5)) == (1, 1, 2.5)
+    up = DOWN.probed(True, reason="", now=6.0).probed(True, reason="", now=9.0)
+    assert (up.text, up.downs, up.down_s(100.0)) == ("UP", 1, 4.0)
+    again = replace(up, agent_up=True).agent_said(AgentWords(health="down"), now=20.0)
+    assert (again.downs, again.down_s(21.0), again.failed_probes) == (2, 5.0, 1)
+
+
+def test_somebodys_word_for_its_checks() -> None:
+    down = UP.forced(False, by="the runtime socket", now=3.0)
+    assert (down.text, down.flip_reason, down.downs) == ("DOWN", "DOWN by the runtime socket", 1)
+    assert down.probed(True, reason="", now=4.0).text == "DOWN 1/2"
+    assert down.forced(True, by="x", now=5.0).text == "UP"
+    with pytest.raises(ValueError, match="not enabled"):
+        UNCHECKED.forced(True, by="x", now=1.0)
+
+
+def test_a_limit() -> None:
+    assert UP.limited(7).standing(0.0) == Standing(max_connections=7)
+    assert UP.limited(7).limited(None).standing(0.0) == Standing()

@@ -166,7 +166,7 @@ def test_snapshot_before_the_first_probe(servers: Servers, flips: Flips) -> None
     runner = runner_of(servers, flips, web=pool(1), api=pool(2, check=None))
 
     assert runner.snapshot() == {
-        "web": {"s1": ServerHealth(True, "UP 1/3", None, None, "", None)},
+        "web": {"s1": ServerHealth(True, "UP 1/3", None, None, "", None, count=2)},
         "api": {"s2": UNCHECKED},
     }
 
@@ -179,7 +179,10 @@ async def test_snapshot_after_a_flip(
     servers.results[1] = REFUSED
     await trio.sleep(1)
 
-    expected = ServerHealth(False, "DOWN", REFUSED, start_at, "connection refused", start_at)
+    expected = ServerHealth(
+        False, "DOWN", REFUSED, start_at, "connection refused", start_at,
+        failed_probes=1, downs=1, down_at=start_at, count=0,
+    )  # fmt: skip
     assert runner.snapshot() == {"web": {"s1": expected}}
 
 
@@ -316,3 +319,15 @@ async def test_a_weight_is_told_and_one_that_is_none_is_refused(servers: Servers
         runner.weigh("web", "s1", 300)
     with pytest.raises(KeyError):
         runner.weigh("web", "s9", 1)
+
+
+async def test_health_and_a_limit_by_somebodys_word(servers: Servers, flips: Flips) -> None:
+    runner = runner_of(servers, flips, web=pool(1), api=pool(2, check=None))
+
+    assert runner.force_health("web", "s1", False, by="a test").text == "DOWN"
+    known = runner.snapshot()["web"]["s1"]
+    assert (known.up, known.downs, known.count, known.flip_reason) == (False, 1, 0, "DOWN by a test")
+    assert runner.limit("web", "s1", 5).max_connections == 5
+    assert runner.snapshot()["web"]["s1"].max_connections == 5
+    with pytest.raises(ValueError, match="not enabled"):
+        runner.force_health("api", "s2", True, by="a test")

@@ -132,8 +132,8 @@ SERVER = "f.yaml:21:42: pools.web.servers.web2"
         ("pools:", "drain: 5\npools:", "f.yaml:16:1: drain: write it as text, for example 250ms"),
         ("pools:", "workers: 0\npools:", "f.yaml:16:1: workers: must be auto or from 1 to 64"),
         ("pools:", "color: red\npools:",
-         "f.yaml:16:1: color: unknown key; valid here: access_log, drain, frontends, pair, pools, virtual_routers, "
-         "workers"),
+         "f.yaml:16:1: color: unknown key; valid here: access_log, admin, drain, frontends, pair, pools, "
+         "virtual_routers, workers"),
         ("    pi-a: 192.0.2.11", "    pi-a: 11",
          "f.yaml:3:5: pair.nodes.pi-a: write it as text, for example 192.0.2.11"),
         ("    pi-a: 192.0.2.11", "    pi-a: pi-a.lan", "f.yaml:3:5: pair.nodes.pi-a: 'pi-a.lan' is not an IP address"),
@@ -222,6 +222,7 @@ def test_the_schema_speaks_of_keys_as_they_stand_in_the_file() -> None:
     assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
     assert set(schema["properties"]) == {
         "pair",
+        "admin",
         "virtual_routers",
         "frontends",
         "pools",

@@ -1,0 +1,117 @@
+"""What follows from counters over time: per second, the most at once, since when. Fed once a second. Pure."""
+
+from dataclasses import dataclass, replace
+from typing import Self
+
+from balancer.slots import Counts
+from hapair.snapshot import NodeSnapshot, PoolView
+
+Key = tuple[str, ...]
+"""`("frontend", name)`, `("pool", name)`, `("server", pool, name)`."""
+FRONTEND, POOL, SERVER = "frontend", "pool", "server"
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Of one frontend, pool or server. What is "most" is the most that was met at a sample."""
+
+    open_max: int = 0
+    connections_per_s: int = 0
+    connections_per_s_max: int = 0
+    requests_per_s: int = 0
+    requests_per_s_max: int = 0
+    last_work_at: float | None = None
+    """When it was last seen to have had something new; None: never."""
+
+    def after(self, before: Counts, now_is: Counts, elapsed_s: float, now: float) -> Self:
+        """One sample later."""
+        connections = round((now_is.connections - before.connections) / elapsed_s)
+        requests = round((now_is.requests - before.requests) / elapsed_s)
+        worked = (now_is.connections, now_is.requests) != (before.connections, before.requests)
+        return replace(
+            self,
+            open_max=max(self.open_max, now_is.open),
+            connections_per_s=connections,
+            connections_per_s_max=max(self.connections_per_s_max, connections),
+            requests_per_s=requests,
+            requests_per_s_max=max(self.requests_per_s_max, requests),
+            last_work_at=now if worked else self.last_work_at,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PoolHistory:
+    """Whether a pool had a server that is UP."""
+
+    up: bool = True
+    changed_at: float | None = None
+    downs: int = 0
+    down_before_s: float = 0.0
+
+    def after(self, up: bool, now: float) -> Self:
+        if up == self.up:
+            return self
+        lasted_s = 0.0 if self.up or self.changed_at is None else now - self.changed_at
+        return replace(
+            self, up=up, changed_at=now, downs=self.downs + self.up, down_before_s=self.down_before_s + lasted_s
+        )
+
+    def down_s(self, now: float) -> float:
+        """In all."""
+        return self.down_before_s + (0.0 if self.up or self.changed_at is None else now - self.changed_at)
+
+
+NO_PACE = Pace()
+NO_HISTORY = PoolHistory()
+
+
+class Rates:
+    """`now` is on any one clock, in seconds."""
+
+    def __init__(self) -> None:
+        self.paces: dict[Key, Pace] = {}
+        self.pools: dict[str, PoolHistory] = {}
+        self._counts: dict[Key, Counts] = {}
+        self._sampled_at: float | None = None
+
+    def sample(self, node: NodeSnapshot, now: float) -> None:
+        """Take note; samples that lie less than half a second apart are passed over."""
+        if self._sampled_at is not None and now - self._sampled_at < 0.5:
+            return
+        counts = counts_of(node)
+        for key, current in counts.items():
+            before = self._counts.get(key)
+            pace = self.paces.get(key, NO_PACE)
+            if before is None or self._sampled_at is None:
+                self.paces[key] = replace(pace, open_max=max(pace.open_max, current.open))
+            else:
+                self.paces[key] = pace.after(before, current, now - self._sampled_at, now)
+        for pool in node.pools:
+            self.pools[pool.name] = self.pools.get(pool.name, NO_HISTORY).after(pool.up > 0, now)
+        self._counts, self._sampled_at = counts, now
+
+    def forget_maxima(self) -> None:
+        """What `clear counters` does."""
+        for key, pace in self.paces.items():
+            counts = self._counts.get(key)
+            now_open = 0 if counts is None else counts.open
+            self.paces[key] = replace(pace, open_max=now_open, connections_per_s_max=0, requests_per_s_max=0)
+
+
+def counts_of(node: NodeSnapshot) -> dict[Key, Counts]:
+    """Of every frontend, pool and server."""
+    found: dict[Key, Counts] = {(FRONTEND, one.name): one.counts for one in node.frontends}
+    for pool in node.pools:
+        found[POOL, pool.name] = pool_counts(pool)
+        found |= {(SERVER, pool.name, one.name): one.counts for one in pool.servers}
+    return found
+
+
+def pool_counts(pool: PoolView) -> Counts:
+    """Its servers together."""
+    return added(*(server.counts for server in pool.servers))
+
+
+def added(*counts: Counts) -> Counts:
+    """Field by field."""
+    return Counts(*(sum(getattr(one, name) for one in counts) for name in Counts.__slots__))

@@ -1,0 +1,97 @@
+"""The statistics as HAProxy lays them out."""
+
+from dataclasses import replace
+
+import pytest
+
+from hapair.admin.columns import COLUMNS
+from hapair.admin.haproxy_rows import rows_of, status_of
+from hapair.admin.rates import Pace, PoolHistory, Rates
+from hapair.snapshot import ServerView
+from tests.unit.hapair.admin.sample import NODE, WEB1, WEB2, WEB3
+
+RATES = Rates()
+RATES.paces["frontend", "web"] = Pace(8, 4, 9, 30, 70, 95.0)
+RATES.paces["server", "web", "web1"] = Pace(7, 3, 5, 20, 40, 95.0)
+RATES.pools["web"] = PoolHistory(changed_at=90.0, downs=1, down_before_s=4.5)
+ROWS = rows_of(NODE, RATES, 100.0)
+
+
+def part(place: int, *names: str) -> list[int | str | None]:
+    return [ROWS[place].get(name) for name in names]
+
+
+def test_the_order_is_frontends_then_servers_and_their_pool() -> None:
+    assert [(row["pxname"], row["svname"], row["type"], row["iid"], row["sid"]) for row in ROWS] == [
+        ("web", "FRONTEND", 0, 1, 0),
+        ("dns", "FRONTEND", 0, 2, 0),
+        ("web", "web1", 2, 3, 1),
+        ("web", "web2", 2, 3, 2),
+        ("web", "web3", 2, 3, 3),
+        ("web", "BACKEND", 1, 3, 0),
+    ]
+
+
+def test_every_column_is_one_of_haproxys() -> None:
+    assert {name for row in ROWS for name in row} <= set(COLUMNS)
+    assert (len(COLUMNS), COLUMNS[17], COLUMNS[32], COLUMNS[58], COLUMNS[103]) == (104, "status", "type", "qtime", "-")
+
+
+def test_a_frontend() -> None:
+    assert part(0, "scur", "smax", "slim", "stot", "bin", "bout") == [3, 8, 9000, 40, 1000, 90_000]
+    assert part(0, "dreq", "ereq", "dcon", "status", "mode") == [3, 4, 5, "OPEN", "http"]
+    assert part(0, "rate", "rate_max", "req_rate", "req_rate_max", "req_tot") == [4, 9, 30, 70, 120]
+    assert part(0, "hrsp_2xx", "hrsp_5xx", "hrsp_other", "qcur", "act") == [100, 5, 0, None, None]
+
+
+def test_a_frontend_without_requests_that_an_administrator_stopped() -> None:
+    assert part(1, "status", "mode", "stot", "req_tot", "hrsp_2xx", "req_rate") == [
+        "PAUSED",
+        "udp",
+        4,
+        None,
+        None,
+        None,
+    ]
+
+
+def test_a_server() -> None:
+    assert part(2, "status", "weight", "act", "bck", "slim", "stot", "lbtot") == ["UP 2/3", 5, 1, 0, 50, 110, 110]
+    assert part(2, "chkfail", "chkdown", "downtime", "lastchg") == [1, 0, 0, 100]
+    assert part(2, "check_status", "check_duration", "check_desc") == ["L7OK", 2, "Layer7 check passed"]
+    assert part(2, "check_rise", "check_fall", "check_health", "last_chk") == [2, 3, 3, "200 OK"]
+    assert part(2, "connect", "reuse", "econ", "eresp", "wretr", "srv_abrt") == [30, 80, 1, 1, 2, 2]
+    assert part(2, "rate", "rate_max", "smax", "lastsess", "addr") == [20, 40, 7, 5, "192.0.2.21:80"]
+
+
+def test_a_server_that_is_down_and_its_agent() -> None:
+    assert part(3, "status", "chkdown", "downtime", "lastchg", "lastsess") == ["DOWN 1/2", 2, 71, 7, -1]
+    assert part(3, "agent_status", "last_agt") == ["L7STS", "down"]
+
+
+def test_a_server_without_checks_that_drains_and_warms_up() -> None:
+    assert part(4, "status", "bck", "throttle", "weight", "uweight") == ["DRAIN", 1, 50, 2, 4]
+    assert part(4, "check_status", "chkfail", "agent_status") == [None, None, None]
+
+
+def test_a_backend_is_its_servers_together() -> None:
+    assert part(5, "status", "act", "bck", "weight", "algo") == ["UP", 1, 0, 5, "leastconn"]
+    assert part(5, "scur", "stot", "bout", "chkdown", "downtime", "lastchg") == [2, 110, 80_000, 1, 4, 10]
+
+
+@pytest.mark.parametrize(
+    ("server", "status"),
+    [
+        (WEB1, "UP 2/3"),
+        (replace(WEB1, admin="maint"), "MAINT"),
+        (replace(WEB1, admin="drain"), "DRAIN 2/3"),
+        (replace(WEB1, weight=0, full_weight=0), "DRAIN 2/3"),
+        (replace(WEB2, admin="drain"), "DOWN 1/2"),
+        (replace(WEB2, health="DOWN (agent)"), "DOWN (agent)"),
+        (WEB3, "DRAIN"),
+        (replace(WEB3, admin="ready"), "no check"),
+        (replace(WEB3, admin="ready", weight=0, full_weight=0), "DRAIN"),
+    ],
+)
+def test_a_status_in_haproxys_words(server: ServerView, status: str) -> None:
+    assert status_of(server) == status

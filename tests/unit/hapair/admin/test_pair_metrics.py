@@ -1,0 +1,68 @@
+"""The metrics of the pair."""
+
+from dataclasses import replace
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from hapair.admin.exposition import exposition
+from hapair.admin.pair_metrics import metrics_of
+from hapair.snapshot import NodeSnapshot
+from tests.unit.hapair.admin.sample import NODE
+
+
+def lines(node: NodeSnapshot = NODE) -> set[str]:
+    return {line for line in exposition(metrics_of(node)).decode().splitlines() if not line.startswith("#")}
+
+
+def test_role_and_virtual_routers() -> None:
+    assert lines() >= {
+        'hapair_node_role{role="ACTIVE"} 1',
+        'hapair_node_role{role="STANDBY"} 0',
+        "hapair_ready 1",
+        "hapair_warnings 1",
+        'hapair_router_state{router="lan",state="Active"} 1',
+        'hapair_router_state{router="lan",state="Backup"} 0',
+        'hapair_router_state_seconds{router="lan"} 12.5',
+        'hapair_router_transitions_total{router="lan"} 3',
+        'hapair_router_priority{router="lan"} 180',
+        'hapair_router_configured_priority{router="lan"} 200',
+        'hapair_vip_held{router="lan",vip="192.0.2.100/24"} 1',
+        'hapair_vip_held{router="lan",vip="192.0.2.101/24"} 0',
+        'hapair_lease_age_seconds{router="lan"} 0.125',
+        'hapair_adverts_sent_total{router="lan"} 90',
+        'hapair_adverts_rejected_total{router="lan",reason="TTL"} 2',
+        'hapair_advert_lateness_max_seconds{router="lan"} 0.0025',
+        'hapair_tracked_ok{router="lan",tracked="script web"} 0',
+    }
+
+
+def test_link_fence_certificates_and_processes() -> None:
+    assert lines() >= {
+        'hapair_peer_link_up{peer="pi-b"} 1',
+        'hapair_peer_link_lost_total{peer="pi-b"} 1',
+        'hapair_peer_link_rejected_total{peer="pi-b",reason="address"} 2',
+        'hapair_peer_link_round_trip_seconds{peer="pi-b"} 0.0005',
+        "hapair_fence_up 1",
+        "hapair_fence_restored_total 2",
+        'hapair_certificate_expires_in_seconds{owner="frontend web",source="web.pem"} 86400',
+        'hapair_certificate_usable{owner="pool db",source="db.pem"} 0',
+        'hapair_process_up{process="worker 0"} 1',
+        'hapair_process_up{process="worker 1"} 0',
+        "hapair_process_restarts_total 2",
+        "hapair_log_lines_dropped_total 3",
+        'hapair_frontend_active{frontend="dns"} 0',
+        'hapair_frontend_causes_total{frontend="web",cause="denied"} 2',
+        'hapair_frontend_datagrams_in_total{frontend="dns"} 9',
+    }
+    assert not [line for line in lines() if line.startswith("hapair_certificate_expires") and "db.pem" in line]
+
+
+def test_without_a_pair() -> None:
+    alone = lines(replace(NODE, routers=(), link=None, fence=None, certificates=()))
+    assert not [line for line in alone if line.startswith(("hapair_router", "hapair_peer", "hapair_fence"))]
+    assert 'hapair_node_role{role="ACTIVE"} 1' in alone
+
+
+def test_the_parser_reads_it_and_no_name_comes_twice() -> None:
+    families = [family.name for family in text_string_to_metric_families(exposition(metrics_of(NODE)).decode())]
+    assert len(families) == len(set(families)) > 30

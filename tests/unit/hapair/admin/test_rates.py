@@ -1,0 +1,60 @@
+"""Per second, the most at once, since when."""
+
+from dataclasses import replace
+
+from hapair.admin.rates import Pace, PoolHistory, Rates, added, counts_of
+from hapair.snapshot import NodeSnapshot
+from tests.unit.hapair.admin.sample import FRONTEND_COUNTS, NODE, SERVER_COUNTS, WEB2
+
+WEB = ("frontend", "web")
+
+
+def with_counts(**changes: int) -> NodeSnapshot:
+    web, dns = NODE.frontends
+    return replace(NODE, frontends=(replace(web, counts=replace(FRONTEND_COUNTS, **changes)), dns))
+
+
+def test_what_happened_between_two_samples_is_a_rate() -> None:
+    rates = Rates()
+    rates.sample(NODE, 100.0)
+    assert rates.paces[WEB] == Pace(open_max=3)
+    rates.sample(with_counts(connections=60, requests=220, open=9), 102.0)
+    assert rates.paces[WEB] == Pace(9, 10, 10, 50, 50, 102.0)
+    rates.sample(with_counts(connections=61, requests=222, open=2), 103.0)
+    assert rates.paces[WEB] == Pace(9, 1, 10, 2, 50, 103.0)
+    rates.sample(with_counts(connections=61, requests=222, open=2), 104.0)
+    assert rates.paces[WEB] == Pace(9, 0, 10, 0, 50, 103.0)
+
+
+def test_samples_that_lie_too_close_are_passed_over() -> None:
+    rates = Rates()
+    rates.sample(NODE, 100.0)
+    rates.sample(with_counts(connections=60), 100.4)
+    assert rates.paces[WEB].connections_per_s == 0
+
+
+def test_maxima_can_be_forgotten() -> None:
+    rates = Rates()
+    rates.sample(NODE, 100.0)
+    rates.sample(with_counts(connections=60, requests=220, open=9), 102.0)
+    rates.sample(with_counts(connections=60, requests=220, open=2), 103.0)
+    rates.forget_maxima()
+    assert rates.paces[WEB] == Pace(2, 0, 0, 0, 0, 102.0)
+
+
+def test_a_pool_is_down_while_none_of_its_servers_is_up() -> None:
+    rates = Rates()
+    rates.sample(NODE, 100.0)
+    (pool,) = NODE.pools
+    down = replace(NODE, pools=(replace(pool, servers=(WEB2,)),))
+    rates.sample(down, 110.0)
+    assert rates.pools["web"].down_s(115.0) == 5.0
+    rates.sample(NODE, 120.0)
+    rates.sample(down, 130.0)
+    assert rates.pools["web"] == PoolHistory(up=False, changed_at=130.0, downs=2, down_before_s=10.0)
+    assert rates.pools["web"].down_s(131.0) == 11.0
+
+
+def test_a_pool_counts_what_its_servers_count() -> None:
+    assert counts_of(NODE)["pool", "web"] == SERVER_COUNTS
+    assert added(SERVER_COUNTS, SERVER_COUNTS).bytes_out == 160_000
