@@ -136,11 +136,9 @@ class Pool:
     """For `mode: http`; where not given, what the frontend says holds."""
 
     def __post_init__(self) -> None:
-        servers = self.servers.values()
         if not self.servers:
             raise ValueError("a pool needs at least one server")
-        if self.tls is not None and self.tls.server_name is None and any(one.address.is_unix for one in servers):
-            raise ValueError("tls must have a server_name: a unix socket has no address that a certificate is for")
+        self._check_unix()
         if self.transparent and self.source is not None:
             raise ValueError("source must not be given with transparent: servers see either the one or the other")
         if not 0 <= self.retries <= 100:
@@ -156,3 +154,15 @@ class Pool:
         if self.policy in NEEDS_NAME and self.hash.name is None:
             what = NEEDS_NAME[self.policy]
             raise ValueError(f"policy {self.policy} needs to be told which {what}: hash: {{name: NAME}}")
+
+    def _check_unix(self) -> None:
+        """What a unix socket has no address for."""
+        unix = [one for one in self.servers.values() if one.address.is_unix]
+        if not unix:
+            return
+        if self.tls is not None and self.tls.server_name is None:
+            raise ValueError("tls must have a server_name: a unix socket has no address that a certificate is for")
+        if self.check is not None and self.check.tls is not None and self.check.tls.name is None:
+            raise ValueError("check must have a tls name: a unix socket has no address that a certificate is for")
+        if self.agent is not None and any(one.agent_address is None for one in unix):
+            raise ValueError("agent must be told where it is, for a server at a unix socket: agent_address")

@@ -2,13 +2,13 @@
 
 import os
 import re
-import socket
 
 import trio
 
 from balancer.checks.agent_words import AgentWords, parse_words
 from balancer.config_checks import AgentCheck
 from balancer.fieldtypes import Endpoint
+from balancer.sockets import address_of, family_of
 
 LONGEST_LINE_BYTES = 16_384
 _LINE_END = re.compile(rb"[\r\n]")
@@ -29,8 +29,8 @@ async def ask(agent: AgentCheck, endpoint: Endpoint) -> AgentWords | str:
 
 
 async def _line(agent: AgentCheck, endpoint: Endpoint) -> bytes | None:
-    with trio.socket.socket(socket.AF_INET6 if endpoint.is_ipv6 else socket.AF_INET) as connection:
-        await connection.connect((endpoint.host, endpoint.port))
+    with trio.socket.socket(family_of(endpoint)) as connection:
+        await connection.connect(address_of(endpoint))
         to_send = (agent.send or "").encode()
         while to_send:
             to_send = to_send[await connection.send(to_send) :]

@@ -4,11 +4,24 @@ from typing import Any
 
 import pytest
 
-from balancer.config import Frontend, FrontendTimeouts, KeepAlive, ListenTcp, Pool, PoolTls, Server, ServerTcp, UnixFile
+from balancer.config import (
+    Check,
+    Frontend,
+    FrontendTimeouts,
+    KeepAlive,
+    ListenTcp,
+    Pool,
+    PoolTls,
+    Server,
+    ServerTcp,
+    UnixFile,
+)
+from balancer.config_checks import AgentCheck, CheckTls
 from balancer.fieldtypes import Endpoint
 
 WEB = Endpoint("192.0.2.1", 80)
 UNIX = Endpoint("/run/x.sock", 0)
+TLS_CHECK = Check(http="GET /", tls=CheckTls())
 
 
 @pytest.mark.parametrize(
@@ -51,6 +64,8 @@ def test_keys_that_need_another_kind_of_socket(frontend: dict[str, Any], words: 
     [
         ({"transparent": True, "source": "192.0.2.9"}, r"^source must not be given with transparent"),
         ({"servers": {"one": Server(address=UNIX)}, "tls": PoolTls()}, r"^tls must have a server_name"),
+        ({"servers": {"one": Server(address=UNIX)}, "check": TLS_CHECK}, r"^check must have a tls name"),
+        ({"servers": {"one": Server(address=UNIX)}, "agent": AgentCheck(port=99)}, r"^agent must be told where it is"),
     ],
 )
 def test_pools_that_contradict_themselves(pool: dict[str, Any], words: str) -> None:

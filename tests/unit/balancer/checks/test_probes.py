@@ -410,3 +410,27 @@ async def test_a_script() -> None:
     }  # fmt: skip
     assert ran[0] == (("/bin/look", "hard"), environment, 3.0)
     assert (await probe(check, Endpoint("192.0.2.1", 80))).ok is None
+
+
+async def test_a_server_at_a_unix_socket(nursery: trio.Nursery, tmp_path: Path) -> None:
+    endpoint = Endpoint.parse(f"unix:{tmp_path}/x.sock")
+    assert (await probe(HTTP, endpoint)).ok is False
+    heard = []
+
+    async def answer(stream: trio.SocketStream) -> None:
+        heard.append(bytes(await stream.receive_some(65536)))
+        await stream.send_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(endpoint.host)
+        listening.listen()
+        listener = trio.SocketListener(trio.socket.from_stdlib_socket(listening.dup()))
+        nursery.start_soon(trio.serve_listeners, answer, [listener])
+        result = await probe(HTTP, endpoint)
+    assert (result.ok, result.reason) == (True, "HTTP 200")
+    assert b"\r\nHost: localhost\r\n" in heard[0]
+
+
+async def test_another_port_of_a_server_at_a_unix_socket_is_on_this_machine(nursery: trio.Nursery) -> None:
+    there = await serve(nursery, answering(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"))
+    assert (await probe(Check(http="GET /", port=there.port), Endpoint("/run/none.sock", 0))).ok
