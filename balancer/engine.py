@@ -157,9 +157,7 @@ class Engine:
         service.state.set_standing(server, standing, time.monotonic())
         if not standing.takes_persistent:
             service.close_kept(server)
-            for running in self._frontends.values():
-                if isinstance(running.acceptor, DatagramRelay):
-                    running.acceptor.leave_server(pool, server)
+            self._let_flows_leave(pool, server)
             if service.config.on_down == "close":
                 service.abort_connections(server)
         elif standing.in_service and not was_in_service and service.config.on_up == "close_backups":
@@ -170,6 +168,12 @@ class Engine:
         for backup in () if returned in backups else backups:
             service.close_kept(backup)
             service.abort_connections(backup)
+            self._let_flows_leave(service.name, backup)
+
+    def _let_flows_leave(self, pool: str, server: str) -> None:
+        for running in self._frontends.values():
+            if isinstance(running.acceptor, DatagramRelay):
+                running.acceptor.leave_server(pool, server)
 
     def activate(self, frontend: str) -> None:
         """The frontend's VIP is here now."""

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import trio
 
-from balancer.config import BalancerConfig, ClientLimits, Frontend, Http2
+from balancer.config import BalancerConfig, ClientLimits, Frontend, Http2, Server
 from balancer.datagrams import open_datagram_sockets
 from balancer.drivers import drive_from_trio
 from balancer.engine import Engine, alpn_relays
@@ -362,9 +362,42 @@ def test_datagrams_beside_connections_at_the_same_address() -> None:
             settle(reactor)
             engine.stand_by("main")
             assert engine.snapshot().frontends["main"].open_here == 0
+        engine.set_standing("pool", "one", Standing())
         engine.close()
         settle(reactor)
         for one in (*listeners.values(), *datagrams.values()):
             one.close()
+        reactor.close()
+        slots.close()
+
+
+def test_flows_return_from_backups_where_the_pool_says_so() -> None:
+    with socket.socket(type=socket.SOCK_DGRAM) as one, socket.socket(type=socket.SOCK_DGRAM) as spare:
+        for server in (one, spare):
+            server.bind(("127.0.0.1", 0))
+            server.settimeout(5)
+        where = closed_endpoint()
+        plain = config_for({"one": Endpoint(*one.getsockname())}, mode="udp", listen=str(where))
+        servers = dict(plain.pools["pool"].servers)
+        servers["spare"] = Server(address=Endpoint(*spare.getsockname()), backup=True)
+        pool = replace(plain.pools["pool"], servers=servers, on_up="close_backups")
+        config = replace(plain, pools={"pool": pool})
+        datagrams = {each: ours for each, (ours,) in open_datagram_sockets(config.datagram_listeners(), 1).items()}
+        slots, reactor = Slots.create(config, 1), Reactor()
+        engine = Engine(reactor, slots, 0)
+        engine.apply(config, {}, datagram_sockets=datagrams)
+        engine.set_standing("pool", "one", Standing(up=False))
+        with socket.socket(type=socket.SOCK_DGRAM) as client:
+            for server in (spare, one):
+                client.sendto(b"x", (where.host, where.port))
+                settle(reactor)
+                data, flow = server.recvfrom(10)
+                server.sendto(data, flow)
+                settle(reactor)
+                engine.set_standing("pool", "one", Standing())
+        engine.close()
+        settle(reactor)
+        for ours in datagrams.values():
+            ours.close()
         reactor.close()
         slots.close()
