@@ -6,7 +6,7 @@ nobody else.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, ClassVar, Literal
 
 from balancer.config_checks import Check as Check
@@ -16,6 +16,9 @@ from balancer.config_headers import Hsts as Hsts
 from balancer.config_headers import RequestId as RequestId
 from balancer.config_headers import check_request_rules
 from balancer.config_http2 import Http2 as Http2
+from balancer.config_kernel import Forward as Forward
+from balancer.config_kernel import Plane as Plane
+from balancer.config_kernel import check_plane
 from balancer.config_limits import ClientLimits as ClientLimits
 from balancer.config_limits import FrontendTimeouts as FrontendTimeouts
 from balancer.config_limits import HttpLimits as HttpLimits
@@ -54,6 +57,10 @@ class Frontend:
     pool: str | None = None
     """Where everything goes that no route takes; 503 where not given."""
     mode: Mode = "http"
+    plane: Plane = "proxy"
+    """Who moves the bytes: processes of ours, or the kernel."""
+    forward: Forward | None = None
+    """For `plane: kernel`; None: nat."""
     tls: FrontendTls | None = None
     """None: clients speak in clear, or their TLS is passed through."""
     routes: tuple[Route, ...] = ()
@@ -97,6 +104,7 @@ class Frontend:
             raise ValueError("the same address is listed twice in listen")
         if self.max_connections < 1:
             raise ValueError("max_connections must be at least 1")
+        check_plane(self)
         if self.mode != "http" and self.limits.requests:
             raise ValueError("limits.requests needs mode: http")
         if self.mode != "http" and (needing := _http_features(self)):
@@ -171,7 +179,8 @@ class BalancerConfig:
 
     def listeners(self) -> dict[Endpoint, str]:
         """Every address at which connections are taken, and the name of its frontend."""
-        return {endpoint: name for name, one in self.frontends.items() if one.mode != "udp" for endpoint in one.listen}
+        frontends = ((name, one) for name, one in self.proxied.frontends.items() if one.mode != "udp")
+        return {endpoint: name for name, one in frontends for endpoint in one.listen}
 
     def stream_frontends(self) -> dict[Endpoint, Frontend]:
         """As `listeners`, with the frontends themselves."""
@@ -179,7 +188,13 @@ class BalancerConfig:
 
     def datagram_listeners(self) -> dict[Endpoint, str]:
         """Every address at which datagrams are taken, and the name of its frontend."""
-        return {endpoint: name for name, one in self.frontends.items() if one.mode == "udp" for endpoint in one.listen}
+        frontends = ((name, one) for name, one in self.proxied.frontends.items() if one.mode == "udp")
+        return {endpoint: name for name, one in frontends for endpoint in one.listen}
+
+    @property
+    def proxied(self) -> "BalancerConfig":
+        """The part that processes of ours serve; the kernel serves the rest."""
+        return replace(self, frontends={name: one for name, one in self.frontends.items() if one.plane == "proxy"})
 
 
 def fallback_circle(fallbacks: Mapping[str, str | None], start: str) -> tuple[str, ...]:

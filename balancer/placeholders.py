@@ -113,8 +113,11 @@ class Template:
 
     def render(self, asker: Asker, head: RequestHead) -> bytes:
         """The text for one request."""
-        if self._getters:
-            return self._format % tuple([getter(asker, head) for getter in self._getters])
+        getters = self._getters
+        if len(getters) == 1:  # most have one
+            return self._format % getters[0](asker, head)
+        if getters:
+            return self._format % tuple([getter(asker, head) for getter in getters])
         return self._format
 
 

@@ -79,8 +79,10 @@ class SecureStream(Stream):
         Raises HandshakeFailed (the peer has been told why), Disconnected, and DeadlineExpired by `deadline`.
         """
         incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        incoming.write(received)
         session = context.wrap_bio(incoming, outgoing, server_side, server_name)
+        if server_side and not received:
+            received = await self.receive()  # nothing to say before: asking would cost an exception
+        incoming.write(received)
         while True:
             try:
                 session.do_handshake()
@@ -96,8 +98,8 @@ class SecureStream(Stream):
             if not (data := await self.receive()):
                 raise HandshakeFailed(self, "the connection ended during the handshake")
             incoming.write(data)
-        if outgoing.pending:
-            await self.send_all(outgoing.read())
+        if outgoing.pending and not incoming.pending:
+            await self.send_all(outgoing.read())  # or else it goes with the answer to what is here already
         return self._begin(session, incoming, outgoing, server_name)
 
     def _begin(
@@ -140,9 +142,9 @@ class SecureStream(Stream):
         while (data := self._decrypt(max_bytes)) is None:
             if self._wire_ended or not self._wire_readable:
                 self.readable = False
-                return None
+                break
             self._take_from_wire()
-        if self._outgoing.pending and not self._unsent:
+        if not data and self._outgoing.pending and not self._unsent:
             self._send_unasked()
         return data
 
@@ -195,7 +197,7 @@ class SecureStream(Stream):
         return b""
 
     def _send_unasked(self) -> None:
-        """What TLS itself has to say, such as an answer to a change of keys."""
+        """What TLS itself has to say: session tickets, an answer to a change of keys."""
         self._unsent = self._outgoing.read()
         self._flush()
 
@@ -315,6 +317,8 @@ async def _see_off(stream: Stream, data: bytes) -> None:
 
 
 def _client(session: ssl.SSLObject) -> ClientCertificate | None:
+    if session.context.verify_mode == ssl.CERT_NONE:
+        return None
     shown = session.getpeercert()
     der = session.getpeercert(binary_form=True) if shown else None
     if not shown or der is None:

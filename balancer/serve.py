@@ -35,14 +35,18 @@ HEARTBEAT_S = 0.25
 def main(arguments: Sequence[str] | None = None) -> None:
     """Serve until SIGTERM or SIGINT, then drain."""
     options = _parser().parse_args(arguments)
-    config = _config(options)
+    serve(_config(options), _material(options), drain_s=options.drain)
+
+
+def serve(config: BalancerConfig, material: Material, *, drain_s: float = 1.0) -> None:
+    """Serve this configuration with one worker, in this process, until SIGTERM or SIGINT; then drain."""
     listeners = open_listeners(config.listeners())
     datagrams = {each: one for each, (one,) in open_datagram_sockets(config.datagram_listeners(), 1).items()}
     reactor = Reactor()
     engine = Engine(reactor, Slots.create(config, workers=1), 0)
-    engine.apply(config, listeners, _material(options), datagram_sockets=datagrams)
+    engine.apply(config, listeners, material, datagram_sockets=datagrams)
     settle_memory()
-    run_with_trio_as_guest(reactor, _until_told, engine, options.drain)
+    run_with_trio_as_guest(reactor, _until_told, engine, drain_s)
 
 
 def settle_memory() -> None:

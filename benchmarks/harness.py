@@ -207,11 +207,16 @@ def haproxy(
 @contextlib.contextmanager
 def hapair(server: int, *, mode: str, extra: Sequence[str] = ()) -> Iterator[Subject]:
     """One hapair worker on the subject's core."""
+    with worker(server, "balancer.serve", ("--mode", mode, *extra)) as subject:
+        yield subject
+
+
+@contextlib.contextmanager
+def worker(server: int, module: str, extra: Sequence[str] = ()) -> Iterator[Subject]:
+    """A module that serves as `balancer.serve` does, on the subject's core."""
     port = free_port()
-    listen, upstream = f"127.0.0.1:{port}", f"127.0.0.1:{server}"
-    arguments = [sys.executable, "-m", "balancer.serve", "--listen", listen, "--server", upstream, "--mode", mode]
-    arguments += extra
-    with process(arguments, core=SUBJECT_CORE, port=port) as pid:
+    arguments = ["--listen", f"127.0.0.1:{port}", "--server", f"127.0.0.1:{server}", *extra]
+    with process([sys.executable, "-m", module, *arguments], core=SUBJECT_CORE, port=port) as pid:
         yield Subject(OURS, pid, port)
 
 

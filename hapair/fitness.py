@@ -26,7 +26,9 @@ class Fitness:
     reason: str
 
 
-def judge(workers: Collection[WorkerState], *, servers_in_reach: bool = True) -> Fitness:
+def judge(
+    workers: Collection[WorkerState], *, servers_in_reach: bool = True, kernel_plane_obstacle: str | None = None
+) -> Fitness:
     """By the state of each worker (a node without frontends has none and needs none), and by what checks say.
 
     A node whose checks find no server at all UP lets a peer that finds some go first: after its cable was pulled and
@@ -36,6 +38,9 @@ def judge(workers: Collection[WorkerState], *, servers_in_reach: bool = True) ->
         return Fitness(takes_part=False, lowered=None, reason="no worker serves")
     if WorkerState.HUNG in workers:
         return Fitness(takes_part=True, lowered=LOWERED_PRIORITY, reason="a worker hangs")
+    if kernel_plane_obstacle is not None:
+        reason = f"the kernel plane is not in place: {kernel_plane_obstacle}"
+        return Fitness(takes_part=True, lowered=LOWERED_PRIORITY, reason=reason)
     if not servers_in_reach:
         return Fitness(takes_part=True, lowered=LOWERED_PRIORITY, reason="no server is UP")
     return Fitness(takes_part=True, lowered=None, reason="workers serve")

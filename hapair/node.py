@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from hapair.certificates.watch import CertificateWatch
 from hapair.config import NodeConfig
 from hapair.epoch import next_epoch
 from hapair.fitness import judge, servers_in_reach
+from hapair.kernel.plane import KernelPlane
 from hapair.logfiles import LogFileError, LogFiles
 from hapair.messages import FrontendRole, Resign, StartRouters, Track
 from hapair.node_admin import NodeAdmin, open_admin
@@ -102,12 +104,14 @@ def _open_logs(config: NodeConfig) -> LogFiles:
 
 
 def _check_privileges(config: NodeConfig) -> None:
-    needed = (privileges.CAP_NET_ADMIN, privileges.CAP_NET_RAW) if config.routers else ()
+    has_kernel_plane = len(config.balancer.proxied.frontends) < len(config.balancer.frontends)
+    needed = (privileges.CAP_NET_ADMIN, privileges.CAP_NET_RAW) if config.routers or has_kernel_plane else ()
     if any(pool.transparent for pool in config.balancer.pools.values()) and privileges.CAP_NET_RAW not in needed:
         needed = (*needed, privileges.CAP_NET_RAW)
     missing = privileges.missing_capabilities(needed)
     if missing:
-        what = "holding virtual IP addresses" if config.routers else "transparent: true"
+        what = "plane: kernel" if has_kernel_plane else "transparent: true"
+        what = "holding virtual IP addresses" if config.routers else what
         raise StartError(
             f"{what} needs {' and '.join(missing)}: start hapair as root (sudo hapair up), "
             f"or from deploy/hapair.service, which grants just these"
@@ -174,7 +178,8 @@ class _Node:
         self._config = config
         self._path = path
         self._started_at = trio.current_time()
-        self._slots = Slots.create(config.balancer, max(1, config.workers))
+        self._proxied = config.balancer.proxied
+        self._slots = Slots.create(self._proxied, max(1, config.workers))
         self.handover = NodeHandover(config, announcer=lambda: self._announcer, changed=self._roles_changed)
         self._announcer = AnnouncerWatch(
             opening,
@@ -187,12 +192,15 @@ class _Node:
         self._notifier = Notifier(config.node, config.routers, config.notify)
         self.checks = CheckRunner(config.balancer.pools, self._server_changed, probe=self._probe)
         self._workers = WorkersWatch(
-            config, listeners, self._slots, self._judge, self.checks.errors_observed, log_files, datagrams
+            *(replace(config, balancer=self._proxied), listeners, self._slots, self._judge),
+            *(self.checks.errors_observed, log_files, datagrams),
         )
-        self.certificates = CertificateWatch(config.balancer, Path(path).parent, self._workers.renew)
+        self._kernel = KernelPlane(config.balancer, state_folder, active=self._active, on_change=self._judge)
+        self.certificates = CertificateWatch(self._proxied, Path(path).parent, self._workers.renew)
         self._workers.renew(self.certificates.reading.material)
         for standing in self.checks.standings(self._started_at):
             self._workers.set_standing(*standing)
+            self._kernel.set_standing(*standing)
         self._programs = Programs()
         self._role = ""
         self._ready = False
@@ -218,13 +226,19 @@ class _Node:
             nursery.start_soon(self._notifier.run)
             nursery.start_soon(self._admin.run)
             self._judge()
+            if self._kernel.is_needed:
+                nursery.start_soon(self._kernel.run)
             if self._announcer.is_needed:
                 nursery.start_soon(self._announcer.run)
 
     def _judge(self) -> None:
         if self._stopping:
             return
-        fitness = judge(self._workers.states, servers_in_reach=self._servers_in_reach())
+        fitness = judge(
+            self._workers.states,
+            servers_in_reach=self._servers_in_reach(),
+            kernel_plane_obstacle=self._kernel.obstacle,
+        )
         self._announcer.set_fitness(fitness)
         self.handover.fit(
             None if fitness.lowered is None and fitness.takes_part else fitness.reason, self._servers_up()
@@ -249,12 +263,18 @@ class _Node:
         self._workers.set_roles(
             FrontendRole(frontend, active, lives_on=not active and bool(followed[frontend] & self.handover.lives_on))
             for frontend, active in active_frontends(followed, states).items()
+            if frontend in self._proxied.frontends
         )
         role = node_role(states)
         if role != self._role:
             self._role = role
             systemd.notify(f"STATUS={self._config.node} is {role}")
             log.info("role", extra={"node": self._config.node, "role": role})
+
+    def _active(self) -> set[str]:
+        """The frontends whose VIPs are here."""
+        active = active_frontends(self._config.vip_of_frontend, self._announcer.states())
+        return {frontend for frontend, here in active.items() if here}
 
     async def _probe(self, pool: str, server: str, check: Check, endpoint: Endpoint, preamble: bytes) -> ProbeResult:
         return await probe(check, endpoint, preamble, run_program=self._programs.run, names=(pool, server))
@@ -263,7 +283,9 @@ class _Node:
         if (before.up, before.admin) != (after.up, after.admin):
             state = {"up": after.up, "admin": after.admin, "reason": after.flip_reason}
             log.warning("server flipped", extra={"server": f"{pool}/{server}", **state})
-        self._workers.set_standing(pool, server, after.standing(trio.current_time()))
+        standing = after.standing(trio.current_time())
+        self._workers.set_standing(pool, server, standing)
+        self._kernel.set_standing(pool, server, standing)
         self._tell_pool_health()
         self._judge()
 
@@ -310,6 +332,7 @@ class _Node:
             announcer=self._announcer,
             workers=self._workers,
             slots=self._slots,
+            kernel=self._kernel,
             healths=self.checks.snapshot(),
             tracking=self._tracking,
             certificates=self.certificates.views(),
@@ -339,3 +362,4 @@ class _Node:
             await self.handover.let_go(reason)
             with trio.CancelScope(shield=True):
                 await self._announcer.stop()
+                await self._kernel.remove()

@@ -92,12 +92,26 @@ class FrontendView:
     listen: tuple[str, ...]
     active: bool
     """False: its VIP is not here."""
+    plane: str = "proxy"
+    """Who moves its bytes: proxy or kernel."""
     counts: Counts
     causes: Mapping[str, int] = field(default_factory=dict)
     """How often connections and requests ended otherwise than well, by cause; causes that were not met are left out."""
     max_connections: int = 0
     enabled: bool = True
     """False: an administrator stopped it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KernelView:
+    """The kernel plane: rules of nftables."""
+
+    obstacle: str | None
+    """Why they are not in place; None: they are."""
+    restored: int
+    """How often somebody else had removed them."""
+    lacking: tuple[str, ...] = ()
+    """What this machine needs and we could not change."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,6 +219,8 @@ class NodeSnapshot:
     link: LinkView | None
     """None: there is none."""
     fence: FenceView | None
+    kernel: KernelView | None = None
+    """None: no frontend is of the kernel plane."""
     certificates: tuple[CertificateView, ...] = ()
     restarts: int
     """Processes that had to be started again."""
@@ -224,11 +240,12 @@ def warnings_of(
     link: LinkView | None = None,
     fence: FenceView | None = None,
     certificates: Iterable[CertificateView] = (),
+    kernel: KernelView | None = None,
 ) -> tuple[str, ...]:
     """What a person should look at, in words."""
     routers = tuple(routers)
     found = [*_about_split(routers, link), *_about_link(link), *_about_fence(fence)]
-    found += warnings_of_certificates(certificates)
+    found += [*_about_kernel(kernel), *warnings_of_certificates(certificates)]
     found += [
         f"virtual router {router.name} waits for {router.waiting_for}" for router in routers if router.waiting_for
     ]
@@ -278,6 +295,17 @@ def _about_link(link: LinkView | None) -> Iterable[str]:
     if link.rejected:
         reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(link.rejected.items()))
         yield f"the liveness link refused connections ({reasons})"
+
+
+def _about_kernel(kernel: KernelView | None) -> list[str]:
+    if kernel is None:
+        return []
+    found = [f"kernel plane: {one}" for one in kernel.lacking]
+    if kernel.obstacle is not None:
+        found.append(f"the kernel plane does not work: {kernel.obstacle}")
+    if kernel.restored:
+        found.append(f"somebody has removed the rules of the kernel plane, {kernel.restored} times; they were put back")
+    return found
 
 
 def _about_fence(fence: FenceView | None) -> Iterable[str]:

@@ -4,17 +4,20 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from balancer.checks.runner import ServerHealth
-from balancer.config import Pool, pools_of
+from balancer.config import Frontend, Pool, pools_of
 from balancer.slots import Counts, Slots
 from balancer.standing import WHOLE, shown_weight, throttle_percent, warmth
 from hapair import __version__
 from hapair.config import NodeConfig
+from hapair.kernel import counters
+from hapair.kernel.plane import KernelPlane
 from hapair.role import active_frontends, node_role
 from hapair.snapshot import (
     VERSION,
     CertificateView,
     FenceView,
     FrontendView,
+    KernelView,
     LinkView,
     NodeSnapshot,
     PoolView,
@@ -41,6 +44,7 @@ def node_snapshot(
     announcer: AnnouncerWatch,
     workers: WorkersWatch,
     slots: Slots,
+    kernel: KernelPlane,
     healths: Healths,
     tracking: Tracking,
     certificates: tuple[CertificateView, ...] = (),
@@ -58,7 +62,7 @@ def node_snapshot(
     states = announcer.states()
     routers = tuple(_router(router, announcer.snapshots.get(router.name), monotonic) for router in config.routers)
     routers = tuple(replace(one, tracked=_tracked(tracking, one.name, now)) for one in routers)
-    pools = tuple(_pool(config, name, slots, healths, now) for name in config.balancer.pools)
+    pools = tuple(_pool(config, name, slots, kernel, healths, now) for name in config.balancer.pools)
     processes = _processes(announcer, workers)
     link, fence = _link(announcer.link, monotonic), _fence(announcer.fence)
     return NodeSnapshot(
@@ -69,14 +73,15 @@ def node_snapshot(
         uptime_s=now - started_at,
         config=path,
         routers=routers,
-        frontends=_frontends(config, slots, states, disabled),
+        frontends=_frontends(config, slots, kernel, states, disabled),
         pools=pools,
         processes=processes,
         link=link,
         fence=fence,
+        kernel=_kernel(kernel),
         certificates=certificates,
         restarts=announcer.restarts + workers.restarts,
-        warnings=warnings_of(config.balancer, routers, pools, processes, link, fence, certificates),
+        warnings=warnings_of(config.balancer, routers, pools, processes, link, fence, certificates, _kernel(kernel)),
         log_lines_dropped=slots.log_lines_dropped(),
         ready=ready,
         pid=pid,
@@ -142,7 +147,7 @@ def _fence(fence: FenceSnapshot | None) -> FenceView | None:
 
 
 def _frontends(
-    config: NodeConfig, slots: Slots, states: Mapping[str, str], disabled: Collection[str]
+    config: NodeConfig, slots: Slots, kernel: KernelPlane, states: Mapping[str, str], disabled: Collection[str]
 ) -> tuple[FrontendView, ...]:
     active = active_frontends(config.vip_of_frontend, states)
     return tuple(
@@ -151,8 +156,9 @@ def _frontends(
             mode=frontend.mode,
             listen=tuple(str(endpoint) for endpoint in frontend.listen),
             active=active[name],
-            counts=slots.frontend_counts(name),
-            causes={cause.label: count for cause, count in slots.cause_counts(name).items()},
+            plane=frontend.plane,
+            counts=_frontend_counts(name, frontend, slots, kernel),
+            causes=_causes(name, frontend, slots, kernel),
             max_connections=frontend.max_connections,
             enabled=name not in disabled,
         )
@@ -160,11 +166,33 @@ def _frontends(
     )
 
 
-def _pool(config: NodeConfig, name: str, slots: Slots, healths: Healths, now: float) -> PoolView:
+def _frontend_counts(name: str, frontend: Frontend, slots: Slots, kernel: KernelPlane) -> Counts:
+    if frontend.plane == "kernel":
+        return counters.of_frontend(kernel.services, name, kernel.counters)
+    return slots.frontend_counts(name)
+
+
+def _causes(name: str, frontend: Frontend, slots: Slots, kernel: KernelPlane) -> dict[str, int]:
+    if frontend.plane == "kernel":
+        refused = counters.refused(kernel.services, name, kernel.counters)
+        return {"client_limit": refused} if refused else {}
+    return {cause.label: count for cause, count in slots.cause_counts(name).items()}
+
+
+def _kernel(kernel: KernelPlane) -> KernelView | None:
+    if not kernel.is_needed:
+        return None
+    return KernelView(obstacle=kernel.obstacle, restored=kernel.restored, lacking=kernel.warnings)
+
+
+def _pool(config: NodeConfig, name: str, slots: Slots, kernel: KernelPlane, healths: Healths, now: float) -> PoolView:
     pool = config.balancer.pools[name]
-    servers = tuple(
-        _server(pool, server, slots.server_counts(name, server), healths[name][server], now) for server in pool.servers
-    )
+
+    def counts(server: str) -> Counts:
+        by_kernel = counters.of_server(kernel.services, name, server, kernel.counters)
+        return counters.added(slots.server_counts(name, server), by_kernel)
+
+    servers = tuple(_server(pool, server, counts(server), healths[name][server], now) for server in pool.servers)
     return PoolView(name=name, policy=pool.policy, servers=servers, mode=_mode_of(config, name))
 
 

@@ -26,8 +26,9 @@ class Journal:
     """Where a relay takes its records from, and brings them back to. In the timer wheel while lines wait."""
 
     __slots__ = (
-        "_clock_offset", "_dates", "_format", "_gauges", "_iso", "_lines", "_reactor", "_request_headers",
-        "_response_headers", "_second", "_writer", "deadline", "filed_at", "frontend", "query",
+        "_clock_offset", "_date_then", "_dated", "_dates", "_format", "_gauge", "_gauged", "_gauges", "_iso", "_lines",
+        "_reactor", "_request_headers", "_response_headers", "_second", "_writer", "captures_requests",
+        "captures_responses", "deadline", "filed_at", "frontend", "query",
     )  # fmt: skip
 
     def __init__(self, name: str, frontend: Frontend, *, reactor: Reactor, writer: Writer, gauges: Gauges) -> None:
@@ -44,10 +45,14 @@ class Journal:
         self._iso = name_of_format == "json"
         self._request_headers = tuple((header, _finder(header)) for header in config.request_headers)
         self._response_headers = tuple((header, _finder(header)) for header in config.response_headers)
+        self.captures_requests = bool(self._request_headers)
+        self.captures_responses = bool(self._response_headers)
         self._lines: list[str] = []
         self._second = -1
         self._dates = ("", "")
         self._clock_offset = 0.0
+        self._dated, self._date_then = -1.0, ""
+        self._gauged, self._gauge = (-1.0, "", ""), (0, 0, 0, 0)
 
     def begin(self, address: str, port: int, begun_at: float) -> Record:
         """A new record."""
@@ -56,7 +61,10 @@ class Journal:
     def add(self, record: Record) -> None:
         """It has ended."""
         now = record.ended_at = self._reactor.now
-        record.gauges = self._gauges(record.pool, record.server)
+        where = (now, record.pool, record.server)
+        if where != self._gauged:  # all that ends in one turn ends at one instant
+            self._gauged, self._gauge = where, self._gauges(record.pool, record.server)
+        record.gauges = self._gauge
         lines = self._lines
         if not lines:
             self._clock_offset = time.time() - now
@@ -86,12 +94,15 @@ class Journal:
 
     def _date(self, instant: float) -> str:
         """Local time with milliseconds; all but these is remembered for a second."""
+        if instant == self._dated:  # as many as come in one turn
+            return self._date_then
         wall = instant + self._clock_offset
         second = int(wall)
         if second != self._second:
             self._second, self._dates = second, _iso(second) if self._iso else _clf(second)
         before, after = self._dates
-        return f"{before}.{int((wall - second) * 1000):03}{after}"
+        self._dated, self._date_then = instant, f"{before}.{int((wall - second) * 1000):03}{after}"
+        return self._date_then
 
 
 def _clf(second: int) -> tuple[str, str]:

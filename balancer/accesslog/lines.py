@@ -20,17 +20,33 @@ _IN_CAPTURE = re.compile(r"[^ !$-z~]")
 
 def httplog(record: Record, date: str) -> str:
     """`%ci:%cp [%tr] %ft %b/%s %TR/%Tw/%Tc/%Tr/%Ta %ST %B %CC %CS %tsc %ac/%fc/%bc/%sc/%rc %sq/%bq %hr %hs "%r"`."""
-    begun, head, chosen, connected, answered = (
-        record.begun_at, record.head_at, record.chosen_at, record.connected_at, record.answered_at,
-    )  # fmt: skip
-    timers = (
-        f"{_ms(begun, head)}/{_ms(head, chosen)}/{_ms(chosen, connected)}/{_ms(connected, answered)}"
-        f"/{_ms(begun, record.ended_at)}"
-    )
-    captures = _captures(record.captured) + _captures(record.captured_response)
+    captures = ""
+    if record.captured or record.captured_response:
+        captures = _captures(record.captured) + _captures(record.captured_response)
     return (
-        f"{_begin(record, date)} {timers} {record.status or -1} {record.bytes_out} - - {termination(record)}-- "
-        f"{_gauges(record)} 0/0 {captures}{_request(record)}"
+        f"{_begin(record, date)} {_timers(record)} {record.status or -1} {record.bytes_out} - - "
+        f"{termination(record)}-- {_gauges(record)} 0/0 {captures}{_request(record)}"
+    )
+
+
+def _timers(record: Record) -> str:
+    """`%TR/%Tw/%Tc/%Tr/%Ta`. A request that was answered has reached all of them: no need to look at each."""
+    begun, head, chosen, connected, answered, ended = (
+        record.begun_at, record.head_at, record.chosen_at, record.connected_at, record.answered_at, record.ended_at,
+    )  # fmt: skip
+    if answered is None or head is None or chosen is None or connected is None:
+        return (
+            f"{_ms(begun, head)}/{_ms(head, chosen)}/{_ms(chosen, connected)}/{_ms(connected, answered)}"
+            f"/{_ms(begun, ended)}"
+        )
+    if begun == head == chosen == connected:  # it came whole, and a connection was kept for it
+        return f"0/0/0/{(answered - head) * 1000:.0f}/{(ended - head) * 1000:.0f}"
+    return "%.0f/%.0f/%.0f/%.0f/%.0f" % (  # noqa: UP031 - half the time of an f-string here
+        (head - begun) * 1000,
+        (chosen - head) * 1000,
+        (connected - chosen) * 1000,
+        (answered - connected) * 1000,
+        (ended - begun) * 1000,
     )
 
 

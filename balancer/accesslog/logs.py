@@ -23,6 +23,8 @@ class AccessLogs:
         self._writers: dict[tuple[str, str], Writer] = {}
         """By target and tag."""
         self._journals: list[Journal] = []
+        self._places: dict[tuple[str, str, str], tuple[tuple[int, ...], ...]] = {}
+        """By frontend, pool and server: where the numbers are that a line of them shows."""
         self._frontends = {name: slots.frontend_open_indexes(name, besides=-1) for name in config.frontends}
         self._all = tuple(index for indexes in self._frontends.values() for index in indexes)
         pairs = ((name, server) for name, pool in config.pools.items() for server in pool.servers)
@@ -51,13 +53,15 @@ class AccessLogs:
         return self._writers[key]
 
     def _gauges(self, frontend: str, pool: str, server: str) -> tuple[int, int, int, int]:
-        open_at = self._slots.open_at
-        return (
-            open_at(self._all),
-            open_at(self._frontends[frontend]),
-            open_at(self._pools.get(pool, ())),
-            open_at(self._servers.get((pool, server), ())),
-        )
+        places = (frontend, pool, server)
+        found = self._places.get(places)
+        if found is None:
+            found = self._places[places] = self._places_of(frontend, pool, server)
+        return self._slots.open_at_each(*found)
+
+    def _places_of(self, frontend: str, pool: str, server: str) -> tuple[tuple[int, ...], ...]:
+        here = self._servers.get((pool, server), ())
+        return self._all, self._frontends[frontend], self._pools.get(pool, ()), here
 
     def replace(self, path: str, fd: int) -> None:
         """A file has been opened anew: write what comes from now on there. Takes the descriptor over."""

@@ -5,15 +5,17 @@ Instants are on the reactor's clock. One that is None was not reached.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Any
 
 from balancer.causes import Cause
 from balancer.slots import BYTES_IN
 
 
-@dataclass(slots=True, eq=False)
 class Record:
-    """Filled in while the request is served; made only where there is a log."""
+    """Filled in while the request is served; made only where there is a log.
+
+    What a record begins with stands in the class, and not in each record: most of it stays as it is.
+    """
 
     frontend: str
     address: str
@@ -51,6 +53,15 @@ class Record:
     captured_response: tuple[tuple[str, bytes], ...] = ()
     gauges: tuple[int, int, int, int] = (0, 0, 0, 0)
     """Connections open as it ended: of the node, the frontend, the pool, the server."""
+
+    def __init__(self, frontend: str, address: str, port: int, begun_at: float, **known: Any) -> None:
+        """`known`: any other of the attributes."""
+        self.frontend = frontend
+        self.address = address
+        self.port = port
+        self.begun_at = begun_at
+        if known:
+            self.__dict__ |= known
 
     def attempt(self, pool: str, server: str | None, tried: int, now: float) -> None:
         """A connection to a server is about to be made, after `tried` others; None: there is none to be had."""

@@ -16,46 +16,46 @@ SIZE = 65_537
 """Places: a prime, so that every step between two places of an order leads through all of them."""
 
 
-def table(weights: Mapping[str, float]) -> "array[int]":
+def table(weights: Mapping[str, float], size: int = SIZE) -> "array[int]":
     """For each place the index of a server in `weights`, whose values are above 0. There must be one at least.
 
-    Takes some 50 ms, whatever the number of servers, on a core that HTTP requests take 40 us of.
+    Takes some 50 ms, whatever the number of servers, on a core that HTTP requests take 40 us of. `size` is a prime.
     """
-    offsets, steps = zip(*(_order(name) for name in weights), strict=True)
+    offsets, steps = zip(*(_order(name, size) for name in weights), strict=True)
     following = list(offsets)
     free = -1
-    places = [free] * SIZE
-    for index in _turns(list(weights.values())):
+    places = [free] * size
+    for index in turns(list(weights.values()), size):
         place, step = following[index], steps[index]
         while places[place] != free:
             place += step
-            if place >= SIZE:
-                place -= SIZE
+            if place >= size:
+                place -= size
         places[place] = index
         following[index] = place
     return array("H", places)
 
 
-def _order(name: str) -> tuple[int, int]:
+def _order(name: str, size: int) -> tuple[int, int]:
     """Where a server's order begins and how far apart its places are."""
     digest = blake2b(name.encode(), digest_size=16).digest()
-    return int.from_bytes(digest[:8], "big") % SIZE, int.from_bytes(digest[8:], "big") % (SIZE - 1) + 1
+    return int.from_bytes(digest[:8], "big") % size, int.from_bytes(digest[8:], "big") % (size - 1) + 1
 
 
-def _turns(weights: list[float]) -> list[int]:
-    """SIZE turns, each server's evenly apart."""
-    due = [((turn + 0.5) / share, index) for index, share in enumerate(_shares(weights)) for turn in range(share)]
+def turns(weights: list[float], size: int) -> list[int]:
+    """That many turns, each server's evenly apart."""
+    due = [((turn + 0.5) / share, index) for index, share in enumerate(_shares(weights, size)) for turn in range(share)]
     due.sort()
     return [index for _, index in due]
 
 
-def _shares(weights: list[float]) -> list[int]:
-    """SIZE divided by weight: whole numbers that add up to it, and none without at least one."""
+def _shares(weights: list[float], size: int) -> list[int]:
+    """`size` divided by weight: whole numbers that add up to it, and none without at least one."""
     total = sum(weights)
-    exact = [SIZE * weight / total for weight in weights]
+    exact = [size * weight / total for weight in weights]
     shares = [max(1, int(one)) for one in exact]
     by_rest = sorted(range(len(exact)), key=lambda index: (int(exact[index]) - exact[index], index))
-    missing = SIZE - sum(shares)
+    missing = size - sum(shares)
     for index in by_rest[: max(0, missing)]:
         shares[index] += 1
     while missing < 0:

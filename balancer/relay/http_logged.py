@@ -34,18 +34,24 @@ class LoggedClient(Client):
         self._began_at = self.stream.reactor.now
 
     def begin(self, head: RequestHead) -> None:
+        journal, stream = self._journal, self.stream
         record = self._new_record()
-        target = head.target if self._journal.query else head.target.partition(b"?")[0]
-        record.head_at = self.stream.reactor.now
-        record.method, record.target, record.host = head.method, target, head.host
-        record.version = "2.0" if self.stream.via == b"2.0" else f"1.{head.minor}"
-        record.captured = self._journal.capture_request(head.fields)
+        record.head_at = stream.reactor.now
+        record.method, record.host = head.method, head.host
+        record.target = head.target if journal.query else head.target.partition(b"?")[0]
+        if stream.via == b"2.0":
+            record.version = "2.0"
+        elif not head.minor:
+            record.version = "1.0"
+        if journal.captures_requests:
+            record.captured = journal.capture_request(head.fields)
 
     def _new_record(self) -> Record:
         now = self.stream.reactor.now if self._began_at is None else self._began_at
         self._began_at = None
         self.record = record = self._journal.begin(self.origin.address, self.stream.peername[1], now)
-        record.tls = self.stream.tls is not None
+        if self.stream.tls is not None:
+            record.tls = True
         return record
 
     def note_attempt(self, pool: str, server: str | None, tried: int) -> None:
@@ -68,15 +74,17 @@ class LoggedClient(Client):
             self.record.connected_at = None
 
     def begin_answer(self, response: ResponseHead, bytes_in: int, bytes_out: int, upstream: Upstream) -> None:
-        super().begin_answer(response, bytes_in, bytes_out, upstream)
+        Client.begin_answer(self, response, bytes_in, bytes_out, upstream)
         record = self.record
         if record is not None:
-            self.note_kept(upstream)
+            if record.connected_at is None:
+                self.note_kept(upstream)
             record.answered_at = self.stream.reactor.now
             record.status = response.status
             record.bytes_in += bytes_in
             record.bytes_out += bytes_out
-            record.captured_response = self._journal.capture_response(response.fields)
+            if self._journal.captures_responses:
+                record.captured_response = self._journal.capture_response(response.fields)
 
     def tally(self, server: Counters) -> Tally:
         return server if self.record is None else Tee(server, self.record)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import re
 import ssl
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -47,16 +47,13 @@ class DoorContexts:
     def renew(self, material: FrontendMaterial) -> None:
         """Serve new connections with other certificates. Raises ssl.SSLError and changes nothing."""
         names = by_name(material.bundles)
-        groups = {numbers: self._make(material, numbers) for numbers in {*names.values(), (material.default,)}}
+        default = _default_group(material, names)
+        groups = {numbers: self._make(material, numbers) for numbers in {*names.values(), default}}
         if not hasattr(self, "door") or material.client_ca != self._client_ca:
-            door = self._make(material, (material.default,))
-            door.sni_callback = self._choose
-            self.door, self._client_ca = door, material.client_ca
+            self.door, self._client_ca = groups[default], material.client_ca
+            self.door.sni_callback = self._choose
         self._by_name = {name: groups[numbers] for name, numbers in names.items()}
-        self._default = groups[material.default,]
-        default_names = material.bundles[material.default].names
-        if default_names:
-            self._default = self._by_name[default_names[0]]
+        self._default = groups[default]
 
     _client_ca: bytes | None
     _by_name: dict[str, ssl.SSLContext]
@@ -75,6 +72,7 @@ class DoorContexts:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         _set_up(context, config.minimum_version, config.ciphers)
         context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_CIPHER_SERVER_PREFERENCE | ssl.OP_NO_COMPRESSION
+        context.num_tickets = 1  # of OpenSSL's two a browser uses one, and each is a fourteenth of a handshake
         for number in numbers:
             load_pem(context, material.bundles[number].pem)
         if self._alpn:
@@ -84,6 +82,12 @@ class DoorContexts:
             optional = config.client_certificate == "optional"
             context.verify_mode = ssl.CERT_OPTIONAL if optional else ssl.CERT_REQUIRED
         return context
+
+
+def _default_group(material: FrontendMaterial, names: Mapping[str, tuple[int, ...]]) -> tuple[int, ...]:
+    """The certificates for whoever asks for no name that is known: the default one and others of the same name."""
+    default_names = material.bundles[material.default].names
+    return names[default_names[0]] if default_names else (material.default,)
 
 
 class ServerTls:

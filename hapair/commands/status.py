@@ -115,7 +115,7 @@ def _frontends(frontends: Sequence[FrontendView]) -> Table:
         table.add_row(
             escape(one.name),
             escape(" ".join(one.listen)),
-            one.mode,
+            one.mode if one.plane == "proxy" else f"{one.mode}, {one.plane}",
             "[green]yes[/]" if one.active else "[dim]standby[/]",
             *(str(n) for n in (counts.open, counts.connections, counts.requests, counts.status_5xx)),
             size(counts.bytes_in),

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from balancer.config import fallback_circle, pools_of
+from balancer.config import Frontend, fallback_circle, pools_of
+from balancer.config_kernel import pool_obstacle
 from balancer.config_pools import READS_REQUEST
 from hapair.config.errors import Problem
 from hapair.config.tree import Tree, problem_at
@@ -29,11 +30,36 @@ def problems(file: HapairFile, tree: Tree) -> Iterator[Problem]:
     for name, frontend in file.frontends.items():
         if frontend.mode == "http":
             continue
+        if frontend.plane == "kernel":
+            yield from _behind_kernel(file, tree, name, frontend)
         for pool in _reached(file, pools_of(frontend)):
             if file.pools[pool].policy in READS_REQUEST:
                 message = f"reads a request, and frontend {name} is of mode {frontend.mode}; source_hash would do"
                 yield problem_at(tree, ("pools", pool, "policy"), message)
             yield from _connections_only(file, tree, name, pool)
+
+
+def _behind_kernel(file: HapairFile, tree: Tree, name: str, frontend: Frontend) -> Iterator[Problem]:
+    """What the kernel cannot do for this frontend."""
+    pool = file.pools.get(frontend.pool or "")
+    if pool is None:
+        return
+    place = ("pools", str(frontend.pool))
+    if (obstacle := pool_obstacle(pool)) is not None:
+        key, why = obstacle
+        yield problem_at(tree, (*place, key), f"{why}, and frontend {name} is of plane: kernel")
+    families = {server.address.is_ipv6 for server in pool.servers.values()}
+    for i, endpoint in enumerate(frontend.listen):
+        if endpoint.is_ipv6 not in families:
+            family = "IPv6" if endpoint.is_ipv6 else "IPv4"
+            message = f"pool {frontend.pool} has no server with {family}, and plane: kernel does not translate families"
+            yield problem_at(tree, ("frontends", name, "listen", i), message)
+    vips = (str(vip.ip) for router in file.virtual_routers.values() for vip in router.all_addresses)
+    own = {*file.pair.nodes.values(), *vips}
+    for server, config in pool.servers.items():
+        if config.address.host in own:
+            message = f"is on a node of the pair, and frontend {name} only forwards (plane: kernel); use plane: proxy"
+            yield problem_at(tree, (*place, "servers", server), message)
 
 
 def _connections_only(file: HapairFile, tree: Tree, frontend: str, pool: str) -> Iterator[Problem]:

@@ -22,6 +22,9 @@ PURE = (
     "vrrp/linux/nftables.py", "vrrp/linux/fencerules.py",
     "vrrp/liveness/config.py", "vrrp/liveness/session.py", "vrrp/liveness/frames.py",
     "balancer/config.py", "balancer/config_checks.py", "balancer/config_pools.py",
+    "balancer/config_kernel.py",
+    *(f"balancer/kernel/{name}.py" for name in ("buckets", "services", "ruleset", "conntrack", "pokes")),
+    "hapair/kernel/counters.py",
     "balancer/standing.py", *(module for module in MODULES if module.startswith("balancer/policies/")),
     "balancer/fieldtypes.py", "balancer/pool.py", "balancer/health.py",
     "balancer/route.py", "balancer/wheel.py", "balancer/checks/schedule.py",
@@ -56,6 +59,8 @@ PURE_BUT: Mapping[str, frozenset[str]] = {
     "hapair/config/view.py": frozenset({"os", "hapair.config.load"}),  # how many cores this process may use
     "vrrp/simulation.py": frozenset({"random"}),  # seeded: the same plan is the same run
     "balancer/checks/schedule.py": frozenset({"random"}),  # the type of the generator that is passed in
+    "balancer/kernel/buckets.py": frozenset({"hashlib"}),  # a function of bytes
+    "hapair/kernel/counters.py": frozenset({"balancer.slots"}),  # Counts, which are data
     "balancer/policies/maglev.py": frozenset({"array", "hashlib"}),  # functions of bytes
     "balancer/policies/consistent_hash.py": frozenset({"zlib"}),
     "balancer/pool.py": frozenset({"random"}),  # for who passes no generator in
@@ -98,8 +103,11 @@ SEAMS: Mapping[str, tuple[str, ...]] = {
     ),
     "select.epoll": ("balancer/reactor.py",),
     "socket.AF_PACKET": ("vrrp/linux/packetsock.py", "hapair/lab/", "vrrp/linux/witness.py"),
-    "socket.AF_NETLINK": ("vrrp/linux/linkwatch.py", "vrrp/linux/fence.py", "hapair/handover/flows.py", "hapair/lab/"),
-    "socket.IPPROTO_RAW": (),
+    "socket.AF_NETLINK": (
+        *("vrrp/linux/linkwatch.py", "vrrp/linux/fence.py", "hapair/handover/flows.py", "hapair/lab/"),
+        *("balancer/kernel/ctnetlink.py", "hapair/kernel/events.py"),
+    ),
+    "socket.IPPROTO_RAW": ("hapair/kernel/cutting.py",),
     "socket.SCM_RIGHTS": ("hapair/channel.py",),
     "os.splice": ("balancer/streams.py",),
     "os.memfd_create": ("balancer/slots.py", "balancer/tls/contexts.py"),
@@ -118,6 +126,7 @@ SEAMS: Mapping[str, tuple[str, ...]] = {
     "time.time": ("hapair/node_admin.py", "hapair/epoch.py", "hapair/certificates/", "balancer/accesslog/journal.py"),
     "trio.lowlevel.open_process": ("hapair/child.py", "hapair/lab/"),
     "trio.run_process": (
+        "balancer/kernel/nft.py",
         "hapair/handover/forwarding.py",
         "hapair/handover/routes.py",
         "hapair/lab/",
@@ -138,6 +147,7 @@ NO_TEST_FILE: Mapping[str, str] = {
     "hapair/commands/release.py": "needs virtual IP addresses: the tests of the network lab",
     "hapair/admin/columns.py": "data only: tests/unit/hapair/admin/test_haproxy_rows.py",
     "hapair/commands/demo.py": "runs the network lab",
+    "balancer/kernel/ctnetlink.py": "needs CAP_NET_ADMIN: tests/netns/test_kernel_plane.py",
     "balancer/policies/base.py": "data only: tests/unit/balancer/policies/test___init__.py",
     "hapair/handover/events.py": "data only: tests/unit/hapair/handover/test_conversation.py",
     "balancer/http2/events.py": "data only: tests/unit/balancer/http2/test_session.py",

@@ -29,6 +29,11 @@ def test_a_node_that_finds_no_server_up_lets_its_peer_go_first() -> None:
     assert judge([WorkerState.SERVING], servers_in_reach=False) == Fitness(True, 1, "no server is UP")
 
 
+def test_a_node_whose_kernel_plane_is_not_in_place_lets_its_peer_go_first() -> None:
+    reason = "the kernel plane is not in place: nft refuses"
+    assert judge([], kernel_plane_obstacle="nft refuses") == Fitness(True, 1, reason)
+
+
 def test_a_node_without_a_worker_is_out_whatever_its_servers_do() -> None:
     assert judge([WorkerState.DEAD], servers_in_reach=False) == Fitness(False, None, "no worker serves")
 

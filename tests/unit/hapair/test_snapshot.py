@@ -7,7 +7,7 @@ import pytest
 from balancer.config import BalancerConfig, Frontend, Pool, Server
 from balancer.fieldtypes import Endpoint
 from balancer.slots import Counts
-from hapair.snapshot import FenceView, LinkView, PoolView, ProcessView, RouterView, ServerView, warnings_of
+from hapair.snapshot import FenceView, KernelView, LinkView, PoolView, ProcessView, RouterView, ServerView, warnings_of
 
 NOTHING = Counts(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
 CONFIG = BalancerConfig(
@@ -121,3 +121,14 @@ def test_an_active_node_that_hears_nothing_of_its_peer_says_that_both_may_be_act
     backup = replace(ROUTER, state="Backup", vips_held=())
     assert warnings_of(CONFIG, [backup], [pool(SERVER)], [WORKER], link) == (down,)
     assert warnings_of(CONFIG, [ROUTER], [pool(SERVER)], [WORKER], replace(link, up=True)) == ()
+
+
+def test_a_kernel_plane_that_does_not_work_or_was_robbed() -> None:
+    lacking = "this machine does not forward: sysctl -w net.ipv4.ip_forward=1"
+    kernel = KernelView(obstacle="nft refuses", restored=2, lacking=(lacking,))
+    assert warnings_of(CONFIG, [], [], [], kernel=kernel) == (
+        f"kernel plane: {lacking}",
+        "the kernel plane does not work: nft refuses",
+        "somebody has removed the rules of the kernel plane, 2 times; they were put back",
+    )
+    assert warnings_of(CONFIG, [], [], [], kernel=KernelView(obstacle=None, restored=0)) == ()

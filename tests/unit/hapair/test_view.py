@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 import pytest
 
 from balancer.checks.runner import ServerHealth
+from balancer.kernel.services import Count, Service, services
 from balancer.slots import BYTES_IN, OPEN, REQUESTS, Slots
 from hapair.config import NodeConfig, load_text, node_view
 from hapair.fitness import WorkerState
-from hapair.snapshot import FenceView, LinkView, NodeSnapshot, TrackedView
+from hapair.snapshot import FenceView, KernelView, LinkView, NodeSnapshot, TrackedView
 from hapair.tracking import TrackView
 from hapair.view import node_snapshot
 from hapair.wire import from_plain, to_plain
@@ -23,6 +24,7 @@ virtual_routers:
 frontends:
   web: {listen: ["192.0.2.100:80"], pool: web}
   any: {listen: [":81"], pool: web}
+  raw: {listen: ["192.0.2.100:82"], mode: tcp, plane: kernel, pool: web}
 pools:
   web: {servers: {web1: "192.0.2.21:80", web2: {address: "192.0.2.22:80", backup: true, weight: 3}}}
 workers: 2
@@ -58,6 +60,20 @@ class FakeTracking:
 
 
 @dataclass
+class FakeKernel:
+    services: tuple[Service, ...]
+    is_needed: bool = True
+    obstacle: str | None = None
+    restored: int = 1
+    warnings: tuple[str, ...] = ()
+    counters = {  # noqa: RUF012 - a fake
+        "f0_raw_4_0_web1_new": Count(7, 420),
+        "f0_raw_4_0_web1_in": Count(9, 900),
+        "f0_raw_4_refused": Count(2, 120),
+    }
+
+
+@dataclass
 class FakeWorkers:
     pids: list[int | None]
     states: list[WorkerState]
@@ -83,6 +99,7 @@ def look(config: NodeConfig, slots: Slots, announcer: FakeAnnouncer, workers: Fa
         announcer=announcer,  # type: ignore[arg-type]
         workers=workers,  # type: ignore[arg-type]
         slots=slots,
+        kernel=FakeKernel(services(config.balancer, {}, 3)),  # type: ignore[arg-type]
         healths={
             "web": {
                 "web1": ServerHealth(True, "UP 2/3", None, 499.0, "", None),
@@ -112,7 +129,15 @@ def test_a_node_that_is_active(config: NodeConfig, slots: Slots) -> None:
     assert [(one.name, one.listen, one.active, one.counts.requests) for one in view.frontends] == [
         ("web", ("192.0.2.100:80",), True, 12),
         ("any", ("[::]:81",), True, 0),
+        ("raw", ("192.0.2.100:82",), True, 0),
     ]
+    raw = view.frontends[2]
+    assert (raw.plane, raw.counts.connections, raw.counts.bytes_in, raw.causes) == (
+        "kernel",
+        7,
+        900,
+        {"client_limit": 2},
+    )
     assert view.frontends[1].counts.bytes_in == 512
     (pool,) = view.pools
     assert (pool.name, pool.policy, pool.up) == ("web", "round_robin", 1)
@@ -129,7 +154,9 @@ def test_a_node_that_is_active(config: NodeConfig, slots: Slots) -> None:
         ("worker 0", 21, "serving"),
         ("worker 1", 22, "serving"),
     ]
-    assert view.warnings == ("pool web: DOWN: web2 (connection refused)",)
+    robbed = "somebody has removed the rules of the kernel plane, 1 times; they were put back"
+    assert view.warnings == (robbed, "pool web: DOWN: web2 (connection refused)")
+    assert view.kernel == KernelView(obstacle=None, restored=1)
 
 
 def test_a_node_whose_announcer_is_not_there(config: NodeConfig, slots: Slots) -> None:
@@ -138,8 +165,9 @@ def test_a_node_whose_announcer_is_not_there(config: NodeConfig, slots: Slots) -
     (router,) = view.routers
     assert (router.state, router.waiting_for, router.since_s) == ("Initialize", "the announcer", None)
     assert (router.priority, router.vips_held, router.lease_age_s) == (200, (), None)
-    assert [one.active for one in view.frontends] == [False, True]
+    assert [one.active for one in view.frontends] == [False, True, False]
     assert view.warnings == (
+        "somebody has removed the rules of the kernel plane, 1 times; they were put back",
         "virtual router lan waits for the announcer",
         "pool web: DOWN: web2 (connection refused)",
         "announcer is starting",

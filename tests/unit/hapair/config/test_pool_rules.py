@@ -63,3 +63,27 @@ def test_a_proxy_header_needs_a_connection() -> None:
     text = pools('dns: {send_proxy: v2, servers: {a: "192.0.2.1:53"}}')
     text += 'frontends: {dns: {listen: [":53"], mode: udp, pool: dns}}\n'
     assert said(text) == ["3: pools.dns.send_proxy: is for connections, and frontend dns is of mode udp"]
+
+
+KERNEL = """\
+pair: {nodes: {pi-a: 192.0.2.11, pi-b: 192.0.2.12}}
+frontends: {db: {listen: ["192.0.2.100:80", "[2001:db8::100]:80"], mode: tcp, plane: kernel, pool: db}}
+pools:
+  db:
+    policy: source_hash
+    servers: {a: "192.0.2.1:80", b: "[2001:db8::1]:80"}
+"""
+
+
+def test_a_pool_behind_the_kernel_plane() -> None:
+    assert load_text(KERNEL).warnings == []
+    assert said(KERNEL.replace("source_hash", "first")) == [
+        "5: pools.db.policy: the kernel knows round_robin, random and source_hash, and frontend db is of plane: kernel"
+    ]
+    assert said(KERNEL.replace(', b: "[2001:db8::1]:80"', "")) == [
+        "2: frontends.db.listen[1]: pool db has no server with IPv6, and plane: kernel does not translate families"
+    ]
+    assert said(KERNEL.replace("192.0.2.1:80", "192.0.2.12:80")) == [
+        "6: pools.db.servers.a: is on a node of the pair, and frontend db only forwards (plane: kernel); "
+        "use plane: proxy"
+    ]

@@ -1,0 +1,52 @@
+"""The program nft in a child process: one transaction, all or nothing. The seam to nftables for the kernel plane."""
+
+import json
+from collections.abc import Mapping
+
+import trio
+
+from balancer.kernel.ruleset import TABLE
+from balancer.kernel.services import Count
+
+LIMIT_S = 10.0
+NO_NFT = "there is no nft on this machine (apt install nftables)"
+
+
+async def install(rules: str) -> str | None:
+    """Put a text of balancer.kernel.ruleset into effect. Returns what is in the way, in words; None: it is done."""
+    status, _, said = await _nft(["-f", "-"], rules.encode())
+    return _obstacle(status, said)
+
+
+async def counters() -> Mapping[str, Count] | None:
+    """Every named counter of the table; None: the table is not there, or nft does not say."""
+    status, printed, _ = await _nft(["-j", "list", "counters", "table", "inet", TABLE])
+    return counters_in(printed) if status == 0 else None
+
+
+def counters_in(printed: bytes) -> dict[str, Count]:
+    """From what `nft -j list counters` prints."""
+    found = [one["counter"] for one in json.loads(printed)["nftables"] if "counter" in one]
+    return {one["name"]: Count(one["packets"], one["bytes"]) for one in found}
+
+
+def _obstacle(status: int | str, said: bytes) -> str | None:
+    if status == 0:
+        return None
+    if isinstance(status, str):
+        return status
+    lines = said.decode(errors="replace").splitlines()
+    return f"nft refuses: {lines[0] if lines else f'exit status {status}'}"
+
+
+async def _nft(arguments: list[str], text: bytes = b"") -> tuple[int | str, bytes, bytes]:
+    try:
+        with trio.fail_after(LIMIT_S):
+            run = await trio.run_process(
+                ["nft", *arguments], stdin=text, capture_stderr=True, capture_stdout=True, check=False
+            )
+    except FileNotFoundError:
+        return NO_NFT, b"", b""
+    except trio.TooSlowError:
+        return f"nft did not end within {LIMIT_S:.0f} s", b"", b""
+    return run.returncode, run.stdout, run.stderr

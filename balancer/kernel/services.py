@@ -1,0 +1,128 @@
+"""What the kernel is to serve: frontends of the kernel plane, each family by itself, and who is chosen. Pure."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from balancer.config import BalancerConfig, Frontend, Pool
+from balancer.config_limits import ClientLimits
+from balancer.fieldtypes import Endpoint
+from balancer.kernel.buckets import SIZE, choices
+from balancer.standing import Standing
+
+Standings = Mapping[tuple[str, str], Standing]
+"""By pool and server; whoever is not there is UP and READY."""
+Protocol = Literal["tcp", "udp"]
+
+
+class Count(NamedTuple):
+    """Of a named counter of nft."""
+
+    packets: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """One frontend, one family of addresses. `name` is for nft: letters, digits and `_`, like no other's."""
+
+    name: str
+    frontend: str
+    pool: str
+    protocol: Protocol
+    listen: tuple[Endpoint, ...]
+    servers: Mapping[str, Endpoint]
+    policy: str
+    limits: ClientLimits
+    choice: tuple[str, ...]
+    """For each place of the table a server; empty: there is none to be had."""
+    cut: frozenset[str] = frozenset()
+    """Servers whose flows are ended, both ends told."""
+
+    @property
+    def is_ipv6(self) -> bool:
+        return self.listen[0].is_ipv6
+
+    def counter_of(self, server: str) -> str:
+        """How the names of this server's counters begin."""
+        return f"{self.name}_{list(self.servers).index(server)}_{clean(server)}"
+
+
+def services(config: BalancerConfig, standings: Standings, size: int = SIZE) -> tuple[Service, ...]:
+    """All of them, in the order of the file."""
+    frontends = [(name, one) for name, one in config.frontends.items() if one.plane == "kernel"]
+    return tuple(
+        service
+        for number, (name, frontend) in enumerate(frontends)
+        for service in _of_frontend(config, number, name, frontend, standings, size)
+    )
+
+
+def _of_frontend(
+    config: BalancerConfig, number: int, name: str, frontend: Frontend, standings: Standings, size: int
+) -> Iterator[Service]:
+    assert frontend.pool is not None
+    assert frontend.mode != "http"
+    pool = config.pools[frontend.pool]
+    for is_ipv6 in (False, True):
+        listen = tuple(one for one in frontend.listen if one.is_ipv6 == is_ipv6)
+        if not listen:
+            continue
+        servers = {one: server.address for one, server in pool.servers.items() if server.address.is_ipv6 == is_ipv6}
+        known = {server: standings.get((frontend.pool, server), Standing()) for server in servers}
+        yield Service(
+            name=f"f{number}_{clean(name)}_{6 if is_ipv6 else 4}",
+            frontend=name,
+            pool=frontend.pool,
+            protocol=frontend.mode,
+            listen=listen,
+            servers=servers,
+            policy=pool.policy,
+            limits=frontend.limits,
+            choice=_choice(pool, known, size),
+            cut=frozenset(server for server, standing in known.items() if _is_cut(pool, standing)),
+        )
+
+
+def _choice(pool: Pool, known: Mapping[str, Standing], size: int) -> tuple[str, ...]:
+    """Backups stand in while no other server is usable."""
+    for backup in (False, True):
+        weights = dict(_weights(pool, known, backup=backup))
+        usable = [name for name in weights if known[name].in_service and _weight(pool, name, known[name])]
+        if usable and backup and not pool.use_all_backups:
+            usable = usable[:1]
+        if usable:
+            return choices(weights, usable, size, in_turn=pool.policy == "round_robin")
+    return ()
+
+
+def _weights(pool: Pool, known: Mapping[str, Standing], *, backup: bool) -> Iterator[tuple[str, float]]:
+    """A server of no weight keeps its places in the table, for the day on which it gets some."""
+    for name, standing in known.items():
+        if pool.servers[name].backup == backup:
+            yield name, float(_weight(pool, name, standing) or pool.servers[name].weight or 1)
+
+
+def _weight(pool: Pool, name: str, standing: Standing) -> int:
+    return pool.servers[name].weight if standing.weight is None else standing.weight
+
+
+def _is_cut(pool: Pool, standing: Standing) -> bool:
+    """Who is DOWN answers nobody: its clients are better told. MAINT cuts where the file says so."""
+    return not standing.up or (standing.admin == "maint" and pool.on_down == "close")
+
+
+def clean(name: str) -> str:
+    """A name as nft takes it."""
+    return re.sub(r"[^A-Za-z0-9]", "_", name)
+
+
+def newly_cut(before: Iterable[Service], after: Iterable[Service]) -> list[tuple[Service, Endpoint]]:
+    """The servers whose flows are to be ended now."""
+    known = {service.name: service.cut for service in before}
+    return [
+        (service, service.servers[server])
+        for service in after
+        for server in sorted(service.cut - known.get(service.name, frozenset()))
+    ]

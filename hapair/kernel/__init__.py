@@ -1,0 +1,8 @@
+"""The kernel plane on a node: balancer/kernel says by which rules packets move, and this package keeps them in place.
+
+plane.py        rules follow the standing of servers and are put back when somebody flushes them
+events.py       who else changes nftables: the seam to its events
+counters.py     counters of nft to the counters of the status                                   pure
+cutting.py      ends the flows of a server that is DOWN; the seam to raw IP sockets
+sysctls.py      settings of this machine that forwarding needs, and that are put back; the seam to /proc/sys
+"""

@@ -1,0 +1,145 @@
+"""The kernel plane of a node: its rules follow the standing of servers, and are put back when somebody flushes them."""
+
+import logging
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
+
+import trio
+
+from balancer.config import BalancerConfig
+from balancer.fieldtypes import Endpoint
+from balancer.kernel import nft
+from balancer.kernel.ruleset import difference, removal, whole
+from balancer.kernel.services import Count, Service, newly_cut, services
+from balancer.standing import Standing
+from hapair.kernel.cutting import cut
+from hapair.kernel.events import TableEvents
+from hapair.kernel.sysctls import Sysctls, wanted
+
+log = logging.getLogger(__name__)
+
+COUNT_EVERY_S = 2.0
+TRY_AGAIN_S = 2.0
+_STARTING = "its rules are not loaded yet"
+
+
+class KernelPlane:
+    """Runs where the file has a frontend of `plane: kernel`; `is_needed` says so."""
+
+    def __init__(
+        self,
+        config: BalancerConfig,
+        state_folder: Path,
+        *,
+        active: Callable[[], Collection[str]],
+        on_change: Callable[[], None],
+    ) -> None:
+        """`active` tells the frontends whose VIPs are here; `on_change` is called when `obstacle` changes."""
+        self.services = services(config, {})
+        self.is_needed = bool(self.services)
+        self.obstacle: str | None = _STARTING if self.is_needed else None
+        """Why it does not work; None: it does."""
+        self.restored = 0
+        """How often somebody else had removed what is ours."""
+        self.counters: Mapping[str, Count] = {}
+        self.warnings: tuple[str, ...] = ()
+        """What this machine lacks."""
+        self._config = config
+        self._active = active
+        self._on_change = on_change
+        self._standings: dict[tuple[str, str], Standing] = {}
+        self._installed: tuple[Service, ...] | None = None
+        self._wake = trio.Event()
+        self._sysctls = Sysctls(state_folder)
+
+    def set_standing(self, pool: str, server: str, standing: Standing) -> None:
+        """What is said of a server has changed."""
+        self._standings[pool, server] = standing
+        self._wake.set()
+
+    async def run(self) -> None:
+        """For ever."""
+        families = {service.is_ipv6 for service in self.services}
+        self.warnings = tuple(self._sysctls.change(wanted(ipv4=False in families, ipv6=True in families)))
+        try:
+            events = TableEvents()
+        except OSError as error:
+            self._set_obstacle(f"this kernel has no nftables, or does not let us: {error.strerror}")
+            return
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._follow, events, nursery)
+                nursery.start_soon(self._count)
+        finally:
+            events.close()
+
+    async def _follow(self, events: TableEvents, nursery: trio.Nursery) -> None:
+        while True:
+            await self._install(nursery, events)
+            async with trio.open_nursery() as waiting:
+                waiting.start_soon(self._woken, waiting.cancel_scope)
+                waiting.start_soon(self._robbed, events, waiting.cancel_scope)
+                waiting.cancel_scope.deadline = trio.current_time() + (TRY_AGAIN_S if self.obstacle else float("inf"))
+
+    async def _woken(self, scope: trio.CancelScope) -> None:
+        await self._wake.wait()
+        scope.cancel()
+
+    async def _robbed(self, events: TableEvents, scope: trio.CancelScope) -> None:
+        while not events.removals():
+            await events.wait()
+        self._lost()
+        scope.cancel()
+
+    def _lost(self) -> None:
+        self._installed = None
+        self.restored += 1
+        log.warning("rules of the kernel plane were removed by somebody else", extra={"restored": self.restored})
+
+    async def _install(self, nursery: trio.Nursery, events: TableEvents) -> None:
+        """What is wanted now, in one transaction."""
+        self._wake = trio.Event()
+        after = services(self._config, self._standings)
+        changes = None if self._installed is None else difference(self._installed, after)
+        if await self._put(whole(after) if changes is None else changes, events, own_removals=changes is None):
+            ended = newly_cut(self._installed or (), after)
+            self._installed = self.services = after
+            if ended:
+                nursery.start_soon(self._cut, ended)
+
+    async def _put(self, text: str, events: TableEvents, *, own_removals: int) -> bool:
+        """Whether it is in place now."""
+        obstacle = await nft.install(text) if text else None
+        if text and obstacle is None and events.removals() > own_removals:
+            self._lost()
+            self._wake.set()
+            return False
+        self._set_obstacle(obstacle)
+        if obstacle is not None:
+            self._installed = None
+        return obstacle is None
+
+    async def _cut(self, ended: list[tuple[Service, Endpoint]]) -> None:
+        flows = await cut(ended, active=self._active())
+        log.info("flows of servers that are DOWN were cut", extra={"flows": flows})
+
+    def _set_obstacle(self, obstacle: str | None) -> None:
+        if obstacle == self.obstacle:
+            return
+        if obstacle is None:
+            log.info("the kernel plane is in place")
+        else:
+            log.error("the kernel plane is not in place", extra={"reason": obstacle})
+        self.obstacle = obstacle
+        self._on_change()
+
+    async def _count(self) -> None:
+        while True:
+            self.counters = await nft.counters() or self.counters
+            await trio.sleep(COUNT_EVERY_S)
+
+    async def remove(self) -> None:
+        """At a clean stop: no trace is left."""
+        if self.is_needed:
+            await nft.install(removal())
+            self._sysctls.restore()

@@ -1,0 +1,88 @@
+"""Settings that the kernel plane needs of this machine: changed, remembered, put back. The seam to /proc/sys."""
+
+import errno
+import json
+import logging
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+log = logging.getLogger(__name__)
+
+FILE = "sysctls.json"
+ROOT = Path("/proc/sys")
+_MAY_FAIL = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT)
+_IPV4_FORWARD, _IPV6_FORWARD = "net/ipv4/ip_forward", "net/ipv6/conf/all/forwarding"
+
+
+def wanted(*, ipv4: bool, ipv6: bool, root: Path = ROOT) -> dict[str, str]:
+    """Names below /proc/sys and what they must be. A machine that forwards IPv6 hears no router's advertisements any
+    more, unless told to with accept_ra 2: where it is 1 now, addresses and routes would be lost."""
+    found = {_IPV4_FORWARD: "1"} if ipv4 else {}
+    if ipv6:
+        listening = sorted(root.glob("net/ipv6/conf/*/accept_ra"))
+        found |= {str(path.relative_to(root)): "2" for path in listening if path.read_text().strip() == "1"}
+        found[_IPV6_FORWARD] = "1"
+    return found
+
+
+class Sysctls:
+    """What was changed is remembered in a folder, so that a crash in between loses nothing."""
+
+    def __init__(self, folder: Path, root: Path = ROOT) -> None:
+        self._file, self._root = folder / FILE, root
+
+    def change(self, settings: Mapping[str, str]) -> list[str]:
+        """Make them so. Returns what could not be done, in words a person can act on."""
+        obstacles = []
+        for name, value in settings.items():
+            before = self._read(name)
+            if before == value:
+                continue
+            self._remember(name, before or "")
+            if not self._write(name, value):
+                setting = f"{name.replace('/', '.')}={value}"
+                obstacles.append(f"this machine does not forward: sysctl -w {setting}")
+        return obstacles
+
+    def restore(self) -> None:
+        """Back to what they were; nothing is remembered after that."""
+        for name, before in self.remembered().items():
+            if before:
+                self._write(name, before)
+        self._file.unlink(missing_ok=True)
+
+    def remembered(self) -> Mapping[str, str]:
+        """Settings that were changed, and what they were before."""
+        try:
+            found = json.loads(self._file.read_text())
+        except (FileNotFoundError, PermissionError, ValueError):
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    def _remember(self, name: str, before: str) -> None:
+        known = {name: before, **self.remembered()}  # the first one is what a person chose
+        fresh = self._file.with_suffix(".new")
+        try:
+            fresh.write_text(json.dumps(known))
+            os.replace(fresh, self._file)
+        except OSError as error:
+            if error.errno not in _MAY_FAIL:
+                raise
+            log.warning("a setting will not be put back", extra={"setting": name, "detail": error.strerror})
+
+    def _read(self, name: str) -> str | None:
+        try:
+            return (self._root / name).read_text().strip()
+        except FileNotFoundError:
+            return None
+
+    def _write(self, name: str, value: str) -> bool:
+        try:
+            (self._root / name).write_text(value)
+        except OSError as error:
+            if error.errno not in _MAY_FAIL:
+                raise
+            return False
+        log.info("setting changed", extra={"setting": name, "value": value})
+        return True
