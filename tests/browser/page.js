@@ -9,7 +9,7 @@ async function assets() {
 
 function echo(sizes) {
   return new Promise((resolve, reject) => {
-    const socket = new WebSocket(`ws://${location.host}/echo`), got = [];
+    const socket = new WebSocket(`${location.protocol.replace("http", "ws")}//${location.host}/echo`), got = [];
     socket.binaryType = "arraybuffer";
     socket.onopen = () => sizes.forEach((size) => socket.send(new Uint8Array(size).fill(size % 251)));
     socket.onerror = () => reject(new Error("websocket failed"));
@@ -47,7 +47,14 @@ async function download() {
   }
 }
 
-for (const [name, step] of Object.entries({assets, echo: () => echo([1, 125, 70000, 300000]), events, upload, download})) {
+// The versions of HTTP that all this came by.
+function spoken() {
+  const entries = [...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")];
+  return [...new Set(entries.map((entry) => entry.nextHopProtocol))].join(" ");
+}
+
+const steps = {assets, echo: () => echo([1, 125, 70000, 300000]), events, upload, download, spoken};
+for (const [name, step] of Object.entries(steps)) {
   try { results[name] = await step(); } catch (error) { results[name] = `${error}`; }
 }
 document.querySelector("#result").textContent = JSON.stringify(results);

@@ -1,9 +1,15 @@
-"""A real browser in front of one worker: parallel assets, a WebSocket, an EventSource, a gigabyte each way."""
+"""A real browser in front of one worker: parallel assets, a WebSocket, an EventSource, a gigabyte each way.
 
+By HTTP/1.1 in clear, and by HTTP/2 over TLS, where a WebSocket still needs a connection of HTTP/1.1 to itself.
+"""
+
+import contextlib
 import json
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from selenium import webdriver
@@ -23,28 +29,39 @@ BLOCK = bytes(range(256)) * 4096
 GIGABYTE_CRC = "00ee2daa"
 
 
-@pytest.fixture
-def browser(program: Callable[[str], str], tmp_path: Path) -> Iterator[webdriver.Chrome]:
-    options = webdriver.ChromeOptions()
-    options.binary_location = program("chromium")
-    for flag in (*FLAGS, f"--user-data-dir={tmp_path / 'profile'}"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options, webdriver.ChromeService(program("chromedriver")))
-    try:
-        yield driver
-    finally:
-        driver.quit()
+Open = Callable[..., webdriver.Chrome]
+ANSWERS: dict[str, Any] = {
+    "assets": 1225,
+    "echo": [1, 125, 70000, 300000, True],
+    "events": "0 1 2 3 4",
+    "upload": GIGABYTE_CRC,
+    "download": [1 << 30, 0],
+}
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Iterator[str]:
+def browser(program: Callable[[str], str], tmp_path: Path) -> Iterator[Open]:
+    """Opens a browser, with more flags than usual."""
+    with contextlib.ExitStack() as opened:
+
+        def start(*further: str) -> webdriver.Chrome:
+            options = webdriver.ChromeOptions()
+            options.binary_location = program("chromium")
+            for flag in (*FLAGS, f"--user-data-dir={tmp_path / 'profile'}", *further):
+                options.add_argument(flag)
+            options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+            driver = webdriver.Chrome(options, webdriver.ChromeService(program("chromedriver")))
+            opened.callback(driver.quit)
+            return driver
+
+        yield start
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[int]:
     port = free_port()
-    with (
-        running([sys.executable, str(SITE), str(port)], port, log=tmp_path / "site.log"),
-        balanced(port, tmp_path) as at,
-    ):
-        yield f"http://127.0.0.1:{at}/"
+    with running([sys.executable, str(SITE), str(port)], port, log=tmp_path / "site.log"):
+        yield port
 
 
 @pytest.fixture
@@ -56,16 +73,28 @@ def gigabyte(tmp_path: Path) -> Iterator[Path]:
     path.unlink()
 
 
-def test_a_page_that_tries_everything(browser: webdriver.Chrome, site: str, gigabyte: Path) -> None:
-    browser.get(site)
-    browser.find_element(By.TAG_NAME, "input").send_keys(str(gigabyte))
-    WebDriverWait(browser, 100).until(lambda page: page.title == "done")
-    results = json.loads(browser.find_element(By.ID, "result").text)
-    assert results == {
-        "assets": 1225,
-        "echo": [1, 125, 70000, 300000, True],
-        "events": "0 1 2 3 4",
-        "upload": GIGABYTE_CRC,
-        "download": [1 << 30, 0],
-    }
-    assert browser.get_log("browser") == []
+def tried(page: webdriver.Chrome, address: str, gigabyte: Path) -> Any:
+    page.get(address)
+    page.find_element(By.TAG_NAME, "input").send_keys(str(gigabyte))
+    WebDriverWait(page, 100).until(lambda page: page.title == "done")
+    results = json.loads(page.find_element(By.ID, "result").text)
+    assert page.get_log("browser") == []
+    return results
+
+
+def test_a_page_that_tries_everything(browser: Open, site: int, gigabyte: Path, tmp_path: Path) -> None:
+    with balanced(site, tmp_path) as port:
+        assert tried(browser(), f"http://127.0.0.1:{port}/", gigabyte) == ANSWERS | {"spoken": "http/1.1"}
+
+
+def test_the_same_by_http2_over_tls(browser: Open, site: int, gigabyte: Path, issued: Any, tmp_path: Path) -> None:
+    page = browser(f"--ignore-certificate-errors-spki-list={key_digest(issued.certificate)}")
+    with balanced(site, tmp_path, "--http2", "--certificate", str(issued.both)) as port:
+        assert tried(page, f"https://127.0.0.1:{port}/", gigabyte) == ANSWERS | {"spoken": "h2"}
+
+
+def key_digest(certificate: Path) -> str:
+    """How a browser is told which public key to take for good: SHA-256 in base64."""
+    command = "openssl x509 -pubkey -noout | openssl pkey -pubin -outform DER | openssl sha256 -binary | base64"
+    with certificate.open("rb") as pem:
+        return subprocess.run(command, shell=True, stdin=pem, check=True, capture_output=True).stdout.decode().strip()  # noqa: S602
