@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from balancer.config import BalancerConfig
 from balancer.fieldtypes import Endpoint
@@ -192,9 +193,62 @@ class Serving:
     """Worker to node: connections are accepted from now on."""
 
 
+@dataclass(frozen=True, slots=True)
+class KernelFrontend:
+    """A frontend of the kernel plane."""
+
+    name: str
+    protocol: Literal["tcp", "udp"]
+    listen: tuple[Endpoint, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StartFlows:
+    """Node to flows process, first of all."""
+
+    link: LinkConfig
+    frontends: tuple[KernelFrontend, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ActiveFrontends:
+    """Node to flows process: the frontends whose VIPs are here."""
+
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlowsReport:
+    """Flows process to node, with each heartbeat: how telling the peer of flows goes."""
+
+    up: bool
+    """The peer's flows process listens."""
+    waits_for: str | None
+    waiting: int
+    """Changes that the peer is yet to be told."""
+    lag_s: float
+    """From a change here to its entry in the peer's kernel."""
+    told: int
+    """Flows of this node that the peer knows."""
+    sent: int
+    received: int
+    """Records, since the process started."""
+    refused: Mapping[str, int]
+    """What this kernel did not take, by errno."""
+    foreign: int
+    """Records of frontends that this node does not have, or that are here."""
+    overruns: int
+    """How often more happened than could be taken in; each led to a resync."""
+    resyncs: int
+    resync_s: float
+    """How long the last one took."""
+
+
 TO_ANNOUNCER = (
     *(Heartbeat, StartRouters, Resign, Resume, LowerPriority, Track, Preempt, Announce, Tell, ToPeer, Stop),
 )
 FROM_ANNOUNCER = (Heartbeat, RouterReport, FromPeer)
 TO_WORKER = (Heartbeat, Serve, Renew, FrontendRole, ServerStanding, LogsReopened, Drain)
+TO_FLOWS = (Heartbeat, StartFlows, ActiveFrontends)
+FROM_FLOWS = (Heartbeat, FlowsReport)
 FROM_WORKER = (Heartbeat, Serving, ServerErrors)

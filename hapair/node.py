@@ -43,6 +43,7 @@ from hapair.snapshot import NodeSnapshot
 from hapair.tracking import Tracking
 from hapair.view import node_snapshot
 from hapair.watch_announcer import AnnouncerWatch
+from hapair.watch_flows import FlowsWatch, flows_opening
 from hapair.watch_workers import WorkersWatch
 from hapair.wire import to_plain
 from vrrp.last_will import LastWill
@@ -195,6 +196,7 @@ class _Node:
             *(replace(config, balancer=self._proxied), listeners, self._slots, self._judge),
             *(self.checks.errors_observed, log_files, datagrams),
         )
+        self._flows = FlowsWatch(flows_opening(config.balancer, opening.link))
         self._kernel = KernelPlane(config.balancer, state_folder, active=self._active, on_change=self._judge)
         self.certificates = CertificateWatch(self._proxied, Path(path).parent, self._workers.renew)
         self._workers.renew(self.certificates.reading.material)
@@ -228,6 +230,8 @@ class _Node:
             self._judge()
             if self._kernel.is_needed:
                 nursery.start_soon(self._kernel.run)
+            if self._flows.is_needed:
+                nursery.start_soon(self._flows.run)
             if self._announcer.is_needed:
                 nursery.start_soon(self._announcer.run)
 
@@ -265,6 +269,7 @@ class _Node:
             for frontend, active in active_frontends(followed, states).items()
             if frontend in self._proxied.frontends
         )
+        self._flows.set_active(self._active())
         role = node_role(states)
         if role != self._role:
             self._role = role
@@ -333,6 +338,7 @@ class _Node:
             workers=self._workers,
             slots=self._slots,
             kernel=self._kernel,
+            flows=self._flows,
             healths=self.checks.snapshot(),
             tracking=self._tracking,
             certificates=self.certificates.views(),

@@ -7,6 +7,8 @@ from balancer.config import BalancerConfig
 from balancer.slots import Counts
 
 VERSION = 1
+LAGS_S = 1.0
+"""Flows of which the peer hears later than this are warned about."""
 EXPIRES_SOON_S = 14 * 86_400.0
 """A certificate that has no longer than this to go is warned about."""
 
@@ -112,6 +114,28 @@ class KernelView:
     """How often somebody else had removed them."""
     lacking: tuple[str, ...] = ()
     """What this machine needs and we could not change."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlowsView:
+    """Flows of the kernel plane, told to the peer. Counters since the flows process started."""
+
+    up: bool
+    waits_for: str | None
+    waiting: int
+    """Changes that the peer is yet to be told."""
+    lag_s: float
+    """From a change here to its entry in the peer's kernel."""
+    told: int
+    """Flows of this node that the peer knows."""
+    sent: int
+    received: int
+    refused: Mapping[str, int]
+    """What this kernel did not take, by errno."""
+    foreign: int
+    overruns: int
+    resyncs: int
+    resync_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,6 +245,8 @@ class NodeSnapshot:
     fence: FenceView | None
     kernel: KernelView | None = None
     """None: no frontend is of the kernel plane."""
+    flows: FlowsView | None = None
+    """None: there are none to tell, or nobody to be told, or the process has just started."""
     certificates: tuple[CertificateView, ...] = ()
     restarts: int
     """Processes that had to be started again."""
@@ -241,11 +267,12 @@ def warnings_of(
     fence: FenceView | None = None,
     certificates: Iterable[CertificateView] = (),
     kernel: KernelView | None = None,
+    flows: FlowsView | None = None,
 ) -> tuple[str, ...]:
     """What a person should look at, in words."""
     routers = tuple(routers)
     found = [*_about_split(routers, link), *_about_link(link), *_about_fence(fence)]
-    found += [*_about_kernel(kernel), *warnings_of_certificates(certificates)]
+    found += [*_about_kernel(kernel), *_about_flows(flows), *warnings_of_certificates(certificates)]
     found += [
         f"virtual router {router.name} waits for {router.waiting_for}" for router in routers if router.waiting_for
     ]
@@ -295,6 +322,20 @@ def _about_link(link: LinkView | None) -> Iterable[str]:
     if link.rejected:
         reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(link.rejected.items()))
         yield f"the liveness link refused connections ({reasons})"
+
+
+def _about_flows(flows: FlowsView | None) -> list[str]:
+    if flows is None:
+        return []
+    found = []
+    if not flows.up:
+        found.append(f"flows are not told to the peer: waits for {flows.waits_for}; a failover would cut them")
+    if flows.lag_s > LAGS_S:
+        found.append(f"the peer is told of flows {flows.lag_s:.1f} s late")
+    if flows.refused:
+        refused = ", ".join(f"{count} {name}" for name, count in flows.refused.items())
+        found.append(f"this kernel did not take flows of the peer: {refused}")
+    return found
 
 
 def _about_kernel(kernel: KernelView | None) -> list[str]:

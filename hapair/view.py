@@ -1,7 +1,7 @@
 """The node's parts to the one snapshot. Reads, never changes."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 
 from balancer.checks.runner import ServerHealth
 from balancer.config import Frontend, Pool, pools_of
@@ -16,6 +16,7 @@ from hapair.snapshot import (
     VERSION,
     CertificateView,
     FenceView,
+    FlowsView,
     FrontendView,
     KernelView,
     LinkView,
@@ -29,6 +30,7 @@ from hapair.snapshot import (
 )
 from hapair.tracking import Tracking
 from hapair.watch_announcer import AnnouncerWatch
+from hapair.watch_flows import FlowsWatch
 from hapair.watch_workers import WorkersWatch
 from vrrp.config import VirtualRouterConfig
 from vrrp.liveness.config import LinkSnapshot
@@ -45,6 +47,7 @@ def node_snapshot(
     workers: WorkersWatch,
     slots: Slots,
     kernel: KernelPlane,
+    flows: FlowsWatch,
     healths: Healths,
     tracking: Tracking,
     certificates: tuple[CertificateView, ...] = (),
@@ -63,7 +66,7 @@ def node_snapshot(
     routers = tuple(_router(router, announcer.snapshots.get(router.name), monotonic) for router in config.routers)
     routers = tuple(replace(one, tracked=_tracked(tracking, one.name, now)) for one in routers)
     pools = tuple(_pool(config, name, slots, kernel, healths, now) for name in config.balancer.pools)
-    processes = _processes(announcer, workers)
+    processes = _processes(announcer, workers, flows)
     link, fence = _link(announcer.link, monotonic), _fence(announcer.fence)
     return NodeSnapshot(
         version=VERSION,
@@ -79,9 +82,12 @@ def node_snapshot(
         link=link,
         fence=fence,
         kernel=_kernel(kernel),
+        flows=_flows(flows),
         certificates=certificates,
-        restarts=announcer.restarts + workers.restarts,
-        warnings=warnings_of(config.balancer, routers, pools, processes, link, fence, certificates, _kernel(kernel)),
+        restarts=announcer.restarts + workers.restarts + flows.restarts,
+        warnings=warnings_of(
+            *(config.balancer, routers, pools, processes, link, fence, certificates), _kernel(kernel), _flows(flows)
+        ),
         log_lines_dropped=slots.log_lines_dropped(),
         ready=ready,
         pid=pid,
@@ -179,6 +185,14 @@ def _causes(name: str, frontend: Frontend, slots: Slots, kernel: KernelPlane) ->
     return {cause.label: count for cause, count in slots.cause_counts(name).items()}
 
 
+def _flows(flows: FlowsWatch) -> FlowsView | None:
+    report = flows.report
+    if report is None:
+        return None
+    plain = {field.name: getattr(report, field.name) for field in fields(FlowsView)}
+    return FlowsView(**plain | {"lag_s": round(report.lag_s, 4), "resync_s": round(report.resync_s, 3)})
+
+
 def _kernel(kernel: KernelPlane) -> KernelView | None:
     if not kernel.is_needed:
         return None
@@ -235,9 +249,11 @@ def _server(pool: Pool, name: str, counts: Counts, health: ServerHealth, now: fl
     )
 
 
-def _processes(announcer: AnnouncerWatch, workers: WorkersWatch) -> tuple[ProcessView, ...]:
+def _processes(announcer: AnnouncerWatch, workers: WorkersWatch, flows: FlowsWatch) -> tuple[ProcessView, ...]:
     state = "running" if announcer.pid else "starting"
     seats = [ProcessView(name="announcer", pid=announcer.pid, state=state)] if announcer.is_needed else []
     for index, pid in enumerate(workers.pids):
         seats.append(ProcessView(name=f"worker {index}", pid=pid, state=workers.states[index].value))
+    if flows.is_needed:
+        seats.append(ProcessView(name="flows", pid=flows.pid, state="running" if flows.pid else "starting"))
     return tuple(seats)

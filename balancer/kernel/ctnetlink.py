@@ -1,7 +1,10 @@
 """The kernel's table of flows: listing it, changing it, hearing of changes. The seam to conntrack (ctnetlink)."""
 
+import errno
 import socket
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 
 from balancer.kernel.conntrack import (
     GROUP_DESTROY,
@@ -12,14 +15,19 @@ from balancer.kernel.conntrack import (
     Key,
     Refused,
     acknowledged,
+    creation,
     deletion,
     is_end,
     listing,
     refusals_in,
     told_in,
+    update,
 )
+from balancer.kernel.flows import Change, Drop, Put, Replace
 
 RECEIVE_BYTES = 1 << 18
+_REQUESTS_A_DATAGRAM = 150
+"""Each may be answered by a refusal, and all of those must have room in the socket."""
 _EVENTS_BUFFER_BYTES = 8 << 20
 _SOL_NETLINK, _ADD_MEMBERSHIP, _SHORT_ANSWERS = 270, 1, 10
 _SO_RCVBUFFORCE = 33
@@ -45,12 +53,17 @@ def open_events() -> socket.socket:
 
 def flows(*, is_ipv6: bool) -> Iterator[Flow]:
     """Every flow of TCP and UDP that this machine knows. Raises OSError."""
+    for some in pieces(is_ipv6=is_ipv6):
+        yield from some
+
+
+def pieces(*, is_ipv6: bool) -> Iterator[list[Flow]]:
+    """The same, some hundred at a time: the kernel looks for the next ones when it is asked."""
     with open_socket() as sock:
         sock.send(listing(is_ipv6=is_ipv6))
         while True:
             datagram = sock.recv(RECEIVE_BYTES)
-            for told in told_in(datagram):
-                yield told.flow
+            yield [told.flow for told in told_in(datagram)]
             if is_end(datagram):
                 return
 
@@ -65,3 +78,49 @@ def ask(sock: socket.socket, request: bytes) -> Refused:
     """One request and its answer."""
     sock.send(acknowledged(request))
     return next(refusals_in(sock.recv(RECEIVE_BYTES)))
+
+
+@dataclass(slots=True)
+class Entries:
+    """Enters changes into the kernel's table, many with one system call. `refused` counts what it did not take."""
+
+    refused: Counter[str] = field(default_factory=Counter)
+    _socket: socket.socket = field(default_factory=open_socket)
+
+    def enter(self, changes: Iterable[Change]) -> None:
+        """Raises OSError (EPERM: without CAP_NET_ADMIN)."""
+        requests: list[tuple[bytes, Flow | None]] = []
+        for change in changes:
+            match change:
+                case Put(flow):
+                    requests.append((creation(flow, len(requests) + 1), flow))
+                case Replace(flow):
+                    requests.append((deletion(flow.key, len(requests) + 1), None))
+                    requests.append((creation(flow, len(requests) + 1), flow))
+                case Drop(key):
+                    requests.append((deletion(key, len(requests) + 1), None))
+        known = []
+        for number, refusal in self._do([request for request, _ in requests]):
+            refused = requests[number - 1][1]
+            if refused is not None and refusal == errno.EEXIST:
+                known.append(refused)
+            elif refusal != errno.ENOENT:
+                self.refused[errno.errorcode.get(refusal, str(refusal))] += 1
+        for _, refusal in self._do([update(flow, number) for number, flow in enumerate(known, 1)]):
+            self.refused[errno.errorcode.get(refusal, str(refusal))] += 1
+
+    def _do(self, requests: Sequence[bytes]) -> Iterator[Refused]:
+        """Those that were refused. Only the last of a datagram is answered in any case."""
+        for start in range(0, len(requests), _REQUESTS_A_DATAGRAM):
+            *others, last = requests[start : start + _REQUESTS_A_DATAGRAM]
+            self._socket.send(b"".join(others) + acknowledged(last))
+            end = start + len(others) + 1
+            over = False
+            while not over:
+                for answer in refusals_in(self._socket.recv(RECEIVE_BYTES)):
+                    over = over or answer.number == end
+                    if answer.errno:
+                        yield answer
+
+    def close(self) -> None:
+        self._socket.close()

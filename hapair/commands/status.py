@@ -14,7 +14,16 @@ from rich.table import Table
 
 from hapair.admin.runtime import NotRunningError, ask
 from hapair.commands.options import FAILED, NOT_RUNNING, end, json_option, runtime_option
-from hapair.snapshot import EXPIRES_SOON_S, CertificateView, FrontendView, LinkView, NodeSnapshot, PoolView, RouterView
+from hapair.snapshot import (
+    EXPIRES_SOON_S,
+    CertificateView,
+    FlowsView,
+    FrontendView,
+    LinkView,
+    NodeSnapshot,
+    PoolView,
+    RouterView,
+)
 from hapair.wire import from_plain
 
 
@@ -57,6 +66,8 @@ def show(node: NodeSnapshot, console: Console) -> None:
         console.print(_tracked(node.routers))
     if node.link is not None:
         console.print(_link(node.link))
+    if node.flows is not None:
+        console.print(_flows(node.flows))
     if streams := [one for one in node.frontends if one.mode != "udp"]:
         console.print(_frontends(streams))
     if datagrams := [one for one in node.frontends if one.mode == "udp"]:
@@ -124,6 +135,13 @@ def _frontends(frontends: Sequence[FrontendView]) -> Table:
         for cause, count in sorted(one.causes.items(), key=lambda item: -item[1]):
             table.add_row("", f"[dim]{count} {cause.replace('_', ' ')}[/]")
     return table
+
+
+def _flows(flows: FlowsView) -> str:
+    state = "[green]told to the peer[/]" if flows.up else "[bold red]not told to the peer[/]"
+    lag = f"{flows.lag_s * 1000:.0f} ms late, {flows.waiting} waiting" if flows.up else f"waits for {flows.waits_for}"
+    counted = f"{flows.told} known there, {flows.received} heard"
+    return f"\n[bold]Flows of the kernel plane[/] {state}: {counted}, {escape(lag)}"
 
 
 def _certificates(certificates: tuple[CertificateView, ...]) -> Table:

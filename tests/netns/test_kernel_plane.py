@@ -4,6 +4,7 @@ This file is also the programs of the lab's hosts: a server that says who it is 
 """
 
 import json
+import os
 import re
 import socket
 import subprocess
@@ -110,13 +111,18 @@ def hold(host, port):
     """One connection: a line for `open`, then waits for what becomes of it."""
     with socket.create_connection((host, port), 3) as sock:
         sock.send(b"hello\n")
-        print(sock.recv(4096).decode().split(" ")[0], flush=True)
+        say(sock.recv(4096).decode().split(" ")[0])
         sock.settimeout(20)
         try:
             end = "data" if sock.recv(1) else "end"
         except OSError as error:
             end = type(error).__name__
-    print(end, flush=True)
+    say(end)
+
+
+def say(word):
+    """In one piece, for who reads it reads once."""
+    os.write(1, f"{word}\n".encode())
 
 
 # -- the lab --------------------------------------------------------------------------------------------------------
@@ -174,7 +180,7 @@ async def held(client, count):
     """Connections through the VIP, by server."""
     found = {}
     for _ in range(count):
-        process = await client.start(this("hold", VIP, 80), stdout=subprocess.PIPE)
+        process = await client.start(this("hold", VIP, 80), log="hold.log", stdout=subprocess.PIPE)
         name = (await process.stdout.receive_some()).decode().strip()
         found.setdefault(name, []).append(process)
     return found

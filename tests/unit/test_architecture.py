@@ -23,8 +23,9 @@ PURE = (
     "vrrp/liveness/config.py", "vrrp/liveness/session.py", "vrrp/liveness/frames.py",
     "balancer/config.py", "balancer/config_checks.py", "balancer/config_pools.py",
     "balancer/config_kernel.py",
-    *(f"balancer/kernel/{name}.py" for name in ("buckets", "services", "ruleset", "conntrack", "pokes")),
-    "hapair/kernel/counters.py",
+    *(f"balancer/kernel/{name}.py" for name in ("buckets", "services", "ruleset", "conntrack", "pokes", "records")),
+    "balancer/kernel/flows.py",
+    "hapair/kernel/counters.py", "hapair/replication/frames.py",
     "balancer/standing.py", *(module for module in MODULES if module.startswith("balancer/policies/")),
     "balancer/fieldtypes.py", "balancer/pool.py", "balancer/health.py",
     "balancer/route.py", "balancer/wheel.py", "balancer/checks/schedule.py",
@@ -141,6 +142,8 @@ FUNCTION_LINES = 60
 NO_TEST_FILE: Mapping[str, str] = {
     "hapair/__main__.py": "one call of the command line",
     "hapair/announcer.py": "a process: the tests of the network lab start it",
+    "hapair/flows.py": "a process: tests/netns/test_kernel_failover.py starts it",
+    "hapair/replication/process.py": "needs CAP_NET_ADMIN: tests/netns/test_kernel_failover.py",
     "hapair/worker.py": "a process: the tests of the network lab start it",
     "hapair/node.py": "the node process: the tests of the network lab start it",
     "hapair/commands/up.py": "starts a node: the tests of the network lab do",
@@ -346,6 +349,7 @@ def test_exceptions_from_that_are_still_needed() -> None:
     [
         ("hapair.announcer", {"pydantic", "click", "rich", "scapy", "yaml"}),
         ("hapair.worker", {"pydantic", "click", "rich", "scapy", "yaml", "pyroute2", "hpack"}),
+        ("hapair.flows", {"pydantic", "click", "rich", "scapy", "yaml", "pyroute2", "hpack"}),
         ("vrrp", {"trio", "pyroute2", "scapy"}),
         ("balancer", {"trio", "pyroute2", "scapy"}),
     ],

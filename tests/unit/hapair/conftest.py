@@ -8,9 +8,13 @@ import trio
 
 from hapair.channel import Channel, ChannelClosedError
 from hapair.child import Child
-from hapair.messages import FROM_ANNOUNCER, FROM_WORKER, TO_ANNOUNCER, TO_WORKER, Heartbeat
+from hapair.messages import FROM_ANNOUNCER, FROM_FLOWS, FROM_WORKER, TO_ANNOUNCER, TO_FLOWS, TO_WORKER, Heartbeat
 
-DIRECTIONS = {"hapair.announcer": (FROM_ANNOUNCER, TO_ANNOUNCER), "hapair.worker": (FROM_WORKER, TO_WORKER)}
+DIRECTIONS = {
+    "hapair.announcer": (FROM_ANNOUNCER, TO_ANNOUNCER),
+    "hapair.worker": (FROM_WORKER, TO_WORKER),
+    "hapair.flows": (FROM_FLOWS, TO_FLOWS),
+}
 
 
 class FakeProcess:
@@ -110,6 +114,7 @@ async def children(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FakeChildre
         children = FakeChildren(nursery)
         monkeypatch.setattr("hapair.watch_workers.start_child", children.start)
         monkeypatch.setattr("hapair.watch_announcer.start_child", children.start)
+        monkeypatch.setattr("hapair.watch_flows.start_child", children.start)
         yield children
         nursery.cancel_scope.cancel()
     for channel in [*children.near_ends, *(child.channel for child in children.started)]:

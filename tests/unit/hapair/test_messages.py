@@ -38,14 +38,19 @@ from balancer.tls.material import Bundle, FrontendMaterial, Material, PoolMateri
 from hapair import messages
 from hapair.messages import (
     FROM_ANNOUNCER,
+    FROM_FLOWS,
     FROM_WORKER,
     TO_ANNOUNCER,
+    TO_FLOWS,
     TO_WORKER,
+    ActiveFrontends,
     Announce,
     Drain,
+    FlowsReport,
     FromPeer,
     FrontendRole,
     Heartbeat,
+    KernelFrontend,
     LogsReopened,
     LowerPriority,
     Preempt,
@@ -57,6 +62,7 @@ from hapair.messages import (
     ServerErrors,
     ServerStanding,
     Serving,
+    StartFlows,
     StartRouters,
     Stop,
     Tell,
@@ -329,6 +335,27 @@ TO = [
     (TO_WORKER, ServerStanding("web", "web1", Standing(True, "drain", 7, 50, 1.5))),
     (TO_WORKER, LogsReopened(("/var/log/a",))),
     (TO_WORKER, Drain(30.0)),
+    (TO_FLOWS, Heartbeat()),
+    (TO_FLOWS, StartFlows(LINK, (KernelFrontend("dns", "udp", (Endpoint("192.0.2.100", 53),)),))),
+    (TO_FLOWS, ActiveFrontends(("dns", "web"))),
+    (FROM_FLOWS, Heartbeat()),
+    (
+        FROM_FLOWS,
+        FlowsReport(
+            up=True,
+            waits_for="the peer",
+            waiting=1,
+            lag_s=0.25,
+            told=2,
+            sent=3,
+            received=4,
+            refused={"ENOMEM": 5},
+            foreign=6,
+            overruns=7,
+            resyncs=8,
+            resync_s=0.5,
+        ),
+    ),
     (FROM_WORKER, Heartbeat()),
     (FROM_WORKER, Serving()),
     (FROM_WORKER, ServerErrors("web", "web1", "10 errors in a row, the last: HTTP 500")),
@@ -340,7 +367,10 @@ def test_a_message_arrives_as_it_was_sent(known: tuple[type, ...], message: obje
     assert decode(encode(message), {kind.__name__: kind for kind in known}) == message
 
 
-@pytest.mark.parametrize("known", [TO_ANNOUNCER, FROM_ANNOUNCER, TO_WORKER, FROM_WORKER])
+ALL = (TO_ANNOUNCER, FROM_ANNOUNCER, TO_WORKER, FROM_WORKER, TO_FLOWS, FROM_FLOWS)
+
+
+@pytest.mark.parametrize("known", ALL)
 def test_every_message_is_tried_above(known: tuple[type, ...]) -> None:
     assert {type(message) for direction, message in TO if direction is known} == set(known)
 
@@ -349,4 +379,4 @@ def test_every_message_goes_somewhere() -> None:
     defined = {
         value for value in vars(messages).values() if isinstance(value, type) and value.__module__ == messages.__name__
     }
-    assert {kind for known in (TO_ANNOUNCER, FROM_ANNOUNCER, TO_WORKER, FROM_WORKER) for kind in known} == defined
+    assert {kind for known in ALL for kind in known} | {KernelFrontend} == defined

@@ -13,6 +13,7 @@ from hapair.fitness import WorkerState
 from hapair.snapshot import FenceView, KernelView, LinkView, NodeSnapshot, TrackedView
 from hapair.tracking import TrackView
 from hapair.view import node_snapshot
+from hapair.watch_flows import FlowsWatch
 from hapair.wire import from_plain, to_plain
 from vrrp.liveness.config import LinkSnapshot
 from vrrp.snapshot import FenceSnapshot, RouterSnapshot
@@ -99,6 +100,7 @@ def look(config: NodeConfig, slots: Slots, announcer: FakeAnnouncer, workers: Fa
         announcer=announcer,  # type: ignore[arg-type]
         workers=workers,  # type: ignore[arg-type]
         slots=slots,
+        flows=FlowsWatch(None),
         kernel=FakeKernel(services(config.balancer, {}, 3)),  # type: ignore[arg-type]
         healths={
             "web": {

@@ -1,0 +1,264 @@
+"""Events of the kernel to the peer, and what the peer tells into the kernel. Nothing is decided here."""
+
+import errno
+import logging
+import socket
+from collections import deque
+from collections.abc import Collection, Iterator, Mapping
+from ipaddress import ip_address
+from math import inf
+
+import trio
+
+from balancer.kernel import ctnetlink
+from balancer.kernel.conntrack import UDP, Flow, Told, told_in
+from balancer.kernel.flows import Door, Intake, Outbox, doors_of
+from balancer.kernel.records import LONGEST_BYTES, RecordRejected
+from balancer.kernel.records import decode as decode_records
+from balancer.kernel.records import encode as encode_records
+from hapair.messages import FlowsReport
+from hapair.replication.frames import Alive, Begin, End, Entered, Flows, FrameError, decode, encode
+from hapair.replication.stream import BODY_BYTES, PeerStream, StreamEndedError
+from vrrp.liveness.config import LinkConfig
+from vrrp.liveness.session import Role
+from vrrp.liveness.tcp import PortTakenError, TcpTransport, TcpWire
+
+log = logging.getLogger(__name__)
+
+GATHER_S = 0.02
+"""A flow that changes several times within this is told once."""
+AGAIN_S = 1.0
+ALIVE_S = 1.0
+REFRESH_S = 10.0
+"""How long a flow of UDP can seem to have longer, or shorter, than it has."""
+ANEW_S = 1800.0
+"""Flows of TCP last for days, and their copies are told so again now and then."""
+RECORDS = (BODY_BYTES - 16) // LONGEST_BYTES
+_DATAGRAMS_A_TURN = 32
+
+
+class Replication:
+    """One node's part. `run` must run; `set_active` says which frontends' VIPs are here."""
+
+    def __init__(self, config: LinkConfig, listen: Mapping[str, Collection[Door]]) -> None:
+        self._config = config
+        self._listen = listen
+        self._outbox = Outbox()
+        self._intake = Intake(known=doors_of(listen, listen))
+        self._entries = ctnetlink.Entries()
+        self._stream: PeerStream | None = None
+        self._scope: trio.CancelScope | None = None
+        self._wake = trio.Event()
+        self._opened = trio.Event()
+        self._unconfirmed: deque[tuple[int, float]] = deque()
+        self._number = 0
+        self._lag_s = 0.0
+        self._waits_for: str | None = "the peer"
+        self._sent = self._received = self._resyncs = 0
+        self._resync_s = 0.0
+
+    def set_active(self, frontends: Collection[str]) -> None:
+        """Flows of these are told; of these the peer is not believed."""
+        doors = doors_of(self._listen, frontends)
+        self._intake.own = doors
+        if doors != self._outbox.doors:
+            self._outbox.open(doors)
+            self._opened.set()
+            self._wake.set()
+
+    def report(self) -> FlowsReport:
+        """How it stands."""
+        now, oldest = trio.current_time(), self._outbox.oldest_at
+        if self._unconfirmed:
+            oldest = min(oldest, self._unconfirmed[0][1])
+        return FlowsReport(
+            up=self._stream is not None,
+            waits_for=None if self._stream is not None else self._waits_for,
+            waiting=self._outbox.waiting,
+            lag_s=max(self._lag_s, now - oldest) if oldest != inf else self._lag_s,
+            told=self._outbox.told,
+            sent=self._sent,
+            received=self._received,
+            refused=dict(self._entries.refused),
+            foreign=self._intake.foreign,
+            overruns=self._outbox.overruns,
+            resyncs=self._resyncs,
+            resync_s=self._resync_s,
+        )
+
+    async def run(self) -> None:
+        """For ever."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._hear_events)
+            nursery.start_soon(self._refresh)
+            nursery.start_soon(self._dial if self._config.dial else self._accept)
+
+    # -- the kernel -----------------------------------------------------------------------------------------------
+
+    async def _hear_events(self) -> None:
+        while True:
+            await self._opened.wait()
+            self._opened = trio.Event()
+            if self._outbox.doors:
+                with ctnetlink.open_events() as events:
+                    self._outbox.start_over()  # what happened before this moment is found by the listing
+                    self._wake.set()
+                    while self._outbox.doors:
+                        with trio.move_on_after(1.0):
+                            await trio.lowlevel.wait_readable(events)
+                            self._take(events)
+
+    def _take(self, events: socket.socket) -> None:
+        now = trio.current_time()
+        for _ in range(_DATAGRAMS_A_TURN):
+            try:
+                datagram = events.recv(ctnetlink.RECEIVE_BYTES)
+            except BlockingIOError:
+                break
+            except OSError as error:
+                if error.errno != errno.ENOBUFS:
+                    raise
+                self._outbox.overrun()
+                continue
+            for told in told_in(datagram):
+                self._outbox.hear(told, now)
+        if self._outbox.waiting or self._outbox.needs_resync:
+            self._wake.set()
+
+    def _pieces(self) -> Iterator[list[Flow]]:
+        for is_ipv6 in (False, True):
+            if any((len(door.vip) == 16) == is_ipv6 for door in self._intake.known):
+                yield from ctnetlink.pieces(is_ipv6=is_ipv6)
+
+    async def _refresh(self) -> None:
+        """Flows of UDP are kept by their packets, of which no event tells."""
+        anew_at = trio.current_time() + ANEW_S
+        interval_s = REFRESH_S
+        while True:
+            await trio.sleep(interval_s)
+            if self._stream is None or self._outbox.needs_resync:
+                continue
+            began_at = trio.current_time()
+            if began_at > anew_at:
+                anew_at = began_at + ANEW_S
+                self._outbox.start_over()
+            elif any(door.protocol == UDP for door in self._outbox.doors):
+                for some in self._pieces():
+                    for flow in some:
+                        if flow.protocol == UDP:
+                            self._outbox.hear(Told(flow, gone=False), began_at)
+                    await trio.lowlevel.checkpoint()
+            interval_s = max(REFRESH_S, 100 * (trio.current_time() - began_at))
+            self._wake.set()
+
+    # -- the peer -------------------------------------------------------------------------------------------------
+
+    async def _dial(self) -> None:
+        transport = TcpTransport()
+        while True:
+            try:
+                wire = await transport.dial(self._config)
+            except OSError as error:
+                self._waits_for = f"the peer ({error.strerror or error})"
+            else:
+                await self._converse(wire, Role.DIALER)
+            await trio.sleep(AGAIN_S)
+
+    async def _accept(self) -> None:
+        transport = TcpTransport()
+        while True:
+            try:
+                listener = transport.listen(self._config)
+            except PortTakenError as error:
+                self._waits_for = str(error.strerror)
+                await trio.sleep(AGAIN_S)
+                continue
+            async with trio.open_nursery() as nursery:
+                while True:
+                    wire, source = await listener.accept()
+                    if source == ip_address(str(self._config.peer_address).partition("%")[0]).packed:
+                        nursery.start_soon(self._converse, wire, Role.LISTENER)
+                    else:
+                        wire.close()
+
+    async def _converse(self, wire: TcpWire, role: Role) -> None:
+        """From the first byte to the end of one conversation; a new one takes the place of an older one."""
+        stream = PeerStream(wire, self._config, role)
+        try:
+            await stream.shake_hands()
+            if self._scope is not None:
+                self._scope.cancel()
+            with trio.CancelScope() as self._scope:
+                await self._replicate(stream)
+        except* (StreamEndedError, FrameError, RecordRejected) as group:
+            self._waits_for = f"the peer ({group.exceptions[0]})"
+            log.warning("flows are not told to the peer", extra={"reason": group.exceptions[0]})
+        finally:
+            if self._stream is stream:
+                self._stream = None
+            stream.close()
+
+    async def _replicate(self, stream: PeerStream) -> None:
+        self._stream, self._number = stream, 0
+        self._unconfirmed.clear()
+        self._outbox.start_over()
+        log.info("flows are told to the peer")
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._send, stream)
+            nursery.start_soon(self._receive, stream)
+            nursery.start_soon(self._stay_alive, stream)
+
+    async def _stay_alive(self, stream: PeerStream) -> None:
+        while True:
+            await stream.send(encode(Alive()))
+            await trio.sleep(ALIVE_S)
+
+    async def _send(self, stream: PeerStream) -> None:
+        while True:
+            self._wake = trio.Event()
+            if self._outbox.needs_resync and self._outbox.doors:
+                await self._tell_all(stream)
+            await self._tell_waiting(stream)
+            await self._wake.wait()
+            await trio.sleep(GATHER_S)
+
+    async def _tell_all(self, stream: PeerStream) -> None:
+        began_at = trio.current_time()
+        self._outbox.needs_resync = False
+        await stream.send(encode(Begin()))
+        for some in self._pieces():
+            for flow in some:
+                self._outbox.hear(Told(flow, gone=False), began_at)
+            if self._outbox.waiting >= RECORDS:
+                await self._tell_waiting(stream)
+            await trio.lowlevel.checkpoint()
+        await self._tell_waiting(stream)
+        await stream.send(encode(End()))
+        self._resyncs += 1
+        self._resync_s = trio.current_time() - began_at
+
+    async def _tell_waiting(self, stream: PeerStream) -> None:
+        while (batch := self._outbox.batch(RECORDS)) is not None:
+            self._number += 1
+            self._unconfirmed.append((self._number, batch.oldest_at))
+            self._sent += len(batch.records)
+            await stream.send(encode(Flows(self._number, encode_records(batch.records))))
+
+    async def _receive(self, stream: PeerStream) -> None:
+        while True:
+            match decode(await stream.receive()):
+                case Begin():
+                    self._intake.begin(flow for some in self._pieces() for flow in some)
+                case Flows(number, records):
+                    found = list(decode_records(records))
+                    self._received += len(found)
+                    self._entries.enter(self._intake.take(found))
+                    await stream.send(encode(Entered(number)))
+                case End():
+                    self._entries.enter(self._intake.end())
+                case Entered(number):
+                    self._confirmed(number)
+
+    def _confirmed(self, number: int) -> None:
+        while self._unconfirmed and self._unconfirmed[0][0] <= number:
+            self._lag_s = trio.current_time() - self._unconfirmed.popleft()[1]

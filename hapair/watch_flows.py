@@ -1,0 +1,68 @@
+"""The node keeps its flows process running, and tells it which frontends are here."""
+
+import logging
+from collections.abc import Collection
+from dataclasses import replace
+
+import trio
+
+from balancer.config import BalancerConfig
+from hapair.child import Child, start_child
+from hapair.messages import FROM_FLOWS, ActiveFrontends, FlowsReport, KernelFrontend, StartFlows
+from hapair.restart import Restarts
+from vrrp.liveness.config import LinkConfig
+
+log = logging.getLogger(__name__)
+
+
+def flows_opening(config: BalancerConfig, link: LinkConfig | None) -> StartFlows | None:
+    """What the process is started with; None: it has nothing to do. It listens on the port after the link's."""
+    frontends = [(name, one) for name, one in config.frontends.items() if one.plane == "kernel"]
+    if link is None or not frontends:
+        return None
+    found = (KernelFrontend(name, "udp" if one.mode == "udp" else "tcp", one.listen) for name, one in frontends)
+    return StartFlows(replace(link, port=link.port + 1), tuple(found))
+
+
+class FlowsWatch:
+    """Where the kernel plane has a frontend and there is a peer; `is_needed` says so."""
+
+    def __init__(self, opening: StartFlows | None) -> None:
+        self.is_needed = opening is not None
+        self.report: FlowsReport | None = None
+        """The last; None: the process does not run, or has said nothing yet."""
+        self.pid: int | None = None
+        self.restarts = 0
+        self._opening = opening
+        self._child: Child | None = None
+        self._active: tuple[str, ...] = ()
+
+    async def run(self) -> None:
+        """For ever."""
+        deaths = Restarts()
+        while True:
+            self._child = await start_child("hapair.flows", name="flows", known=FROM_FLOWS)
+            self.pid = self._child.process.pid
+            self._child.channel.post(self._opening)
+            self._child.channel.post(ActiveFrontends(self._active), key="active")
+            try:
+                how = await self._child.follow(self._hear)
+            finally:
+                self._child.kill()
+                self._child.channel.close()
+                self._child, self.pid, self.report = None, None, None
+            log.error("the flows process is gone", extra={"how": how})
+            self.restarts += 1
+            await trio.sleep(deaths.died(trio.current_time()))
+
+    def _hear(self, message: object) -> None:
+        assert isinstance(message, FlowsReport)
+        self.report = message
+
+    def set_active(self, frontends: Collection[str]) -> None:
+        """The frontends whose VIPs are here."""
+        active = tuple(sorted(frontends))
+        if active != self._active:
+            self._active = active
+            if self._child is not None:
+                self._child.channel.post(ActiveFrontends(active), key="active")
