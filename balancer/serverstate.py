@@ -29,6 +29,9 @@ class ServerState:
     flipped_at: float | None = None
     returned_at: float | None = None
     """When it last came back; None: it never went."""
+    checks_on: bool = True
+    """False: somebody stopped them; what they said last holds."""
+    agent_on: bool = True
     failed_probes: int = 0
     downs: int = 0
     """How often it went DOWN."""
@@ -57,7 +60,7 @@ class ServerState:
     @property
     def is_probed(self) -> bool:
         """In MAINT nothing is looked at."""
-        return self.admin != "maint"
+        return self.admin != "maint" and self.checks_on
 
     def standing(self, now: float) -> Standing:
         """For those who choose servers."""
@@ -115,6 +118,11 @@ class ServerState:
         count = self.health.rise + self.health.fall - 1 if up else 0
         after = replace(self, health=replace(self.health, count=count))
         return after._flipped_since(self, f"{'UP' if up else 'DOWN'} by {by}", now)
+
+    def watched(self, *, checks: bool | None = None, agent: bool | None = None) -> Self:
+        """Whether its checks are made, and its agent is asked; None: as it was."""
+        checks_on = self.checks_on if checks is None else checks
+        return replace(self, checks_on=checks_on, agent_on=self.agent_on if agent is None else agent)
 
     def limited(self, max_connections: int | None) -> Self:
         """A limit instead of the one in the file; None: that one again."""

@@ -84,7 +84,7 @@ async def run_node(config: NodeConfig, *, path: str, runtime: Path, record_to: P
             raise StartError("; ".join(str(trouble) for trouble in fatal))
         stories: Stories = {"handover": node.handover.story, "server": partial(server_story, node.checks)}
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(serve_runtime, control, node.commands, stories)
+            nursery.start_soon(serve_runtime, control, node.commands, stories, node.admin.cli.run)
             nursery.start_soon(node.run)
             async for number in signals:
                 if number == signal.SIGUSR2:
@@ -208,7 +208,7 @@ class _Node:
         self._ready = False
         self._fit = False
         self._stopping = False
-        self._admin = NodeAdmin(self.snapshot, config.admin, admin)
+        self.admin = NodeAdmin(self.snapshot, self.checks, config.admin, admin)
 
     def reopen_logs(self) -> None:
         """The log files may have been renamed."""
@@ -226,7 +226,7 @@ class _Node:
             nursery.start_soon(self.certificates.run)
             nursery.start_soon(self.handover.run)
             nursery.start_soon(self._notifier.run)
-            nursery.start_soon(self._admin.run)
+            nursery.start_soon(self.admin.run)
             self._judge()
             if self._kernel.is_needed:
                 nursery.start_soon(self._kernel.run)

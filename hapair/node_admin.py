@@ -1,6 +1,7 @@
 """The admin server of a node: opened with the node's other sockets, fed by its snapshot, run in its nursery."""
 
 import logging
+import os
 import socket
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -11,10 +12,13 @@ import trio
 from balancer.config_sockets import ListenTcp
 from balancer.fieldtypes import Endpoint
 from balancer.listener import open_listener
+from hapair.admin.haproxy_cli import HaproxyCli
 from hapair.admin.logins import Logins
+from hapair.admin.operator import Operator
 from hapair.admin.rates import Rates
 from hapair.admin.router import Route, Router
 from hapair.admin.server import AdminServer
+from hapair.admin.stats_page import StatsPage
 from hapair.admin.surfaces import Surfaces
 from hapair.config.admin import AdminSection
 from hapair.snapshot import NodeSnapshot
@@ -53,10 +57,16 @@ class NodeAdmin:
     """Statistics over time, and whoever serves them. Without `admin` in the file only the runtime socket does."""
 
     def __init__(
-        self, look: Callable[[], NodeSnapshot], admin: AdminSection | None, listeners: Mapping[Endpoint, socket.socket]
+        self,
+        look: Callable[[], NodeSnapshot],
+        operator: Operator,
+        admin: AdminSection | None,
+        listeners: Mapping[Endpoint, socket.socket],
     ) -> None:
         self.rates = Rates()
         self.surfaces = Surfaces(look, self.rates, trio.current_time, started_at=time.time())
+        self.stats = StatsPage(self.surfaces, operator)
+        self.cli = HaproxyCli(self.surfaces, operator, os.environ)
         self._listeners = listeners
         self._users = {} if admin is None else admin.users
 
@@ -65,7 +75,9 @@ class NodeAdmin:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._sample)
             if self._listeners:
-                server = AdminServer(Router((*self.surfaces.routes(), *routes)), Logins(self._users))
+                server = AdminServer(
+                    Router((*self.surfaces.routes(), *self.stats.routes(), *routes)), Logins(self._users)
+                )
                 nursery.start_soon(server.serve, [_for_trio(one) for one in self._listeners.values()])
                 for endpoint in self._listeners:
                     log.info("admin server listens", extra={"address": str(endpoint), "users": len(self._users)})

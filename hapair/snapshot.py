@@ -100,8 +100,6 @@ class FrontendView:
     causes: Mapping[str, int] = field(default_factory=dict)
     """How often connections and requests ended otherwise than well, by cause; causes that were not met are left out."""
     max_connections: int = 0
-    enabled: bool = True
-    """False: an administrator stopped it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,6 +196,9 @@ class ServerView:
     health_count: int | None = None
     """Of its health, from 0 to rise + fall - 1; below `rise` is DOWN."""
     weight_in_file: int = 1
+    checks_on: bool = True
+    """False: somebody stopped them."""
+    agent_on: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,6 @@
 """The node's parts to the one snapshot. Reads, never changes."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import fields, replace
 
 from balancer.checks.runner import ServerHealth
@@ -56,12 +56,8 @@ def node_snapshot(
     monotonic: float,
     ready: bool = False,
     pid: int = 0,
-    disabled: Collection[str] = (),
 ) -> NodeSnapshot:
-    """The status of this node. `now` and `started_at` are on trio's clock, `monotonic` is CLOCK_MONOTONIC.
-
-    `disabled`: frontends that an administrator stopped.
-    """
+    """The status of this node. `now` and `started_at` are on trio's clock, `monotonic` is CLOCK_MONOTONIC."""
     states = announcer.states()
     routers = tuple(_router(router, announcer.snapshots.get(router.name), monotonic) for router in config.routers)
     routers = tuple(replace(one, tracked=_tracked(tracking, one.name, now)) for one in routers)
@@ -76,7 +72,7 @@ def node_snapshot(
         uptime_s=now - started_at,
         config=path,
         routers=routers,
-        frontends=_frontends(config, slots, kernel, states, disabled),
+        frontends=_frontends(config, slots, kernel, states),
         pools=pools,
         processes=processes,
         link=link,
@@ -153,7 +149,7 @@ def _fence(fence: FenceSnapshot | None) -> FenceView | None:
 
 
 def _frontends(
-    config: NodeConfig, slots: Slots, kernel: KernelPlane, states: Mapping[str, str], disabled: Collection[str]
+    config: NodeConfig, slots: Slots, kernel: KernelPlane, states: Mapping[str, str]
 ) -> tuple[FrontendView, ...]:
     active = active_frontends(config.vip_of_frontend, states)
     return tuple(
@@ -166,7 +162,6 @@ def _frontends(
             counts=_frontend_counts(name, frontend, slots, kernel),
             causes=_causes(name, frontend, slots, kernel),
             max_connections=frontend.max_connections,
-            enabled=name not in disabled,
         )
         for name, frontend in config.balancer.frontends.items()
     )
@@ -246,6 +241,8 @@ def _server(pool: Pool, name: str, counts: Counts, health: ServerHealth, now: fl
         fall=None if pool.check is None else pool.check.fall,
         health_count=health.count,
         weight_in_file=server.weight,
+        checks_on=health.checks_on,
+        agent_on=health.agent_on,
     )
 
 

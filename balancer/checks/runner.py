@@ -59,6 +59,8 @@ class ServerHealth:
     """Of its health: below `rise` is DOWN; None: there are no checks."""
     agent_up: bool | None = None
     """None: it has no agent."""
+    checks_on: bool = True
+    agent_on: bool = True
 
     @property
     def serves(self) -> bool:
@@ -142,6 +144,26 @@ class CheckRunner:
         self._learn(known, known.state.forced(up, by=by, now=trio.current_time()))
         return known.state
 
+    def force_agent(self, pool: str, server: str, up: bool) -> ServerState:
+        """Somebody's word for its agent, until that says otherwise. Raises KeyError; ValueError without an agent."""
+        known = self._servers[pool, server]
+        if known.agent is None:
+            raise ValueError("agent checks are not enabled on this server.")
+        words = AgentWords(health="up" if up else "down", text=known.state.agent_text)
+        self._learn(known, known.state.agent_said(words, now=trio.current_time()))
+        return known.state
+
+    def watch(self, pool: str, server: str, *, checks: bool | None = None, agent: bool | None = None) -> ServerState:
+        """Whether its checks are made and its agent is asked. Raises KeyError; ValueError for what it has not got."""
+        known = self._servers[pool, server]
+        if agent and known.agent is None:
+            raise ValueError("Agent was not configured on this server, cannot enable.")
+        if checks and known.check is None:
+            raise ValueError("Health check was not configured on this server, cannot enable.")
+        known.state = known.state.watched(checks=checks, agent=agent)
+        known.stir_if_asleep(trio.current_time())
+        return known.state
+
     def limit(self, pool: str, server: str, max_connections: int | None) -> ServerState:
         """A limit of connections instead of the file's, None for that one again. Raises KeyError."""
         known = self._servers[pool, server]
@@ -183,6 +205,9 @@ class CheckRunner:
         """An agent is asked in MAINT too: it may be the one who ends it."""
         while True:
             started_at = trio.current_time()
+            if not server.state.agent_on:
+                await trio.sleep(agent.interval_s)
+                continue
             said = await self._ask(agent, server.agent_endpoint)
             if isinstance(said, AgentWords):
                 server.agent_trouble = ""
@@ -250,4 +275,6 @@ class _Server:
             down_at=state.down_at,
             count=None if state.health is None else state.health.count,
             agent_up=None if self.agent is None else state.agent_up,
+            checks_on=state.checks_on,
+            agent_on=state.agent_on,
         )

@@ -96,7 +96,7 @@ def _scaled(column: str, value: int | str | None) -> Value:
 def state_of(row: Row) -> str:
     """UP, DOWN, MAINT, DRAIN: without how far it is on its way to another. What is not checked is UP."""
     status = str(row["status"]).partition(" ")[0]
-    return {"no": "UP", "OPEN": "UP", "PAUSED": "DOWN"}.get(status, status)
+    return {"no": "UP", "OPEN": "UP"}.get(status, status)
 
 
 def _states(rows: Sequence[Row]) -> Iterator[Metric]:

@@ -13,7 +13,9 @@ from hapair.snapshot import FrontendView, NodeSnapshot, PoolView, ServerView
 
 Row = Mapping[str, int | str | None]
 
-TYPE_FRONTEND, TYPE_BACKEND, TYPE_SERVER = 0, 1, 2
+TYPE_FRONTEND: Final = 0
+TYPE_BACKEND: Final = 1
+TYPE_SERVER: Final = 2
 ALGORITHMS: Final = {
     "round_robin": "roundrobin",
     "least_connections": "leastconn",
@@ -87,7 +89,7 @@ def _frontend(frontend: FrontendView, number: int, pace: Pace) -> Row:
         "stot": counts.connections,
         "dreq": causes.get("denied", 0) + causes.get("too_many_requests", 0),
         "ereq": counts.bad_requests,
-        "status": "OPEN" if frontend.enabled else "PAUSED",
+        "status": "OPEN",
         "iid": number,
         "sid": 0,
         "type": TYPE_FRONTEND,

@@ -1,6 +1,7 @@
 """The runtime socket: a line of JSON in, a line of JSON out, on a unix socket in the runtime directory.
 
-A command is answered by one line; a story, which takes its time, by as many as it has to tell.
+A command is answered by one line; a story, which takes its time, by as many as it has to tell. What begins with a
+letter is no JSON but one of HAProxy's runtime commands (hapair/admin/haproxy_session.py).
 """
 
 import json
@@ -14,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import trio
+
+from hapair.admin.haproxy_session import Session
 
 log = logging.getLogger(__name__)
 
@@ -62,24 +65,42 @@ def _listen(path: Path) -> socket.socket:
     return sock
 
 
-async def serve_runtime(listener: trio.SocketListener, commands: Commands, stories: Stories = NO_STORIES) -> None:
-    """Answer for ever."""
+async def serve_runtime(
+    listener: trio.SocketListener,
+    commands: Commands,
+    stories: Stories = NO_STORIES,
+    run_text: Callable[[str], str] | None = None,
+) -> None:
+    """Answer for ever. `run_text` carries out one command of HAProxy's; None: they are not understood."""
 
     async def handler(stream: trio.SocketStream) -> None:
         try:
             async with stream:
-                await _answer(stream, commands, stories)
+                begin = await _begin(stream)
+                if begin is None:
+                    return
+                if run_text is not None and begin[:1].isalpha():
+                    await Session(stream, begin, run_text).serve()
+                else:
+                    await _answer(stream, begin, commands, stories)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             return  # the asker left
 
     await trio.serve_listeners(handler, [listener])
 
 
-async def _answer(stream: trio.SocketStream, commands: Commands, stories: Stories) -> None:
+async def _begin(stream: trio.SocketStream) -> bytes | None:
+    """What comes first; empty at the end, None where nothing comes."""
+    with trio.move_on_after(_PATIENCE_S):
+        return bytes(await stream.receive_some(4096))
+    return None
+
+
+async def _answer(stream: trio.SocketStream, begin: bytes, commands: Commands, stories: Stories) -> None:
     request: Mapping[str, Any] = {}
     story = None
     with trio.move_on_after(_PATIENCE_S):
-        line = await _read_line(stream)
+        line = await _read_line(stream, begin)
         request = _parse(line)
         story = stories.get(request.get("command", ""))
         if story is None:
@@ -114,8 +135,8 @@ async def _say(stream: trio.SocketStream, what: Any) -> None:
     await stream.send_all(json.dumps(what, separators=(",", ":")).encode() + b"\n")
 
 
-async def _read_line(stream: trio.SocketStream) -> bytes | None:
-    buffer = bytearray()
+async def _read_line(stream: trio.SocketStream, begin: bytes) -> bytes | None:
+    buffer = bytearray(begin)
     while b"\n" not in buffer:
         data = await stream.receive_some(4096)
         if not data or len(buffer) > _LINE_LIMIT:

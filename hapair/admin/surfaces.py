@@ -17,15 +17,15 @@ class Surfaces:
         self, look: Callable[[], NodeSnapshot], rates: Rates, clock: Callable[[], float], *, started_at: float
     ) -> None:
         self.look = look
-        self._rates = rates
+        self.rates = rates
         self._clock = clock
-        self._started_at = started_at
+        self.started_at = started_at
 
     def rows(self) -> tuple[NodeSnapshot, list[Row]]:
         """The node and its statistics, of the same moment."""
         node, now = self.look(), self._clock()
-        self._rates.sample(node, now)
-        return node, rows_of(node, self._rates, now)
+        self.rates.sample(node, now)
+        return node, rows_of(node, self.rates, now)
 
     def routes(self) -> list[Route]:
         """Those of this module."""
@@ -46,5 +46,5 @@ class Surfaces:
     async def metrics(self, request: Request) -> Response:
         """Prometheus' text format."""
         node, rows = self.rows()
-        body = exposition((*haproxy_metrics.metrics_of(node, rows, self._started_at), *pair_metrics.metrics_of(node)))
+        body = exposition((*haproxy_metrics.metrics_of(node, rows, self.started_at), *pair_metrics.metrics_of(node)))
         return Response(body=body, content_type=CONTENT_TYPE)

@@ -1,6 +1,7 @@
 """The real program's admin server on both nodes: what promtool says of its metrics, what they tell of a handover."""
 
 import json
+import sys
 
 import pytest
 import trio
@@ -47,8 +48,8 @@ async def ask(pair, node, path, *options, user="ben"):
         url,
     ]
     answer = await pair.client.run(words)
-    body, _, status = answer.stdout.rpartition("\n" if isinstance(answer.stdout, str) else b"\n")
-    return int(status), body if isinstance(body, str) else body.decode()
+    body, _, status = answer.stdout.decode().rpartition("\n")
+    return int(status), body
 
 
 async def test_metrics_tell_who_is_active_and_promtool_has_nothing_to_say(administered, program):
@@ -80,6 +81,159 @@ async def test_metrics_tell_who_is_active_and_promtool_has_nothing_to_say(admini
     assert await pair.settled("pi-b")
     _, active = await ask(pair, "pi-b", "/metrics")
     assert 'hapair_node_role{role="ACTIVE"} 1' in active.splitlines()
+
+
+HAPROXY = """
+global
+  maxconn 4000
+defaults
+  mode http
+  timeout connect 2s
+  timeout client 10s
+  timeout server 10s
+frontend web
+  bind 127.0.0.1:8080
+  default_backend web
+frontend stats
+  bind 127.0.0.1:8404
+  stats enable
+  http-request use-service prometheus-exporter if {{ path /metrics }}
+backend web
+  option httpchk GET /healthz
+{servers}
+"""
+COUNTED = (
+    "hrsp_2xx",
+    "hrsp_4xx",
+    "hrsp_5xx",
+    "req_tot",
+    "dreq",
+    "dresp",
+    "ereq",
+    "econ",
+    "eresp",
+    "wretr",
+    "status",
+    "type",
+)
+PLACED = (
+    "act",
+    "bck",
+    "weight",
+    "lbtot",
+    "stot",
+    "check_status",
+    "check_rise",
+    "check_fall",
+    "check_health",
+    "addr",
+    "mode",
+)
+
+
+def table(text):
+    """Rows by proxy and server, columns by name, of the columns that are the same in all versions."""
+    header, *lines = text.removeprefix("# ").splitlines()
+    names = header.split(",")
+    assert all(len(line.split(",")) == len(names) for line in lines if line)
+    rows = [dict(zip(names, line.split(","), strict=True)) for line in lines if line]
+    return names[:104], {(row["pxname"], row["svname"]): row for row in rows if row["pxname"] == "web"}
+
+
+def kind(value):
+    return "number" if value.lstrip("-").isdigit() else "text"
+
+
+async def test_the_statistics_are_haproxys_field_by_field(administered, program):
+    """Thirty requests through each of them, to the same three servers."""
+    program("haproxy")
+    pair, client = administered, administered.client
+    file = client.folder / "haproxy.cfg"
+    servers = "\n".join(
+        f"  server {name} {address} check inter 500ms rise 1 fall 2" for name, address in pair.plan.servers.items()
+    )
+    file.write_text(HAPROXY.format(servers=servers))
+    await client.start(["haproxy", "-db", "-f", str(file)], log="haproxy.log")
+    await trio.sleep(2)  # until it has checked them
+    for url in ("http://127.0.0.1:8080/", f"http://{pair.plan.vip}/"):
+        await client.run(["curl", "-s", "-m", "20", "-o", "/dev/null", f"{url}?[1-30]"])
+    await trio.sleep(1)
+    theirs_names, theirs = table(
+        (await client.run(["curl", "-s", "http://127.0.0.1:8404/haproxy?stats;csv"])).stdout.decode()
+    )
+    _, body = await ask(pair, "pi-a", "/haproxy?stats/;csv")
+    names, ours = table(body)
+    assert names == theirs_names
+    assert list(ours) == list(theirs)
+    for row, theirs_row in theirs.items():
+        for name in names:
+            mine, other = ours[row][name], theirs_row[name]
+            assert not mine or not other or kind(mine) == kind(other), (row, name, mine, other)
+        both = [name for name in (*COUNTED, *PLACED) if theirs_row[name] and ours[row][name]]
+        if row[1] == "FRONTEND":
+            both.remove("stot")  # curl keeps its connection; HAProxy does too, and counts it once
+        assert {name: ours[row][name] for name in both} == {name: theirs_row[name] for name in both}, row
+        unknown = {name for name in names if theirs_row[name] and not ours[row][name]}
+        assert unknown <= NOT_KEPT, (row, unknown - NOT_KEPT)
+
+    theirs_metrics = (await client.run(["curl", "-s", "http://127.0.0.1:8404/metrics"])).stdout.decode()
+    _, metrics = await ask(pair, "pi-a", "/metrics")
+    kinds = {line for line in theirs_metrics.splitlines() if line.startswith("# TYPE ")}
+    assert {line for line in metrics.splitlines() if line.startswith("# TYPE haproxy_")} <= kinds
+
+
+NOT_KEPT = {
+    *("qtime", "ctime", "rtime", "ttime", "qtime_max", "ctime_max", "rtime_max", "ttime_max", "cli_abrt", "wredis"),
+    *(
+        "comp_in",
+        "comp_out",
+        "comp_byp",
+        "comp_rsp",
+        "intercepted",
+        "cache_lookups",
+        "cache_hits",
+        "eint",
+        "check_code",
+    ),
+    *("srv_icur", "idle_conn_cur", "safe_conn_cur", "need_conn_est", "slim"),
+}
+
+
+ASKER = """
+import socket, sys
+with socket.socket(socket.AF_UNIX) as asker:
+    asker.connect(sys.argv[1])
+    asker.sendall(sys.argv[2].encode())
+    while data := asker.recv(65536):
+        sys.stdout.buffer.write(data)
+"""
+
+
+async def socket_says(host, line):
+    """What socat gets, as an administrator has it."""
+    words = [sys.executable, "-c", ASKER, str(host.folder / "run" / "hapair.sock"), f"{line}\n"]
+    return (await host.run(words)).stdout.decode()
+
+
+async def test_actions_by_page_and_by_socket(administered):
+    pair = administered
+    a = pair.nodes["pi-a"]
+    status, _ = await ask(pair, "pi-a", "/haproxy?stats", "-d", "s=web1&action=drain&b=web", user="anna")
+    assert status == 303
+    assert (await socket_says(a, "show stat web 4 1")).splitlines()[1].split(",")[17] == "DRAIN"
+    assert await socket_says(a, "set server web/web1 state ready; get weight web/web1") == "\n1 (initial 1)\n\n"
+    assert await socket_says(a, "set server web/web2 weight 9") == "\n"
+    state = json.loads((await a.run([*hapair("status"), *at(a), "--json"])).stdout)["pools"][0]["servers"]
+    assert [(one["name"], one["admin"], one["full_weight"]) for one in state] == [
+        ("web1", "ready", 1),
+        ("web2", "ready", 9),
+        ("web3", "ready", 1),
+    ]
+    _, body = await ask(pair, "pi-a", "/haproxy?stats", "-i", "-d", "s=web1&action=drain&b=web")
+    assert "Location: /haproxy?stats;st=DENY" in body
+    foreign = ("-H", "Origin: http://evil.example", "-d", "s=web1&action=drain&b=web")
+    assert (await ask(pair, "pi-a", "/haproxy?stats", *foreign, user="anna"))[0] == 403
+    assert "\nnode: pi-a\n" in await socket_says(a, "show info")
 
 
 async def test_who_may_ask(administered):

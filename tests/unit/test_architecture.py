@@ -39,7 +39,8 @@ PURE = (
     "hapair/config/admin.py",
     "hapair/admin/attempts.py", "hapair/admin/router.py", "hapair/admin/exposition.py", "hapair/admin/columns.py",
     "hapair/admin/rates.py", "hapair/admin/haproxy_rows.py", "hapair/admin/haproxy_metrics.py",
-    "hapair/admin/pair_metrics.py",
+    "hapair/admin/pair_metrics.py", "hapair/admin/stats_formats.py", "hapair/admin/haproxy_info.py",
+    "hapair/admin/server_state.py",
     "hapair/config/router_rules.py", "hapair/config/pool_rules.py",
     "hapair/tracking/watch.py", "hapair/tracking/findings.py", "vrrp/routes.py",
 )  # fmt: skip
@@ -148,7 +149,6 @@ NO_TEST_FILE: Mapping[str, str] = {
     "hapair/node.py": "the node process: the tests of the network lab start it",
     "hapair/commands/up.py": "starts a node: the tests of the network lab do",
     "hapair/commands/release.py": "needs virtual IP addresses: the tests of the network lab",
-    "hapair/admin/columns.py": "data only: tests/unit/hapair/admin/test_haproxy_rows.py",
     "hapair/commands/demo.py": "runs the network lab",
     "balancer/kernel/ctnetlink.py": "needs CAP_NET_ADMIN: tests/netns/test_kernel_plane.py",
     "balancer/policies/base.py": "data only: tests/unit/balancer/policies/test___init__.py",

@@ -6,6 +6,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from balancer.checks.runner import CheckRunner
 from balancer.fieldtypes import Endpoint
 from balancer.listener import ListenFailed
 from hapair.admin.router import Request, Response, Route, text
@@ -13,6 +14,8 @@ from hapair.config.admin import AdminSection
 from hapair.node_admin import NodeAdmin, open_admin
 from tests.peers.programs import free_port
 from tests.unit.hapair.admin.sample import NODE
+
+OPERATOR = CheckRunner({}, lambda *_: None)
 
 
 def section(port: int) -> AdminSection:
@@ -33,16 +36,17 @@ async def test_it_serves_its_surfaces_and_what_others_add() -> None:
     admin = section(free_port())
     listeners = open_admin(admin)
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(NodeAdmin(lambda: NODE, admin, listeners).run, [Route(path="/page", handler=page)])
+        nursery.start_soon(NodeAdmin(lambda: NODE, OPERATOR, admin, listeners).run, [Route(path="/page", handler=page)])
         port = admin.listen[0].port
         assert (await get(port, "/readyz")).endswith(b"\r\n\r\nready\n")
         assert b"haproxy_process_uptime_seconds 100\n" in await get(port, "/metrics")
+        assert b"\r\n\r\n# pxname,svname," in await get(port, "/haproxy?stats/;csv")
         assert (await get(port, "/page")).endswith(b"a page of its own")
         nursery.cancel_scope.cancel()
 
 
 async def test_without_a_section_rates_are_taken_all_the_same(autojump_clock: MockClock) -> None:
-    admin = NodeAdmin(lambda: NODE, None, open_admin(None))
+    admin = NodeAdmin(lambda: NODE, OPERATOR, None, open_admin(None))
     with trio.move_on_after(3):
         await admin.run()
     assert admin.rates.paces["frontend", "web"].open_max == 3

@@ -331,3 +331,44 @@ async def test_health_and_a_limit_by_somebodys_word(servers: Servers, flips: Fli
     assert runner.snapshot()["web"]["s1"].max_connections == 5
     with pytest.raises(ValueError, match="not enabled"):
         runner.force_health("api", "s2", True, by="a test")
+
+
+async def test_checks_that_somebody_stopped_go_on_when_they_are_wanted_again(
+    nursery: trio.Nursery, autojump_clock: MockClock, servers: Servers, flips: Flips
+) -> None:
+    runner = await start(nursery, servers, flips, web=pool(1), api=pool(2, check=None))
+    await trio.sleep(1)
+    runner.watch("web", "s1", checks=False)
+    await trio.sleep(100)
+    stopped_after = len(servers.probed_at[1])
+    await trio.sleep(100)
+    assert len(servers.probed_at[1]) == stopped_after
+    runner.watch("web", "s1", checks=True)
+    await trio.sleep(0.1)
+    assert len(servers.probed_at[1]) == stopped_after + 1
+    with pytest.raises(ValueError, match="cannot enable"):
+        runner.watch("api", "s2", checks=True)
+    with pytest.raises(ValueError, match="cannot enable"):
+        runner.watch("web", "s1", agent=True)
+
+
+async def test_an_agent_that_somebody_stopped_is_not_asked_and_a_word_for_it_holds(
+    nursery: trio.Nursery, autojump_clock: MockClock, servers: Servers
+) -> None:
+    asked = []
+
+    async def ask(agent: AgentCheck, endpoint: Endpoint) -> AgentWords | str:
+        asked.append(trio.current_time())
+        return AgentWords(health="up", text="up")
+
+    web = Pool(servers={"s1": Server(address=Endpoint("192.0.2.1", 80))}, agent=AgentCheck(port=81))
+    runner = CheckRunner({"web": web}, lambda *_: None, probe=servers.probe, ask=ask)
+    nursery.start_soon(runner.run)
+    await trio.sleep(1)
+    runner.watch("web", "s1", agent=False)
+    assert not runner.force_agent("web", "s1", False).up
+    await trio.sleep(10)
+    assert (len(asked), runner.snapshot()["web"]["s1"].up) == (1, False)
+    runner.watch("web", "s1", agent=True)
+    await trio.sleep(3)
+    assert runner.snapshot()["web"]["s1"].up

@@ -63,7 +63,7 @@ NODE = NodeSnapshot(
         FrontendView(
             name="dns", mode="udp", listen=("192.0.2.100:53",), active=False,
             counts=replace(NOTHING, open=1, connections=4, datagrams_in=9, datagrams_out=8, dropped=1),
-            max_connections=100, enabled=False,
+            max_connections=100,
         ),
     ),
     pools=(PoolView(name="web", policy="least_connections", servers=(WEB1, WEB2, WEB3)),),

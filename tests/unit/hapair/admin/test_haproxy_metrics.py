@@ -38,7 +38,7 @@ def test_states_are_labels() -> None:
     assert value("haproxy_server_status", proxy="web", server="web1", state="DOWN") == 0
     assert value("haproxy_server_status", proxy="web", server="web3", state="DRAIN") == 1
     assert value("haproxy_frontend_status", proxy="web", state="UP") == 1
-    assert value("haproxy_frontend_status", proxy="dns", state="UP") == 0
+    assert value("haproxy_frontend_status", proxy="dns", state="UP") == 1
     assert value("haproxy_backend_status", proxy="web", state="UP") == 1
     assert value("haproxy_backend_agg_server_status", proxy="web", state="DOWN") == 1
     assert value("haproxy_backend_agg_check_status", proxy="web", state="L4CON") == 1
@@ -65,7 +65,6 @@ def test_the_process() -> None:
         ("no check", "UP"),
         ("DOWN (agent)", "DOWN"),
         ("OPEN", "UP"),
-        ("PAUSED", "DOWN"),
         ("MAINT", "MAINT"),
     ],
 )

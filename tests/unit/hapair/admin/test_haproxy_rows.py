@@ -44,9 +44,9 @@ def test_a_frontend() -> None:
     assert part(0, "hrsp_2xx", "hrsp_5xx", "hrsp_other", "qcur", "act") == [100, 5, 0, None, None]
 
 
-def test_a_frontend_without_requests_that_an_administrator_stopped() -> None:
+def test_a_frontend_without_requests() -> None:
     assert part(1, "status", "mode", "stot", "req_tot", "hrsp_2xx", "req_rate") == [
-        "PAUSED",
+        "OPEN",
         "udp",
         4,
         None,

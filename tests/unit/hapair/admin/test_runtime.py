@@ -58,6 +58,17 @@ async def test_a_command_is_answered(directory: Path) -> None:
     assert await ask(directory, "other") == [1, 2]
 
 
+async def test_what_begins_with_a_letter_is_for_haproxys_commands(tmp_path: Path) -> None:
+    listener = await open_runtime_socket(tmp_path)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(serve_runtime, listener, COMMANDS, {}, lambda command: f"<{command}>\n")
+        async with await trio.open_unix_socket(tmp_path / "hapair.sock") as stream:
+            await stream.send_all(b"show info\n")
+            assert b"".join([piece async for piece in stream]) == b"<show info>\n\n"
+        assert await ask(tmp_path, "other") == [1, 2]
+        nursery.cancel_scope.cancel()
+
+
 async def test_an_unknown_command_names_those_that_there_are(directory: Path) -> None:
     assert await ask(directory, "reboot") == {"error": "there is no command reboot; there is: status, other, count"}
 
