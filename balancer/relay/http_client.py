@@ -164,7 +164,11 @@ class Client(Notes):
         await self.stream.send_all(data)
 
     def close(self) -> None:
-        """The connection ends."""
+        """The connection ends: nothing that outlives it may hold it."""
+        if self.paced is not None:
+            self.stream.referee = None
+        if self.guard is not None:
+            self.guard.close()
         if self._own is not None:
             self.close_own()
 

@@ -50,6 +50,10 @@ class Guard:
         """It has been served, or is not to be timed any more."""
         self.deadline = inf
 
+    def close(self) -> None:
+        """The connection has ended: the wheel would hold it, and all that it needed, until it looks here again."""
+        self._reactor.wheel.remove(self)
+
     def expire(self) -> None:
         """Called by the timer wheel."""
         self._task.interrupt(RequestOverdue(Cause.REQUEST_TIMEOUT.value))

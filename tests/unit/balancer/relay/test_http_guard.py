@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 from typing import TYPE_CHECKING
+
+import pytest
 
 from balancer.causes import Cause
 from balancer.config import ClientLimits, FrontendTimeouts, RequestLimit
+from balancer.relay.http_guard import Guard
+from balancer.relay.http_pace import PacedClient
 
 if TYPE_CHECKING:
     from tests.unit.balancer.relay.conftest import HttpRig, RigMaker
@@ -106,3 +111,25 @@ def test_whom_a_trusted_proxy_names_is_the_client_that_is_limited(make_rig: RigM
     assert client.read() == OK
     client.send(b"GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 192.0.2.7\r\n\r\n")
     assert status(client.read()) == b"403"
+
+
+@pytest.mark.parametrize("timeouts", [TIMEOUTS, FrontendTimeouts(upload_rate=100.0, download_rate=100.0)])
+def test_nothing_is_kept_of_a_connection_that_has_ended(make_rig: RigMaker, timeouts: FrontendTimeouts) -> None:
+    """A TLS session is large: none may wait for a timer that means nothing any more, or for the collector of cycles."""
+    gc.collect()
+    gc.disable()
+    try:
+        rig = make_rig(timeouts=timeouts)
+        client = rig.client(GET[:-2] + b"Connection: close\r\n\r\n")
+        server = rig.server()
+        assert watchers() == 1
+        server.send(OK)
+        assert client.read().endswith(b"\r\n\r\nok")
+        rig.pass_time(0.2)
+        assert watchers() == 0
+    finally:
+        gc.enable()
+
+
+def watchers() -> int:
+    return sum(isinstance(one, Guard | PacedClient) for one in gc.get_objects())
