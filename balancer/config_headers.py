@@ -104,6 +104,8 @@ class RewritePath:
         check_regex("regex", regex)
         if not re.fullmatch(r'[!"$-~]*', by):
             raise ValueError("by must hold neither spaces nor # nor other than ASCII characters")
+        if re.search(r"\\(?:[0abfnrtv]|[1-9][0-9]{2})", by.replace("\\\\", "")):
+            raise ValueError("by must have no escapes but those of groups: \\1 to \\99, \\g<name> and \\\\")
         pattern = re.compile(regex.encode("utf-8"))
         groups = [int(digits) for digits in re.findall(r"\\([1-9][0-9]?)", by)]
         if max(groups, default=0) > pattern.groups:

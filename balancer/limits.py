@@ -153,7 +153,17 @@ def _finder(name: str) -> re.Pattern[bytes]:
 class Limiter:
     """The limits of one frontend, as one worker applies them. Addresses are canonical text."""
 
-    __slots__ = ("_allow", "_connections", "_deny", "_hash", "_new", "_open", "_rules", "denies")
+    __slots__ = (
+        "_allow",
+        "_connections",
+        "_deny",
+        "_hash_of_address",
+        "_hash_of_value",
+        "_new",
+        "_open",
+        "_rules",
+        "denies",
+    )
 
     def __init__(
         self, limits: ClientLimits, cells: memoryview, start: int = 0, *, workers: int = 1, worker: int = 0
@@ -166,7 +176,9 @@ class Limiter:
         self._deny = Networks(limits.deny)
         self.denies = lru_cache(maxsize=4096)(self._denies)
         """Whether an address may have nothing here."""
-        self._hash = lru_cache(maxsize=4096)(_hasher(secret, limits.ipv6_prefix))
+        hasher = _hasher(secret, limits.ipv6_prefix)
+        self._hash_of_address = lru_cache(maxsize=4096)(hasher)
+        self._hash_of_value = hasher  # never remembered: it may be a credential, and is as long as a client likes
         self._new = None
         if limits.connection_rate is not None:
             self._new = RateTable(cells, tables.pop(0), limits.connection_rate, limits.most_new)
@@ -180,7 +192,7 @@ class Limiter:
 
     def connect(self, address: str, now: float) -> Cause | None:
         """A client connects. None: it may, and `disconnect` is to be called at the end; else why it may not."""
-        key = self._hash(address)
+        key = self._hash_of_address(address)
         if self._open is not None and self._connections is not None and self._open.of(key) >= self._connections:
             return Cause.TOO_MANY_CONNECTIONS
         if self._new is not None and self._new.take(key, now):
@@ -192,7 +204,7 @@ class Limiter:
     def disconnect(self, address: str) -> None:
         """A connection that was let in has ended."""
         if self._open is not None:
-            self._open.remove(self._hash(address))
+            self._open.remove(self._hash_of_address(address))
 
     def request(self, address: str, fields: bytes, now: float) -> float:
         """A request with these field lines: 0.0 where it may pass, else after how many seconds it might."""
@@ -205,7 +217,7 @@ class Limiter:
         return 0.0
 
     def _key(self, address: str, subject: bytes) -> int:
-        return self._hash(subject) if subject else self._hash(address)
+        return self._hash_of_value(subject) if subject else self._hash_of_address(address)
 
     def _denies(self, address: str) -> bool:
         return address in self._deny or (bool(self._allow) and address not in self._allow)

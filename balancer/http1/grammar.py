@@ -28,7 +28,8 @@ FIELD_LINES = re.compile(rb"(?:" + FIELD_LINE + rb")*+")
 TRAILER_SECTION = re.compile(rb"((?:" + FIELD_LINE + rb")*+)\r\n")
 
 # Unreserved characters only: sub-delimiters are allowed by RFC 3986, sent by nobody, and read differently by servers.
-AUTHORITY = rb"(?:[A-Za-z0-9._~\-]++|\[[0-9A-Fa-f:.]++\])(?::[0-9]{0,5}+)?+"
+# No name is longer than 255 characters (RFC 1035 section 2.3.4, RFC 3986 section 3.2.2).
+AUTHORITY = rb"(?:[A-Za-z0-9._~\-]{1,255}+|\[[0-9A-Fa-f:.]++\])(?::[0-9]{0,5}+)?+"
 HOST = re.compile(AUTHORITY)
 ABSOLUTE_FORM = re.compile(rb"(?i:https?)://(" + AUTHORITY + rb")(/[^#]*+|\?[^#]*+)?+")
 

@@ -83,8 +83,11 @@ class Client(Notes):
     def take_over(self, head: RequestHead) -> None:
         """The peer is a trusted proxy: this request's client is the one that it names."""
         assert self.trusted is not None
-        self.origin = taken_over(self._direct, head.removed, self.trusted)
-        self.forwarder = _forwarder(self.origin, self.stream.sockname[0], self._further, self.stream.via)
+        # What clients wrote themselves may be long: then it is not kept.
+        short = sum(map(len, head.removed)) <= _MOST_KEPT_BYTES
+        take, make = (taken_over, _forwarder) if short else (taken_over.__wrapped__, _forwarder.__wrapped__)
+        self.origin = take(self._direct, head.removed, self.trusted)
+        self.forwarder = make(self.origin, self.stream.sockname[0], self._further, self.stream.via)
 
     def kept_of(self, pool: PoolService) -> Kept:
         """Connections of a pool that this client may use again."""
@@ -236,6 +239,8 @@ class Client(Notes):
 
 
 _RANDOM = random.Random()
+_MOST_KEPT_BYTES = 512
+"""Of what a request says of its client."""
 
 
 def _scheme(stream: Stream) -> str:

@@ -57,6 +57,10 @@ def test_rules_that_make_no_sense_for_requests(rules: HeaderRules, complaint: st
         ({"regex": "a", "by": "b c"}, "neither spaces"),
         ({"regex": "(a)", "by": r"\2"}, "the regular expression has 1 groups"),
         ({"regex": "(a)", "by": "\\"}, "by '\\\\'"),
+        ({"regex": "a", "by": r"/\nX-Evil:1"}, r"by must have no escapes but those of groups"),
+        ({"regex": "a", "by": r"/\012"}, r"by must have no escapes but those of groups"),
+        ({"regex": "a", "by": r"/\0"}, r"by must have no escapes but those of groups"),
+        ({"regex": "(a)", "by": r"/\141"}, r"by must have no escapes but those of groups"),
     ],
 )
 def test_rewriting_that_is_refused(fields: dict[str, str], complaint: str) -> None:

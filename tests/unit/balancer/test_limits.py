@@ -1,6 +1,7 @@
 """Token buckets, open connections and lists of networks, in cells that workers share."""
 
 import random
+import tracemalloc
 from math import ceil
 
 import pytest
@@ -157,6 +158,18 @@ def test_requests_by_a_header() -> None:
     assert limits.request("192.0.2.1", b"\nX-Key: other\r\n", 5.0) == 0.0
     for _ in range(3):
         assert limits.request("192.0.2.1", b"\nNot-X-Key: secret\r\n", 5.0) == 0.0
+
+
+def test_what_clients_write_is_not_kept() -> None:
+    """A key is a secret, and as long as a client likes."""
+    limits = limiter(requests=(RequestLimit(rate=1.0, header="X-Key"),))
+    tracemalloc.start()
+    try:
+        for number in range(100):
+            limits.request("192.0.2.1", b"\nX-Key: %d%b\r\n" % (number, b"k" * 10_000), 5.0)
+        assert tracemalloc.get_traced_memory()[0] < 100_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_who_is_allowed_and_who_is_not() -> None:

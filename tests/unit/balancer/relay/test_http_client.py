@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import tracemalloc
 from typing import TYPE_CHECKING
 
 from balancer.causes import Cause
@@ -38,6 +39,24 @@ def test_each_request_of_a_trusted_proxy_has_its_own_client(make_rig: RigMaker) 
     server.send(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
     client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
     assert b"\r\nX-Forwarded-For: 127.0.0.1\r\n" in server.read()
+
+
+def test_long_stories_of_clients_are_not_kept(make_rig: RigMaker) -> None:
+    """What a trusted proxy passes on was written by its clients: they do not choose how much memory it takes here."""
+    rig = make_rig(trusted_proxies=("127.0.0.0/8",))
+    client = rig.client(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    server = rig.server()
+    tracemalloc.start()
+    try:
+        for number in range(50):
+            assert server.read()
+            server.send(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+            story = b"192.0.2.%d, " % number * 600
+            client.send(b"GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: %b198.51.100.7\r\n\r\n" % story)
+        assert b", 198.51.100.7, 127.0.0.1\r\n" in server.read()
+        assert tracemalloc.get_traced_memory()[0] < 300_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_an_answer_begins(rig: HttpRig) -> None:

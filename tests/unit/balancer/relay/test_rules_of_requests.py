@@ -48,6 +48,7 @@ def passed_on(data: bytes) -> bytes:
             pytest.param(first(b"GET / HTTP/1.1", b"Host: " + host), 400, id=f"http-rule-2/{host!r}")
             for host in (b"", b"a b", b"a/b", b"a,b", b"a@b", b"a:x", b"[::1", b"a%20", b"\xe4", b"a:123456")
         ),
+        pytest.param(first(b"GET / HTTP/1.1", b"Host: " + b"a" * 256), 400, id="http-rule-2/longer-than-a-name"),
         pytest.param(first(b"GET * HTTP/1.1", b"Host: a"), 400, id="http-rule-4/get-asterisk"),
         pytest.param(first(b"GET index.html HTTP/1.1", b"Host: a"), 400, id="http-rule-5/relative"),
         pytest.param(first(b"GET /a#b HTTP/1.1", b"Host: a"), 400, id="http-rule-6/fragment"),
