@@ -34,6 +34,7 @@ def metrics_of(node: NodeSnapshot) -> Iterator[Metric]:
     yield from _routers(node)
     yield from _link(node)
     yield from _guards(node)
+    yield from _kernel_plane(node)
     yield from _frontends(node)
     yield from _processes(node)
 
@@ -238,3 +239,22 @@ def _processes(node: NodeSnapshot) -> Iterator[Metric]:
         "Lines of access logs that were lost.",
         [(NOTHING, node.log_lines_dropped)],
     )
+
+
+def _kernel_plane(node: NodeSnapshot) -> Iterator[Metric]:
+    if node.kernel is not None:
+        in_place = [(NOTHING, node.kernel.obstacle is None)]
+        yield Metric("hapair_kernel_plane_up", "gauge", "1 if the rules of the kernel plane are in place.", in_place)
+        restored = [(NOTHING, node.kernel.restored)]
+        yield Metric("hapair_kernel_plane_restored_total", "counter", "Times that somebody had removed them.", restored)
+    flows = node.flows
+    if flows is None:
+        return
+    yield Metric("hapair_flows_link_up", "gauge", "1 if the peer is told of flows.", [(NOTHING, flows.up)])
+    yield Metric("hapair_flows_lag_seconds", "gauge", "How late the peer is told.", [(NOTHING, flows.lag_s)])
+    yield Metric(
+        "hapair_flows_waiting", "gauge", "Changes that the peer is yet to be told.", [(NOTHING, flows.waiting)]
+    )
+    yield Metric("hapair_flows_told", "gauge", "Flows of this node that the peer knows.", [(NOTHING, flows.told)])
+    refused = [({"errno": name}, count) for name, count in sorted(flows.refused.items())]
+    yield Metric("hapair_flows_refused", "gauge", "Flows of the peer that this kernel did not take.", refused)

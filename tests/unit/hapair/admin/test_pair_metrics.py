@@ -6,7 +6,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from hapair.admin.exposition import exposition
 from hapair.admin.pair_metrics import metrics_of
-from hapair.snapshot import NodeSnapshot
+from hapair.snapshot import FlowsView, KernelView, NodeSnapshot
 from tests.unit.hapair.admin.sample import NODE
 
 
@@ -55,6 +55,23 @@ def test_link_fence_certificates_and_processes() -> None:
         'hapair_frontend_datagrams_in_total{frontend="dns"} 9',
     }
     assert not [line for line in lines() if line.startswith("hapair_certificate_expires") and "db.pem" in line]
+
+
+def test_the_kernel_plane_and_flows() -> None:
+    flows = FlowsView(
+        up=True, waits_for=None, waiting=4, lag_s=0.25, told=9, sent=0, received=0, refused={"EBUSY": 2}, foreign=0,
+        overruns=0, resyncs=0, resync_s=0.0,
+    )  # fmt: skip
+    node = replace(NODE, kernel=KernelView(obstacle="no nft", restored=3), flows=flows)
+    assert lines(node) - lines() == {
+        "hapair_kernel_plane_up 0",
+        "hapair_kernel_plane_restored_total 3",
+        "hapair_flows_link_up 1",
+        "hapair_flows_lag_seconds 0.25",
+        "hapair_flows_waiting 4",
+        "hapair_flows_told 9",
+        'hapair_flows_refused{errno="EBUSY"} 2',
+    }
 
 
 def test_without_a_pair() -> None:
