@@ -46,6 +46,8 @@ class Record:
     cause: Cause | None = None
     aborted: bool = False
     """The client went away."""
+    killed: bool = False
+    """The time that open connections had to end was over."""
     local: bool = False
     """Answered by us."""
     why: str = ""
@@ -115,8 +117,8 @@ def termination(record: Record) -> str:
     cause, answered = record.cause, record.answered_at is not None
     if cause is not None:
         return _AFTER_ANSWER.get(cause, "PD") if answered else _BEFORE_ANSWER.get(cause, "PR")
-    if record.aborted:
-        return "C" + _phase(record)
+    if record.aborted or record.killed:
+        return ("K" if record.killed else "C") + _phase(record)
     if record.local:
         return "PR" if record.status in _REFUSALS else "LR"
     return "--"
@@ -136,4 +138,6 @@ def reason(record: Record) -> str:
         return record.why
     if record.cause is not None:
         return record.cause.value
+    if record.killed:
+        return "it was still open when the time to drain was over"
     return "the client went away" if record.aborted else ""

@@ -117,9 +117,16 @@ class LoggedClient(Client):
             record.request_id = self._request_id
             self._journal.add(record)
 
+    def _explained(self, record: Record) -> bool:
+        """It is known how the request has ended."""
+        return bool(self.cause or record.cause or record.aborted or record.local or record.why)
+
     def close(self) -> None:
         if self.record is None and self._began_at is not None:
             record = self._new_record()
             record.status, record.aborted = 400, True
+        elif (record := self.record) is not None and not self._explained(record):
+            record.killed = self.service.stopping  # cancelled; if not by the end of a drain, with its connection
+            record.aborted = not record.killed
         self.finish()
         super().close()

@@ -25,6 +25,7 @@ from balancer.service import FrontendService, PoolService
 from balancer.slots import BYTES_IN, BYTES_OUT, CONNECTIONS, FAILED, OPEN, RETRIES, TIMEOUTS, Counters
 from balancer.streams import RECEIVE_BYTES, Stream, until_either
 from balancer.tally import Tally, Tee
+from balancer.task import Cancelled
 
 SMALL_BYTES = 16_384
 """What is read at once in small talk. A read that fills it ends the small talk."""
@@ -58,6 +59,10 @@ async def serve_from(service: FrontendService, pool: PoolService, downstream: St
         if record is not None:
             record.aborted = getattr(failure, "stream", None) is downstream
             record.cause = None if record.aborted else Cause.RESPONSE_CUT
+        raise
+    except Cancelled:
+        if record is not None:
+            record.killed = True
         raise
     finally:
         if journal is not None and record is not None:

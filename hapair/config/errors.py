@@ -41,9 +41,34 @@ class ConfigError(Exception):
         super().__init__("\n".join(problem.render(file) for problem in self.problems))
 
 
+_ELSEWHERE = {
+    "backend": "pool",
+    "balance": "policy",
+    "bind": "listen",
+    "code": "status",
+    "default_backend": "pool",
+    "errorfile": "error_pages",
+    "gzip": "compression",
+    "log": "access_log",
+    "maxconn": "max_connections",
+    "path_beg": "path",
+    "path_prefix": "path",
+    "proxy_protocol": "send_proxy",
+    "server": "servers",
+    "ssl": "tls",
+    "use_backend": "routes",
+}
+"""What HAProxy and others call a key: no letters of it need be the same."""
+_HEADER_RULES = frozenset(("set_headers", "add_headers", "remove_headers"))
+
+
 def nearest(name: str, valid: Iterable[str]) -> str:
     """A clause that names the nearest valid name, or all of them where none is near. Empty where there is none."""
     names = sorted(set(valid))
+    if name in _HEADER_RULES and {"request", "response"} <= set(names):
+        return f"; did you mean {name} of request, or of response?"
+    if _ELSEWHERE.get(name) in names:
+        return f"; did you mean {_ELSEWHERE[name]}?"
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
     if close:
         return f"; did you mean {close[0]}?"

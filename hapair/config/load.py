@@ -1,6 +1,7 @@
 """From a file to its types: parse, decode, check the rules; every problem at once."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -134,7 +135,22 @@ def _translate(error: Mapping[str, Any], tree: Tree) -> Problem:
         return Problem(position, dotted(path), _literal(error, tree.at(*path)))
     if kind == "value_error":
         return _object_problem(str(error["ctx"]["error"]), path, tree)
-    return Problem(position, dotted(path), _MESSAGES.get(kind, error["msg"]))
+    return Problem(position, dotted(path), _of_type(kind, error, loc))
+
+
+def _of_type(kind: str, error: Mapping[str, Any], loc: Sequence[str | int]) -> str:
+    """What kind of value is wanted, and how it is written where another one stands."""
+    message, given = _MESSAGES.get(kind, error["msg"]), error["input"]
+    if kind == "dataclass_type" and isinstance(given, str | int | float) and (keys := list(_keys_at(loc))):
+        return f"{message}: {', '.join(sorted(keys))}"
+    if kind == "tuple_type" and isinstance(given, str):
+        return f"must be a list: write [{given if _is_plain(given) else json.dumps(given)}]"
+    return message
+
+
+def _is_plain(text: str) -> bool:
+    """May stand in a YAML list without quotes."""
+    return re.fullmatch(r"[A-Za-z0-9_./-]+", text) is not None
 
 
 def _as_written(loc: Sequence[str | int], tree: Tree) -> list[str | int]:

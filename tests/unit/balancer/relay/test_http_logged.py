@@ -238,6 +238,24 @@ def test_a_client_that_resets_during_the_body(logged: Logged) -> None:
     assert log.lines == ['main pool/one 0/0/0/0/0 200 43 - - CD-- 1/1/0/0/0 0/0 "GET /x?y=1 HTTP/1.1"']
 
 
+@pytest.mark.parametrize(("sent", "stopping", "end"), [
+    (b"", False, "-1 0 - - CH--"),
+    (b"", True, "-1 0 - - KH--"),
+    (PART, True, "200 43 - - KD--"),
+])  # fmt: skip
+def test_what_is_cut_off_from_outside(logged: Logged, sent: bytes, stopping: bool, end: str) -> None:
+    """A stream of HTTP/2 ends with its connection; at the end of `drain` all that is open does."""
+    rig, log = logged()
+    rig.client(GET)
+    rig.server().send(sent)
+    rig.settle()
+    if stopping:
+        rig.service.drain(stopping=True)
+    rig.connections[0].cancel()
+    (line,) = log.lines
+    assert end in line
+
+
 def test_a_request_body_that_stalls(logged: Logged) -> None:
     rig, log = logged(timeouts=FrontendTimeouts(body_s=4.0))
     rig.client(POST + b"half")
@@ -320,13 +338,15 @@ def test_mode_tcp(logged: Logged) -> None:
     assert log.lines == ["main pool/one 0/0/500 5 -- 1/1/0/0/0 0/0"]
 
 
-@pytest.mark.parametrize(("end", "code"), [("client", "CD"), ("server", "SD"), ("time", "sD")])
+@pytest.mark.parametrize(("end", "code"), [("client", "CD"), ("server", "SD"), ("time", "sD"), ("drain", "KD")])
 def test_mode_tcp_that_ends_badly(logged: Logged, end: str, code: str) -> None:
     rig, log = logged(relay=tcp.serve, mode="tcp", timeouts=FrontendTimeouts(idle_s=1.0))
     client = rig.client(b"hi")
     server = rig.server()
     if end == "time":
         rig.pass_time(1.1)
+    elif end == "drain":
+        rig.connections[0].cancel()
     else:
         (client if end == "client" else server).break_off()
     (line,) = log.lines

@@ -189,7 +189,7 @@ def test_version_2_counts_whole_seconds() -> None:
         ({"announce_every": "100ms"}, "announce_every: must be from 1s to 1h"),
         ({"notify": "[tell-me]"},
          "notify: must begin with the whole path of a program, for example [/usr/local/bin/example, now]"),
-        ({"notify": "/bin/tell-me"}, "notify: must be a list, for example [first, second]"),
+        ({"notify": "/bin/tell-me"}, "notify: must be a list: write [/bin/tell-me]"),
         ({"peers": "broadcast"}, "peers: broadcast is not one of multicast, unicast"),
     ],
 )  # fmt: skip
