@@ -122,10 +122,11 @@ class LoggedClient(Client):
         return bool(self.cause or record.cause or record.aborted or record.local or record.why)
 
     def close(self) -> None:
-        if self.record is None and self._began_at is not None:
+        record = self.record
+        if record is None and self._began_at is not None:
             record = self._new_record()
             record.status, record.aborted = 400, True
-        elif (record := self.record) is not None and not self._explained(record):
+        elif record is not None and not self._explained(record):
             record.killed = self.service.stopping  # cancelled; if not by the end of a drain, with its connection
             record.aborted = not record.killed
         self.finish()

@@ -140,7 +140,7 @@ def _translate(error: Mapping[str, Any], tree: Tree) -> Problem:
 
 def _of_type(kind: str, error: Mapping[str, Any], loc: Sequence[str | int]) -> str:
     """What kind of value is wanted, and how it is written where another one stands."""
-    message, given = _MESSAGES.get(kind, error["msg"]), error["input"]
+    message, given = _MESSAGES.get(kind) or str(error["msg"]), error["input"]
     if kind == "dataclass_type" and isinstance(given, str | int | float) and (keys := list(_keys_at(loc))):
         return f"{message}: {', '.join(sorted(keys))}"
     if kind == "tuple_type" and isinstance(given, str):
