@@ -41,6 +41,8 @@ class RequestError(Exception):
 class Answer:
     server: str
     node: str
+    last: bool = False
+    """The connection ends with it (Connection: close)."""
 
 
 class Client:
@@ -92,6 +94,7 @@ class Client:
     async def _exchange(
         self, sock: trio.socket.SocketType, kind: Kind, began_at: float, *, connect: bool, close: bool = False
     ) -> bool:
+        """One request and its record. True where another may follow on this connection."""
         answer, error = Answer("", ""), None
         try:
             with trio.fail_after(self._target.timeout_s):
@@ -106,7 +109,7 @@ class Client:
             error = str(problem)
         record = Record(kind, began_at, time.monotonic() - began_at, error, answer.server, answer.node)
         self._lines.append(encode(record))
-        return record.ok
+        return record.ok and not answer.last
 
 
 async def ask(sock: trio.socket.SocketType, host: str, *, close: bool) -> Answer:
@@ -123,7 +126,8 @@ async def ask(sock: trio.socket.SocketType, host: str, *, close: bool) -> Answer
     missing = int(fields.get("content-length", "0")) - len(body)
     while missing > 0:
         missing -= len(await _more(sock))
-    return Answer(fields.get("x-server", ""), fields.get("x-node", ""))
+    last = fields.get("connection", "").lower() == "close"
+    return Answer(fields.get("x-server", ""), fields.get("x-node", ""), last)
 
 
 def parse_head(head: bytes) -> tuple[str, dict[str, str]]:

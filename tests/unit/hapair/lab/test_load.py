@@ -56,6 +56,33 @@ async def test_an_answer_names_server_and_node() -> None:
     assert await asked(GOOD) == Answer("web1", "192.0.2.11")
 
 
+async def test_an_answer_may_be_the_last_of_its_connection() -> None:
+    last = GOOD.replace(b"X-Server", b"Connection: close\r\nX-Server")
+    assert await asked(last) == Answer("web1", "192.0.2.11", last=True)
+
+
+async def test_a_stream_does_not_ask_again_on_a_connection_that_was_said_to_end() -> None:
+    thrice, connections = trio.Event(), 0
+
+    async def serve(stream: trio.SocketStream) -> None:
+        nonlocal connections
+        await stream.receive_some()
+        connections += 1
+        if connections > 3:
+            thrice.set()
+        await stream.send_all(GOOD.replace(b"X-Server", b"Connection: close\r\nX-Server"))
+
+    async with trio.open_nursery() as nursery:
+        [listener] = await trio.open_tcp_listeners(0, host="127.0.0.1")
+        nursery.start_soon(trio.serve_listeners, serve, [listener])
+        client = Client(Target("127.0.0.1", listener.socket.getsockname()[1], stream_pause_s=0.001))
+        nursery.start_soon(client._stream)
+        with trio.fail_after(5):
+            await thrice.wait()
+        nursery.cancel_scope.cancel()
+    assert [decode(line).error for line in client._lines[:3]] == [None, None, None]
+
+
 @pytest.mark.parametrize(
     ("answer", "error"),
     [
