@@ -6,7 +6,7 @@ from typing import Any, Literal
 from balancer.fieldtypes import Endpoint
 
 Plane = Literal["proxy", "kernel"]
-Forward = Literal["nat"]
+Forward = Literal["nat", "dsr"]
 
 POLICIES = ("round_robin", "random", "source_hash")
 """Of pools behind the kernel plane."""
@@ -27,15 +27,19 @@ def check_plane(frontend: Any) -> None:
         raise ValueError("plane: kernel needs mode: tcp or mode: udp; requests of HTTP are read by the proxy plane")
     if given := changed(frontend, _FRONTEND_KEYS):
         raise ValueError(f"{given[0]} needs plane: proxy; the kernel moves packets and reads nothing of them")
+    if frontend.forward == "dsr" and frontend.limits.any:
+        raise ValueError("limits needs forward: nat; with dsr nothing is remembered of a client")
     for endpoint in frontend.listen:
         if endpoint.host in ("0.0.0.0", "::") or not is_plain(endpoint):
             raise ValueError(f"plane: kernel must listen on an address, a VIP for example, and not on {endpoint}")
 
 
-def pool_obstacle(pool: Any) -> tuple[str, str] | None:
+def pool_obstacle(pool: Any, *, direct: bool = False) -> tuple[str, str] | None:
     """A key of a pool that does nothing behind the kernel plane, and why; None: there is none."""
     if pool.policy not in POLICIES:
         return "policy", f"the kernel knows {', '.join(POLICIES[:-1])} and {POLICIES[-1]}"
+    if direct and pool.policy == "round_robin":
+        return "policy", "forward: dsr remembers no turn, so it must be random or source_hash"
     if given := changed(pool, _POOL_KEYS):
         return given[0], "it does nothing where the kernel moves the packets"
     for name, server in pool.servers.items():

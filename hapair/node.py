@@ -197,7 +197,9 @@ class _Node:
             *(self.checks.errors_observed, log_files, datagrams),
         )
         self._flows = FlowsWatch(flows_opening(config.balancer, opening.link))
-        self._kernel = KernelPlane(config.balancer, state_folder, active=self._active, on_change=self._judge)
+        self._kernel = KernelPlane(
+            config.balancer, state_folder, config.routers, active=self._active, on_change=self._judge
+        )
         self.certificates = CertificateWatch(self._proxied, Path(path).parent, self._workers.renew)
         self._workers.renew(self.certificates.reading.material)
         for standing in self.checks.standings(self._started_at):

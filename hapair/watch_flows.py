@@ -17,7 +17,9 @@ log = logging.getLogger(__name__)
 
 def flows_opening(config: BalancerConfig, link: LinkConfig | None) -> StartFlows | None:
     """What the process is started with; None: it has nothing to do. It listens on the port after the link's."""
-    frontends = [(name, one) for name, one in config.frontends.items() if one.plane == "kernel"]
+    frontends = [
+        (name, one) for name, one in config.frontends.items() if one.plane == "kernel" and one.forward != "dsr"
+    ]
     if link is None or not frontends:
         return None
     found = (KernelFrontend(name, "udp" if one.mode == "udp" else "tcp", one.listen) for name, one in frontends)

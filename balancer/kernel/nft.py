@@ -19,14 +19,14 @@ async def install(rules: str) -> str | None:
 
 
 async def counters() -> Mapping[str, Count] | None:
-    """Every named counter of the table; None: the table is not there, or nft does not say."""
-    status, printed, _ = await _nft(["-j", "list", "counters", "table", "inet", TABLE])
+    """Every named counter of the tables; None: nft does not say."""
+    status, printed, _ = await _nft(["-j", "list", "counters"])
     return counters_in(printed) if status == 0 else None
 
 
 def counters_in(printed: bytes) -> dict[str, Count]:
     """From what `nft -j list counters` prints."""
-    found = [one["counter"] for one in json.loads(printed)["nftables"] if "counter" in one]
+    found = [one["counter"] for one in json.loads(printed)["nftables"] if one.get("counter", {}).get("table") == TABLE]
     return {one["name"]: Count(one["packets"], one["bytes"]) for one in found}
 
 

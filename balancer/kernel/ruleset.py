@@ -1,8 +1,9 @@
 """The nftables rules of the kernel plane, as text for `nft -f -`. Pure.
 
-One table, `inet hapair`. A new flow to a VIP that this machine holds gets a place by a hash of its client (or in turn),
-and with it a server; it leaves under the VIP as its sender, so that the server answers to whoever holds the VIP. The
-kernel remembers the rest. Chains that carry the name of a service are one frontend's for one family of addresses:
+One table, `inet hapair`; direct server return has another (balancer.kernel.ruleset_dsr). A new flow to a VIP that this
+machine holds gets a place by a hash of its client (or in turn), and with it a server; it leaves under the VIP as its
+sender, so that the server answers to whoever holds the VIP. The kernel remembers the rest. Chains that carry the name
+of a service are one frontend's for one family of addresses:
 
     incoming        unknown flows that begin in the middle are dropped: they may be on their way from the other node
     choosing        new flows from elsewhere, and (choosing_local) from this machine
@@ -15,6 +16,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
 from balancer.fieldtypes import Endpoint
+from balancer.kernel import ruleset_dsr
 from balancer.kernel.services import Service
 
 TABLE = "hapair"
@@ -27,12 +29,15 @@ _NOT_A_BEGINNING = "tcp flags & (fin | syn | rst | ack) != syn"
 
 def removal() -> str:
     """No rule is left, whatever was there."""
-    return f"add table inet {TABLE}\ndelete table inet {TABLE}\n"
+    return "".join(f"add table {family} {TABLE}\ndelete table {family} {TABLE}\n" for family in ("inet", "netdev"))
 
 
 def whole(services: Sequence[Service]) -> str:
     """All of it, in place of whatever there was: in one transaction there is no gap."""
-    lines = [f"table inet {TABLE} {{"]
+    places = [line for service in services for line in _add_places(service, range(len(service.choice)))]
+    direct = ruleset_dsr.table([service for service in services if service.lane is not None])
+    services = [service for service in services if service.lane is None]
+    lines = [*direct, f"table inet {TABLE} {{"]
     for service in services:
         lines += _counters(service)
         lines += _sets(service)
@@ -46,9 +51,8 @@ def whole(services: Sequence[Service]) -> str:
     lines += _chain("passing", _dispatch(services), "filter hook forward priority -10")
     lines += _chain("own", _own(services), "filter hook output priority 0")
     lines += _chain("own_raw", [f"meta mark {POKE_MARK:#x} notrack"], "filter hook output priority -300")
-    lines.append("}")
+    lines += ["}", *places]
     for service in services:
-        lines += _add_places(service, range(len(service.choice)))
         lines += _add_cut(service)
     return removal() + "\n".join(lines) + "\n"
 
@@ -68,20 +72,29 @@ def difference(before: Sequence[Service], after: Sequence[Service]) -> str | Non
 
 def _fixed(service: Service) -> tuple[object, ...]:
     size = len(service.choice)
-    return (service.name, service.protocol, service.listen, service.servers, service.policy, service.limits, size > 0)
+    of_file = (service.name, service.protocol, service.listen, service.servers, service.policy, service.limits)
+    return (*of_file, service.lane, service.macs, size > 0)
 
 
 def _moved(old: Service, new: Service) -> Iterator[str]:
     moved = [place for place, server in enumerate(new.choice) if old.choice[place] != server]
     if moved:
-        yield f"delete element inet {TABLE} {new.name}_places {{ {', '.join(map(str, moved))} }}"
+        yield f"delete element {_family(new)} {TABLE} {new.name}_places {{ {', '.join(map(str, moved))} }}"
         yield from _add_places(new, moved)
 
 
 def _add_places(service: Service, places: Iterable[int]) -> Iterator[str]:
-    listed = [f"{place} : {_end(service.servers[service.choice[place]])}" for place in places]
+    listed = [f"{place} : {_value(service, service.choice[place])}" for place in places]
     if listed:
-        yield f"add element inet {TABLE} {service.name}_places {{ {', '.join(listed)} }}"
+        yield f"add element {_family(service)} {TABLE} {service.name}_places {{ {', '.join(listed)} }}"
+
+
+def _value(service: Service, server: str) -> str:
+    return _end(service.servers[server]) if service.lane is None else service.macs[server]
+
+
+def _family(service: Service) -> str:
+    return "inet" if service.lane is None else "netdev"
 
 
 def _add_cut(service: Service) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
 from balancer.config import BalancerConfig, Frontend, Pool
@@ -23,6 +23,27 @@ class Count(NamedTuple):
     bytes: int
 
 
+class Lane(NamedTuple):
+    """Where frames for a VIP arrive, for direct server return. MAC addresses are written as nft does."""
+
+    device: str
+    own_mac: str
+    reached_by: tuple[str, ...]
+    """Under which a frame is for this machine: one that a switch floods is not ours to send on."""
+
+
+class Station(NamedTuple):
+    """What direct server return knows of the LAN."""
+
+    lanes: Mapping[str, Lane] = {}
+    """By VIP."""
+    macs: Mapping[str, str] = {}
+    """Of servers, by IP address."""
+
+
+NOWHERE = Station()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
     """One frontend, one family of addresses. `name` is for nft: letters, digits and `_`, like no other's."""
@@ -39,6 +60,10 @@ class Service:
     """For each place of the table a server; empty: there is none to be had."""
     cut: frozenset[str] = frozenset()
     """Servers whose flows are ended, both ends told."""
+    lane: Lane | None = None
+    """None: NAT, else direct server return."""
+    macs: Mapping[str, str] = field(default_factory=dict)
+    """Of servers, for direct server return."""
 
     @property
     def is_ipv6(self) -> bool:
@@ -49,28 +74,40 @@ class Service:
         return f"{self.name}_{list(self.servers).index(server)}_{clean(server)}"
 
 
-def services(config: BalancerConfig, standings: Standings, size: int = SIZE) -> tuple[Service, ...]:
-    """All of them, in the order of the file."""
+def services(
+    config: BalancerConfig, standings: Standings, size: int = SIZE, *, station: Station = NOWHERE
+) -> tuple[Service, ...]:
+    """All of them, in the order of the file; those of direct server return where the LAN of their VIP is known."""
     frontends = [(name, one) for name, one in config.frontends.items() if one.plane == "kernel"]
     return tuple(
         service
         for number, (name, frontend) in enumerate(frontends)
-        for service in _of_frontend(config, number, name, frontend, standings, size)
+        for service in _of_frontend(config, number, name, frontend, standings, size, station)
     )
 
 
 def _of_frontend(
-    config: BalancerConfig, number: int, name: str, frontend: Frontend, standings: Standings, size: int
+    config: BalancerConfig,
+    number: int,
+    name: str,
+    frontend: Frontend,
+    standings: Standings,
+    size: int,
+    station: Station,
 ) -> Iterator[Service]:
     assert frontend.pool is not None
     assert frontend.mode != "http"
     pool = config.pools[frontend.pool]
     for is_ipv6 in (False, True):
         listen = tuple(one for one in frontend.listen if one.is_ipv6 == is_ipv6)
-        if not listen:
+        lane, is_direct = station.lanes.get(listen[0].host) if listen else None, frontend.forward == "dsr"
+        if not listen or (is_direct and lane is None):
             continue
         servers = {one: server.address for one, server in pool.servers.items() if server.address.is_ipv6 == is_ipv6}
         known = {server: standings.get((frontend.pool, server), Standing()) for server in servers}
+        macs = {server: station.macs[end.host] for server, end in servers.items() if end.host in station.macs}
+        if is_direct:  # who does not answer where it is cannot be sent anything
+            known = {server: one if server in macs else replace(one, up=False) for server, one in known.items()}
         yield Service(
             name=f"f{number}_{clean(name)}_{6 if is_ipv6 else 4}",
             frontend=name,
@@ -81,7 +118,9 @@ def _of_frontend(
             policy=pool.policy,
             limits=frontend.limits,
             choice=_choice(pool, known, size),
-            cut=frozenset(server for server, standing in known.items() if _is_cut(pool, standing)),
+            cut=frozenset() if is_direct else _cut(pool, known),
+            lane=lane if is_direct else None,
+            macs=macs if is_direct else {},
         )
 
 
@@ -106,6 +145,10 @@ def _weights(pool: Pool, known: Mapping[str, Standing], *, backup: bool) -> Iter
 
 def _weight(pool: Pool, name: str, standing: Standing) -> int:
     return pool.servers[name].weight if standing.weight is None else standing.weight
+
+
+def _cut(pool: Pool, known: Mapping[str, Standing]) -> frozenset[str]:
+    return frozenset(server for server, standing in known.items() if _is_cut(pool, standing))
 
 
 def _is_cut(pool: Pool, standing: Standing) -> bool:

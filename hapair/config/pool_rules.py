@@ -26,7 +26,8 @@ def _names_fallback(pool: object) -> bool:
 
 
 def problems(file: HapairFile, tree: Tree) -> Iterator[Problem]:
-    """Policies that read a request, where there is none to read."""
+    """Policies that read a request, where there is none to read; what the kernel plane cannot do."""
+    yield from _fragments(file, tree)
     for name, frontend in file.frontends.items():
         if frontend.mode == "http":
             continue
@@ -45,7 +46,7 @@ def _behind_kernel(file: HapairFile, tree: Tree, name: str, frontend: Frontend) 
     if pool is None:
         return
     place = ("pools", str(frontend.pool))
-    if (obstacle := pool_obstacle(pool)) is not None:
+    if (obstacle := pool_obstacle(pool, direct=frontend.forward == "dsr")) is not None:
         key, why = obstacle
         yield problem_at(tree, (*place, key), f"{why}, and frontend {name} is of plane: kernel")
     families = {server.address.is_ipv6 for server in pool.servers.values()}
@@ -54,12 +55,42 @@ def _behind_kernel(file: HapairFile, tree: Tree, name: str, frontend: Frontend) 
             family = "IPv6" if endpoint.is_ipv6 else "IPv4"
             message = f"pool {frontend.pool} has no server with {family}, and plane: kernel does not translate families"
             yield problem_at(tree, ("frontends", name, "listen", i), message)
+    if frontend.forward == "dsr":
+        yield from _behind_dsr(file, tree, name, frontend)
     vips = (str(vip.ip) for router in file.virtual_routers.values() for vip in router.all_addresses)
     own = {*file.pair.nodes.values(), *vips}
     for server, config in pool.servers.items():
         if config.address.host in own:
             message = f"is on a node of the pair, and frontend {name} only forwards (plane: kernel); use plane: proxy"
             yield problem_at(tree, (*place, "servers", server), message)
+
+
+def _fragments(file: HapairFile, tree: Tree) -> Iterator[Problem]:
+    """A fragment names no port: all that comes by UDP to one VIP must go to one pool."""
+    pool_of: dict[str, str] = {}
+    for name, frontend in file.frontends.items():
+        if frontend.forward == "dsr" and frontend.mode == "udp":
+            for i, host in enumerate(endpoint.host for endpoint in frontend.listen):
+                first = pool_of.setdefault(host, str(frontend.pool))
+                if first != frontend.pool:
+                    message = (
+                        f"{host} is served by UDP from pool {first} too, and with forward: dsr it must be one pool"
+                    )
+                    yield problem_at(tree, ("frontends", name, "listen", i), message)
+
+
+def _behind_dsr(file: HapairFile, tree: Tree, name: str, frontend: Frontend) -> Iterator[Problem]:
+    """Frames are sent on as they are: to the same port, on the LAN of the VIP."""
+    vips = {str(vip.ip) for router in file.virtual_routers.values() for vip in router.all_addresses}
+    ports = {endpoint.port for endpoint in frontend.listen}
+    for i, endpoint in enumerate(frontend.listen):
+        if endpoint.host not in vips:
+            message = "must be an address of a virtual router: forward: dsr must know on which interface packets come"
+            yield problem_at(tree, ("frontends", name, "listen", i), message)
+    for server, config in file.pools[str(frontend.pool)].servers.items():
+        if config.address.port not in ports:
+            message = f"must have the port that frontend {name} listens on: forward: dsr changes no port"
+            yield problem_at(tree, ("pools", str(frontend.pool), "servers", server), message)
 
 
 def _connections_only(file: HapairFile, tree: Tree, frontend: str, pool: str) -> Iterator[Problem]:

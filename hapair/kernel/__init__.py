@@ -4,5 +4,6 @@ plane.py        rules follow the standing of servers and are put back when someb
 events.py       who else changes nftables: the seam to its events
 counters.py     counters of nft to the counters of the status                                   pure
 cutting.py      ends the flows of a server that is DOWN; the seam to raw IP sockets
+neighbours.py   MAC addresses of servers, for direct server return; the seam to them
 sysctls.py      settings of this machine that forwarding needs, and that are put back; the seam to /proc/sys
 """

@@ -16,8 +16,8 @@ from vrrp.linux.nftables import (
     notices_in,
 )
 
-_INET = 1
-OURS = Table(_INET, TABLE)
+_INET, _NETDEV = 1, 5
+OURS = frozenset((Table(_INET, TABLE), Table(_NETDEV, TABLE)))
 _SOL_NETLINK, _ADD_MEMBERSHIP = 270, 1
 _RECEIVE_BYTES = 1 << 18
 _BUFFER_BYTES = 4 << 20
@@ -71,7 +71,7 @@ class Tally:
         if notice.kind == NEW_GENERATION:
             self._removals += self._in_this_one
             self._in_this_one = False
-        elif notice.kind in REMOVALS and notice.table == OURS:
+        elif notice.kind in REMOVALS and notice.table in OURS:
             self._in_this_one = True
 
     def take(self) -> int:

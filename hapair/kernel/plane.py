@@ -1,7 +1,7 @@
 """The kernel plane of a node: its rules follow the standing of servers, and are put back when somebody flushes them."""
 
 import logging
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 import trio
@@ -10,11 +10,13 @@ from balancer.config import BalancerConfig
 from balancer.fieldtypes import Endpoint
 from balancer.kernel import nft
 from balancer.kernel.ruleset import difference, removal, whole
-from balancer.kernel.services import Count, Service, newly_cut, services
+from balancer.kernel.services import Count, Service, Station, newly_cut, services
 from balancer.standing import Standing
 from hapair.kernel.cutting import cut
 from hapair.kernel.events import TableEvents
+from hapair.kernel.neighbours import EVERY_S, Neighbours
 from hapair.kernel.sysctls import Sysctls, wanted
+from vrrp.config import VirtualRouterConfig
 
 log = logging.getLogger(__name__)
 
@@ -30,13 +32,15 @@ class KernelPlane:
         self,
         config: BalancerConfig,
         state_folder: Path,
+        routers: Sequence[VirtualRouterConfig] = (),
         *,
         active: Callable[[], Collection[str]],
         on_change: Callable[[], None],
     ) -> None:
         """`active` tells the frontends whose VIPs are here; `on_change` is called when `obstacle` changes."""
         self.services = services(config, {})
-        self.is_needed = bool(self.services)
+        kernel = [one for one in config.frontends.values() if one.plane == "kernel"]
+        self.is_needed = bool(kernel)
         self.obstacle: str | None = _STARTING if self.is_needed else None
         """Why it does not work; None: it does."""
         self.restored = 0
@@ -51,6 +55,12 @@ class KernelPlane:
         self._installed: tuple[Service, ...] | None = None
         self._wake = trio.Event()
         self._sysctls = Sysctls(state_folder)
+        self._routers = routers
+        self._station = Station()
+        pools = {one.pool for one in kernel if one.forward == "dsr"}
+        ends = (server.address.host for name in pools if name for server in config.pools[name].servers.values())
+        self._direct = frozenset(ends)
+        """Addresses of servers whose MAC addresses must be known."""
 
     def set_standing(self, pool: str, server: str, standing: Standing) -> None:
         """What is said of a server has changed."""
@@ -59,7 +69,7 @@ class KernelPlane:
 
     async def run(self) -> None:
         """For ever."""
-        families = {service.is_ipv6 for service in self.services}
+        families = {service.is_ipv6 for service in self.services if service.lane is None}
         self.warnings = tuple(self._sysctls.change(wanted(ipv4=False in families, ipv6=True in families)))
         try:
             events = TableEvents()
@@ -70,8 +80,24 @@ class KernelPlane:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._follow, events, nursery)
                 nursery.start_soon(self._count)
+                if self._direct:
+                    nursery.start_soon(self._watch_lan)
         finally:
             events.close()
+
+    async def _watch_lan(self) -> None:
+        neighbours = Neighbours(self._routers, self._direct)
+        try:
+            while True:
+                station = await neighbours.look()
+                if station != self._station:
+                    self._station = station
+                    self._wake.set()
+                neighbours.ask()
+                with trio.move_on_after(EVERY_S):
+                    await neighbours.changed()
+        finally:
+            neighbours.close()
 
     async def _follow(self, events: TableEvents, nursery: trio.Nursery) -> None:
         while True:
@@ -99,7 +125,7 @@ class KernelPlane:
     async def _install(self, nursery: trio.Nursery, events: TableEvents) -> None:
         """What is wanted now, in one transaction."""
         self._wake = trio.Event()
-        after = services(self._config, self._standings)
+        after = services(self._config, self._standings, station=self._station)
         changes = None if self._installed is None else difference(self._installed, after)
         if await self._put(whole(after) if changes is None else changes, events, own_removals=changes is None):
             ended = newly_cut(self._installed or (), after)

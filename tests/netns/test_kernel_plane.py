@@ -64,8 +64,11 @@ pools:
 # -- programs of the hosts ------------------------------------------------------------------------------------------
 
 
-async def serve(name):
-    """Says its name and who asks; over TCP for as long as lines come, over UDP once for each datagram."""
+async def serve(name, *addresses):
+    """Says its name and who asks; over TCP for as long as lines come, over UDP once for each datagram.
+
+    A socket of UDP for each address: what is bound to all of them answers from the wrong one.
+    """
 
     async def converse(stream):
         peer = stream.socket.getpeername()[0]
@@ -75,16 +78,16 @@ async def serve(name):
         except trio.BrokenResourceError:
             print("reset", flush=True)
 
-    datagrams = trio.socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
-    await datagrams.bind(("::", PORT))
-
-    async def answer():
+    async def answer(address):
+        datagrams = trio.socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
+        await datagrams.bind((address, PORT))
         while True:
             data, peer = await datagrams.recvfrom(65536)
             await datagrams.sendto(f"{name} {peer[0]} {len(data)}".encode(), peer)
 
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(answer)
+        for address in addresses or ("::",):
+            nursery.start_soon(answer, address)
         listeners = await nursery.start(trio.serve_tcp, converse, PORT)
         assert listeners
         print("ready", flush=True)
@@ -305,8 +308,8 @@ async def was_restored(node):
 
 if __name__ == "__main__":
     match sys.argv[1:]:
-        case ["serve", name]:
-            trio.run(serve, name)
+        case ["serve", *words]:
+            trio.run(serve, *words)
         case ["ask", kind, host, port, count]:
             ask(kind, host, int(port), int(count))
         case ["hold", host, port]:

@@ -24,7 +24,7 @@ PURE = (
     "balancer/config.py", "balancer/config_checks.py", "balancer/config_pools.py",
     "balancer/config_kernel.py",
     *(f"balancer/kernel/{name}.py" for name in ("buckets", "services", "ruleset", "conntrack", "pokes", "records")),
-    "balancer/kernel/flows.py",
+    "balancer/kernel/flows.py", "balancer/kernel/ruleset_dsr.py",
     "hapair/kernel/counters.py", "hapair/replication/frames.py",
     "balancer/standing.py", *(module for module in MODULES if module.startswith("balancer/policies/")),
     "balancer/fieldtypes.py", "balancer/pool.py", "balancer/health.py",
@@ -107,7 +107,7 @@ SEAMS: Mapping[str, tuple[str, ...]] = {
     "socket.AF_PACKET": ("vrrp/linux/packetsock.py", "hapair/lab/", "vrrp/linux/witness.py"),
     "socket.AF_NETLINK": (
         *("vrrp/linux/linkwatch.py", "vrrp/linux/fence.py", "hapair/handover/flows.py", "hapair/lab/"),
-        *("balancer/kernel/ctnetlink.py", "hapair/kernel/events.py"),
+        *("balancer/kernel/ctnetlink.py", "hapair/kernel/events.py", "hapair/kernel/neighbours.py"),
     ),
     "socket.IPPROTO_RAW": ("hapair/kernel/cutting.py",),
     "socket.SCM_RIGHTS": ("hapair/channel.py",),
@@ -129,6 +129,7 @@ SEAMS: Mapping[str, tuple[str, ...]] = {
     "trio.lowlevel.open_process": ("hapair/child.py", "hapair/lab/"),
     "trio.run_process": (
         "balancer/kernel/nft.py",
+        "hapair/kernel/neighbours.py",
         "hapair/handover/forwarding.py",
         "hapair/handover/routes.py",
         "hapair/lab/",

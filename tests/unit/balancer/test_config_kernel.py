@@ -24,6 +24,10 @@ def test_tcp_and_udp_with_limits() -> None:
     ("keys", "words"),
     [
         ({"plane": "proxy", "forward": "nat"}, "forward needs plane: kernel"),
+        (
+            {"forward": "dsr", "limits": ClientLimits(connections=5)},
+            "limits needs forward: nat; with dsr nothing is remembered of a client",
+        ),
         ({"mode": "http"}, "plane: kernel needs mode: tcp or mode: udp; requests of HTTP are read by the proxy plane"),
         ({"accept_proxy": ("192.0.2.0/24",)}, "accept_proxy needs plane: proxy; the kernel moves packets"),
         ({"timeouts": FrontendTimeouts(idle_s=7.0)}, "timeouts needs plane: proxy; the kernel moves packets"),
@@ -61,3 +65,9 @@ def test_what_the_kernel_cannot_do_is_refused(keys: dict[str, object], words: st
 )
 def test_what_pools_cannot_have(pool: Pool, obstacle: tuple[str, str] | None) -> None:
     assert pool_obstacle(pool) == obstacle
+
+
+def test_direct_server_return_remembers_no_turn() -> None:
+    words = "forward: dsr remembers no turn, so it must be random or source_hash"
+    assert pool_obstacle(POOL, direct=True) == ("policy", words)
+    assert pool_obstacle(replace(POOL, policy="random"), direct=True) is None

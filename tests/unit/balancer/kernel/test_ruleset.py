@@ -68,4 +68,5 @@ def test_more_than_a_flip_is_no_difference(config: BalancerConfig) -> None:
 
 
 def test_the_removal_is_no_error_where_nothing_is() -> None:
-    assert removal() == "add table inet hapair\ndelete table inet hapair\n"
+    both = ("inet", "netdev")
+    assert removal() == "".join(f"add table {one} hapair\ndelete table {one} hapair\n" for one in both)

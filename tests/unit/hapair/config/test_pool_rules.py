@@ -87,3 +87,29 @@ def test_a_pool_behind_the_kernel_plane() -> None:
         "6: pools.db.servers.a: is on a node of the pair, and frontend db only forwards (plane: kernel); "
         "use plane: proxy"
     ]
+
+
+DSR = """\
+pair: {nodes: {pi-a: 192.0.2.11, pi-b: 192.0.2.12}}
+virtual_routers: {lan: {vrid: 51, interface: eth0, addresses: [192.0.2.100/24]}}
+frontends:
+  log: {listen: ["192.0.2.100:80"], mode: udp, plane: kernel, forward: dsr, pool: log}
+  dns: {listen: ["192.0.2.100:53"], mode: udp, plane: kernel, forward: dsr, pool: dns}
+pools:
+  log: {policy: random, servers: {a: "192.0.2.1:80"}}
+  dns: {policy: random, servers: {a: "192.0.2.1:53"}}
+"""
+
+
+def test_direct_server_return_keeps_ports_and_knows_the_lan() -> None:
+    one_pool = "192.0.2.100 is served by UDP from pool log too, and with forward: dsr it must be one pool"
+    assert said(DSR) == [f"5: frontends.dns.listen[0]: {one_pool}"]
+    good = DSR.replace("udp", "tcp")
+    assert load_text(good).file.frontends["dns"].forward == "dsr"
+    assert said(good.replace("192.0.2.1:53", "192.0.2.1:54")) == [
+        "8: pools.dns.servers.a: must have the port that frontend dns listens on: forward: dsr changes no port"
+    ]
+    assert said(good.replace('"192.0.2.100:53"', '"192.0.2.9:53"')) == [
+        "5: frontends.dns.listen[0]: must be an address of a virtual router: forward: dsr must know on which "
+        "interface packets come"
+    ]

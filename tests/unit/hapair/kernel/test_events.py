@@ -16,7 +16,7 @@ def removals(*notices: Notice) -> int:
 
 def test_each_transaction_counts_once() -> None:
     gone = Notice(DELETE_TABLE, OURS, 7)
-    assert removals(gone, gone, END) == 1
+    assert removals(gone, Notice(DELETE_TABLE, Table(5, "hapair"), 7), END) == 1
     assert removals(gone, END, gone, END) == 2
     assert removals(gone) == 0
 

@@ -86,7 +86,7 @@ async def running(
 
 
 async def test_the_whole_first_then_what_changes(running: KernelPlane, kernel: Kernel) -> None:
-    assert kernel.texts[0].startswith("add table inet hapair\ndelete table inet hapair\ntable inet hapair {")
+    assert kernel.texts[0].startswith("add table inet hapair\ndelete table inet hapair\n")
     assert kernel.changes == [None]
     running.set_standing("web", "a", Standing(up=False))
     await trio.testing.wait_all_tasks_blocked()
