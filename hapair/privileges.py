@@ -49,6 +49,11 @@ def drop_all(*, keep: tuple[int, ...] = ()) -> None:
     _check(_libc.capset(header, struct.pack("=6I", kept, kept, 0, 0, 0, 0)), "capset")
 
 
+def leave_no_core() -> None:
+    """No core file of this process or one that it starts: it would hold keys, and what clients said."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
 def use_realtime_scheduling(priority: int = 10) -> bool:
     """SCHED_RR, or a better nice value, or neither where the system allows none. True for SCHED_RR.
 

@@ -7,7 +7,7 @@ import click
 import trio
 
 from balancer.listener import ListenFailed
-from hapair import logs
+from hapair import logs, privileges
 from hapair.admin.runtime import AlreadyRunningError
 from hapair.commands.options import (
     FAILED,
@@ -40,6 +40,7 @@ from hapair.node import StartError, run_node
 def command(path: Path, node: str | None, runtime_dir: Path, log_level: str, record_to: Path | None) -> None:
     """Run this node until SIGTERM or Ctrl-C: then the peer takes over, open connections finish, and it ends."""
     logs.set_up("node", log_level.upper())
+    privileges.leave_no_core()
     loaded = load_or_end(path)
     config = pages_or_end(loaded, view_or_end(loaded, node))
     for warning in loaded.warnings:

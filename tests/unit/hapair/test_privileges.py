@@ -87,3 +87,14 @@ def test_memory_is_not_locked_where_a_limit_would_fail_later_allocations() -> No
         "print(json.dumps([privileges.lock_memory(), status()['VmLck']]))"
     )
     assert (locked, size) == (False, "0 kB")
+
+
+def test_no_core_is_left_by_a_process_or_its_children() -> None:
+    after = in_a_process(
+        "import subprocess\n"
+        "privileges.leave_no_core()\n"
+        "code = 'import resource; print(resource.getrlimit(resource.RLIMIT_CORE)[1])'\n"
+        "child = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True)\n"
+        "print(json.dumps([list(resource.getrlimit(resource.RLIMIT_CORE)), int(child.stdout)]))"
+    )
+    assert after == [[0, 0], 0]
