@@ -44,7 +44,7 @@ def pool_obstacle(pool: Any, *, direct: bool = False) -> tuple[str, str] | None:
         return given[0], "it does nothing where the kernel moves the packets"
     for name, server in pool.servers.items():
         if not is_plain(server.address):
-            return "servers", f"the kernel forwards to IP addresses, and {name} has {server.address}"
+            return "servers", f"the kernel forwards to IP addresses that the file says, and {name} has {server.address}"
         if server.max_connections is not None:
             return "servers", f"max_connections of {name} does nothing where the kernel moves the packets"
     return None
@@ -52,7 +52,7 @@ def pool_obstacle(pool: Any, *, direct: bool = False) -> tuple[str, str] | None:
 
 def is_plain(endpoint: Endpoint) -> bool:
     """An IP address that means the same on every interface."""
-    return not endpoint.is_unix and "%" not in endpoint.host
+    return not endpoint.is_unix and not endpoint.is_name and "%" not in endpoint.host
 
 
 def changed(config: Any, but: tuple[str, ...]) -> list[str]:

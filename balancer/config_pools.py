@@ -7,10 +7,11 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from balancer.config_checks import AgentCheck, Check
 from balancer.config_compression import Compression
+from balancer.config_discovery import MOST, Resolve, check_names, expanded
 from balancer.config_routes import Maintenance
 from balancer.config_sockets import ServerTcp
 from balancer.config_tls import PoolTls
-from balancer.fieldtypes import STRICT, Seconds, ServerEndpoint, Shorthand
+from balancer.fieldtypes import STRICT, Endpoint, Seconds, ServerAddress, ServerEndpoint, Shorthand, parse_service
 from balancer.networks import SourceAddress
 
 Policy = Literal[
@@ -26,6 +27,7 @@ Policy = Literal[
 ]
 READS_REQUEST = ("uri_hash", "header_hash", "query_hash", "cookie_hash")
 """Policies that need a request of mode http."""
+NOWHERE = Endpoint("", 0)
 NEEDS_NAME = {"header_hash": "header", "query_hash": "parameter", "cookie_hash": "cookie"}
 TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 """A name of a header or a cookie (RFC 9110 section 5.6.2)."""
@@ -61,7 +63,12 @@ class Server:
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 
-    address: ServerEndpoint
+    address: ServerAddress = field(default_factory=lambda: NOWHERE)
+    """A name and a port are resolved while the node runs. With `srv` it is the name of those records, of port 0."""
+    srv: str | None = None
+    """The name of SRV records, instead of an address."""
+    count: int | None = None
+    """It is a template: so many servers, each at another address of the name. None: it is one server."""
     weight: int = 1
     """0 to 256; 0 takes no new work."""
     max_connections: int | None = None
@@ -74,10 +81,24 @@ class Server:
     """Where its agent is asked; its own address with the agent's port where not given."""
 
     def __post_init__(self) -> None:
+        self._check_whereabouts()
         if not 0 <= self.weight <= 256:
             raise ValueError("weight must be from 0 to 256")
         if self.max_connections is not None and self.max_connections < 1:
             raise ValueError("max_connections must be at least 1")
+
+    def _check_whereabouts(self) -> None:
+        if self.srv is not None:
+            service = parse_service(self.srv)
+            if self.address not in (NOWHERE, service):
+                raise ValueError("srv must not be given with address: its records tell where the servers are")
+            object.__setattr__(self, "address", service)
+        elif self.address == NOWHERE:
+            raise ValueError("address is missing: where to connect to, or srv for what SRV records tell")
+        if self.count is not None and not self.address.is_name:
+            raise ValueError(f"count needs a name that has addresses, and {self.address} is one")
+        if self.count is not None and not 1 <= self.count <= MOST:
+            raise ValueError(f"count must be from 1 to {MOST}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +121,9 @@ class Pool:
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 
     servers: Mapping[str, Annotated[Server, Shorthand("address")]]
+    """Templates become the servers that they stand for."""
+    resolve: Resolve = field(default_factory=Resolve)
+    """For servers that are known by their names."""
     policy: Policy = "round_robin"
     hash: HashSettings = field(default_factory=HashSettings)
     check: Check | None = None
@@ -138,7 +162,9 @@ class Pool:
     def __post_init__(self) -> None:
         if not self.servers:
             raise ValueError("a pool needs at least one server")
+        object.__setattr__(self, "servers", expanded(self.servers))
         self._check_unix()
+        check_names(self)
         if self.transparent and self.source is not None:
             raise ValueError("source must not be given with transparent: servers see either the one or the other")
         if not 0 <= self.retries <= 100:

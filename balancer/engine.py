@@ -151,16 +151,21 @@ class Engine:
         self._material = material
 
     def set_standing(self, pool: str, server: str, standing: Standing) -> None:
-        """What checks and people say of a server. Connections kept for reuse to one that takes no work are closed."""
+        """What checks and people say of a server. Connections kept for reuse to one that takes no work are closed.
+
+        So are those to where it was before, when it is elsewhere.
+        """
         service = self._pools[pool]
-        was_in_service = service.state.standing(server).in_service
+        was_in_service, was_at = service.state.standing(server).in_service, service.state.endpoint(server)
         service.state.set_standing(server, standing, time.monotonic())
-        if not standing.takes_persistent:
+        if has_moved := service.state.endpoint(server) != was_at:
+            service.server_moved(server)
+        if has_moved or not standing.takes_persistent:
             service.close_kept(server)
             self._let_flows_leave(pool, server)
             if service.config.on_down == "close":
                 service.abort_connections(server)
-        elif standing.in_service and not was_in_service and service.config.on_up == "close_backups":
+        if standing.in_service and not was_in_service and service.config.on_up == "close_backups":
             self._close_backups(service, server)
 
     def _close_backups(self, service: PoolService, returned: str) -> None:

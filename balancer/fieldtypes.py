@@ -18,6 +18,9 @@ _SIZE = re.compile(r"([0-9]+)(B|KiB|MiB|GiB)")
 _RATE = re.compile(r"([0-9]+)(B|KiB|MiB|GiB)/s")
 _PER = re.compile(r"([0-9]+(?:\.[0-9]+)?)/(s|m|h)")
 _LONGEST_PATH = 107
+_LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
+_NAME = re.compile(rf"(?=.{{1,253}}\Z)(?:{_LABEL}\.)*(?![0-9]+\Z){_LABEL}")
+"""A host name, or that of a service (`_http._tcp`). What ends with digits alone is an address."""
 _PORT = re.compile(r"[1-9][0-9]{0,4}")
 
 
@@ -141,7 +144,8 @@ def parse_rate(text: str) -> float:
 class Endpoint:
     """An IP address and a port, or a unix socket: then `host` is its path and `port` 0.
 
-    `host` is in its family's canonical form, so that equal endpoints compare equal.
+    `host` is in its family's canonical form, so that equal endpoints compare equal. A server's may be a name, which
+    is where to look for its address and nowhere to connect to; with port 0 that of its SRV records.
     """
 
     host: str
@@ -162,9 +166,22 @@ class Endpoint:
         """As `parse`; `:80` listens on every address of both families. Raises ValueError."""
         return cls("::", _parse_port(text[1:])) if text.startswith(":") and text.count(":") == 1 else cls.parse(text)
 
+    @classmethod
+    def parse_server(cls, text: str) -> Self:
+        """As `parse`; `app.internal:80` is a name that is to be resolved. Raises ValueError."""
+        if text.startswith("unix:"):
+            return cls.parse(text)
+        host, _, port = text.rpartition(":")
+        name = host.lower().removesuffix(".")
+        return cls(name, _parse_port(port)) if _NAME.fullmatch(name) else cls.parse(text)
+
     @property
     def is_unix(self) -> bool:
         return self.host.startswith("/")
+
+    @property
+    def is_name(self) -> bool:
+        return not self.is_unix and ":" not in self.host and not self.host.rpartition(".")[2].isdigit()
 
     @property
     def is_ipv6(self) -> bool:
@@ -173,6 +190,8 @@ class Endpoint:
     def __str__(self) -> str:
         if self.is_unix:
             return f"unix:{self.host}"
+        if not self.port and self.is_name:
+            return self.host
         return f"[{self.host}]:{self.port}" if self.is_ipv6 else f"{self.host}:{self.port}"
 
 
@@ -201,6 +220,14 @@ def _parse_port(text: str) -> int:
     return int(text)
 
 
+def parse_service(text: str) -> Endpoint:
+    """The name of SRV records (RFC 2782), `_http._tcp.app.internal`. Raises ValueError."""
+    name = text.lower().removesuffix(".")
+    if not _NAME.fullmatch(name) or not name.startswith("_"):
+        raise ValueError(f"{text!r} is not the name of SRV records, for example _http._tcp.app.internal")
+    return Endpoint(name, 0)
+
+
 def without_unit(field_name: str) -> str:
     """The key in a file for a field whose name carries its unit: `interval_s` is written `interval`."""
     for unit in ("_s", "_bytes"):
@@ -218,4 +245,5 @@ ByteCount = Annotated[int, Text(parse_size, _SIZE.pattern, "64KiB")]
 PerSecond = Annotated[float, Text(parse_rate, _PER.pattern, "10/s")]
 ByteRate = Annotated[float, Text(parse_byte_rate, _RATE.pattern, "1KiB/s")]
 ServerEndpoint = Annotated[Endpoint, Text(Endpoint.parse, r".+:[1-9][0-9]{0,4}|unix:/.+", "192.0.2.1:80")]
+ServerAddress = Annotated[Endpoint, Text(Endpoint.parse_server, r".+:[1-9][0-9]{0,4}|unix:/.+", "192.0.2.1:80")]
 ListenEndpoint = Annotated[Endpoint, Text(Endpoint.parse_listen, r".*:[1-9][0-9]{0,4}|unix:/.+", "192.0.2.1:80")]

@@ -46,11 +46,13 @@ class PoolSnapshot:
 class _Member:
     """One server of the pool at run time."""
 
-    __slots__ = ("config", "limit", "since", "sixteenths", "standing", "weight")
+    __slots__ = ("backup", "config", "endpoint", "limit", "since", "sixteenths", "standing", "weight")
 
     def __init__(self, config: Server) -> None:
         self.config = config
-        self.standing = Standing()
+        self.standing = Standing(resolved=not config.address.is_name)
+        self.endpoint = config.address
+        self.backup = config.backup
         self.since: float | None = None
         """When it began to warm up; None: it is warm."""
         self.sixteenths = WHOLE
@@ -112,6 +114,8 @@ class PoolState:
             return False
         member.standing, member.since = said, since
         member.weight = member.config.weight if standing.weight is None else standing.weight
+        if (place := standing.place) is not None:
+            member.endpoint, member.backup = place.endpoint, member.config.backup or place.backup
         self._warm_up(server, now)
         self._tell_policies()
         return True
@@ -152,11 +156,11 @@ class PoolState:
 
     def endpoint(self, server: str) -> Endpoint:
         """Where to connect to."""
-        return self._members[server].config.address
+        return self._members[server].endpoint
 
     def backups(self) -> tuple[str, ...]:
         """The names of the backup servers."""
-        return tuple(name for name, member in self._members.items() if member.config.backup)
+        return tuple(name for name, member in self._members.items() if member.backup)
 
     def snapshot(self) -> PoolSnapshot:
         return PoolSnapshot(self._config.policy, tuple(self._snapshot_of(name) for name in self._members))
@@ -165,9 +169,9 @@ class PoolState:
         member = self._members[name]
         return ServerSnapshot(
             name=name,
-            endpoint=member.config.address,
+            endpoint=member.endpoint,
             weight=shown_weight(member.weight, member.sixteenths),
-            backup=member.config.backup,
+            backup=member.backup,
             up=member.standing.up,
             usable=self._weight_now(member) > 0 and name not in self._full,
             connections=self._connections(name),
@@ -194,7 +198,7 @@ class PoolState:
 
     def _candidates(self, *, backup: bool) -> Iterator[Candidate]:
         for name, member in self._members.items():
-            if member.config.backup == backup:
+            if member.backup == backup:
                 full_weight = max(member.config.weight, member.weight)
                 yield Candidate(name, self._weight_now(member), full_weight)
 

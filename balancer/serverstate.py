@@ -6,7 +6,7 @@ from typing import Self
 from balancer.checks.agent_words import AgentWords
 from balancer.config_checks import Check, OnError
 from balancer.health import Health
-from balancer.standing import Admin, Standing
+from balancer.standing import Admin, Place, Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,12 @@ class ServerState:
     """Who said so, and why."""
     weight: int | None = None
     max_connections: int | None = None
+    resolved: bool = True
+    """Its address is known."""
+    place: Place | None = None
+    """Where it is, or was last, by its name; None: where the file says, or not known yet."""
+    resolution: str = ""
+    """Why its address is not known, or not as fresh as it should be."""
     flip_reason: str = ""
     """Why it last went UP, DOWN, into MAINT or back."""
     flipped_at: float | None = None
@@ -41,9 +47,9 @@ class ServerState:
     """Since when it is DOWN; None: it is UP, or was DOWN from the start."""
 
     @classmethod
-    def initial(cls, weight: int, check: Check | None) -> Self:
+    def initial(cls, weight: int, check: Check | None, *, resolved: bool = True) -> Self:
         health = None if check is None else Health.initial(rise=check.rise, fall=check.fall, state=check.initial)
-        return cls(weight, health)
+        return cls(weight, health, resolved=resolved, resolution="" if resolved else "its name is not resolved yet")
 
     @property
     def up(self) -> bool:
@@ -52,7 +58,9 @@ class ServerState:
 
     @property
     def text(self) -> str:
-        """`UP`, `UP 2/3`, `DOWN`, `DOWN 1/2`, `DOWN (agent)`; `no check`."""
+        """`UP`, `UP 2/3`, `DOWN`, `DOWN 1/2`, `DOWN (agent)`; `no check`; `MAINT (resolution)`."""
+        if not self.resolved:
+            return "MAINT (resolution)"
         if not self.agent_up and (self.health is None or self.health.up):
             return "DOWN (agent)"
         return "no check" if self.health is None else self.health.text
@@ -60,15 +68,22 @@ class ServerState:
     @property
     def is_probed(self) -> bool:
         """In MAINT nothing is looked at."""
-        return self.admin != "maint" and self.checks_on
+        return self.admin != "maint" and self.resolved and self.checks_on
+
+    @property
+    def own_weight(self) -> int:
+        """By its SRV record, or the file."""
+        return self.weight_in_file if self.place is None or self.place.weight is None else self.place.weight
 
     def standing(self, now: float) -> Standing:
         """For those who choose servers."""
         return Standing(
             up=self.up,
             admin=self.admin,
-            weight=self.weight,
+            weight=self.weight if self.place is None or self.weight is not None else self.place.weight,
             max_connections=self.max_connections,
+            resolved=self.resolved,
+            place=self.place,
             age_s=None if self.returned_at is None else now - self.returned_at,
         )
 
@@ -81,7 +96,7 @@ class ServerState:
 
     def erred(self, on_error: OnError, *, reason: str, now: float) -> Self:
         """Too many errors of real traffic in a row."""
-        if self.health is None or self.admin == "maint":
+        if self.health is None or self.admin == "maint" or not self.resolved:
             return self
         after = replace(self, health=self.health.after_errors(on_error, reason=reason, now=now))
         return after._flipped_since(self, reason, now)
@@ -94,7 +109,7 @@ class ServerState:
         if words.weight is not None:
             after = replace(after, weight=min(256, words.weight))
         if words.percent is not None:
-            after = replace(after, weight=min(256, self.weight_in_file * words.percent // 100))
+            after = replace(after, weight=min(256, self.own_weight * words.percent // 100))
         if words.max_connections is not None:
             after = replace(after, max_connections=words.max_connections or None)
         if words.health is not None:
@@ -110,6 +125,19 @@ class ServerState:
             health = replace(health, count=health.rise)
         after = replace(self, admin=admin, admin_by=by, health=health)
         return after._flipped_since(self, f"{admin.upper()} by {by}", now)
+
+    def placed(self, place: Place | None, *, trouble: str, now: float) -> Self:
+        """What its name resolves to; None: nothing, and `trouble` says why.
+
+        A server that moves keeps its health, but is not more than one failure from DOWN: nobody has looked there yet.
+        """
+        if place is None:
+            return replace(self, resolved=False, resolution=trouble)._flipped_since(self, trouble, now)
+        health = self.health
+        if health is not None and self.place is not None and self.place.endpoint != place.endpoint:
+            health = replace(health, count=min(health.count, health.rise))
+        after = replace(self, resolved=True, place=place, resolution=trouble, health=health)
+        return after._flipped_since(self, f"its name resolves to {place.endpoint}", now)
 
     def forced(self, up: bool, *, by: str, now: float) -> Self:
         """Somebody's word for its checks, until they say otherwise: wholly UP, or wholly DOWN."""
@@ -139,10 +167,10 @@ class ServerState:
         return replace(self, weight=weight)
 
     def _serves(self) -> bool:
-        return self.up and self.admin != "maint"
+        return self.up and self.admin != "maint" and self.resolved
 
     def _flipped_since(self, before: Self, reason: str, now: float) -> Self:
-        if (self.up, self.admin) == (before.up, before.admin):
+        if (self.up, self.admin, self.resolved) == (before.up, before.admin, before.resolved):
             return self
         returned_at = now if self._serves() and not before._serves() else self.returned_at
         after = replace(self, flip_reason=reason, flipped_at=now, returned_at=returned_at)

@@ -38,6 +38,7 @@ class PoolService:
         "config",
         "fallback",
         "kept",
+        "moves",
         "name",
         "private",
         "reads_request",
@@ -61,6 +62,8 @@ class PoolService:
         self.state = state
         self.kept = self.new_kept()
         """Idle upstream connections by server."""
+        self.moves = 0
+        """How often a server has got another address; what clients keep for themselves is kept apart by it."""
         self.compressor = None if config.compression is None else Compressor(config.compression)
         """None: it is for the frontend to say."""
         self.fallback: PoolService | None = None
@@ -133,6 +136,12 @@ class PoolService:
     def counters(self, server: str) -> Counters:
         """The server's counters; a relay adds to OPEN while it holds a connection to the server."""
         return self._counters[server]
+
+    def server_moved(self, server: str) -> None:
+        """It has another address: no connection to the one before is used again."""
+        self.moves += 1
+        self.kept[server].retire()
+        self.kept[server] = KeptConnections(self.config.timeouts.idle_s, self.name)
 
     def close_kept(self, server: str | None = None) -> None:
         """Close the idle connections to a server, or to all."""

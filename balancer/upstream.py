@@ -7,7 +7,7 @@ server closes it, or sends bytes that nobody asked for) makes it unfit for use, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import MutableMapping
 
 from balancer.failures import StreamFailure
 from balancer.slots import OPEN, Counters
@@ -87,6 +87,11 @@ class KeptConnections:
         self._kept.remove(upstream)
         upstream.stream.close()
 
+    def retire(self) -> None:
+        """Close them, and soon those as well that are still in use and will be kept here: nobody takes them again."""
+        self.close_all()
+        self._idle_s = 0.0
+
     def close_all(self) -> None:
         """Close them."""
         for upstream in self._kept:
@@ -94,7 +99,7 @@ class KeptConnections:
         self._kept.clear()
 
 
-Kept = Mapping[str, KeptConnections]
+Kept = MutableMapping[str, KeptConnections]
 """By server."""
 
 

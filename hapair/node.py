@@ -19,6 +19,7 @@ from balancer.checks.probes import ProbeResult, probe
 from balancer.checks.runner import CheckRunner
 from balancer.config import Check
 from balancer.datagrams import close_datagram_sockets, open_datagram_sockets
+from balancer.discovery import Discovery
 from balancer.fieldtypes import Endpoint
 from balancer.listener import close_listeners, open_listeners
 from balancer.serverstate import ServerState
@@ -192,6 +193,7 @@ class _Node:
         self._tracking = Tracking(config.routers, config.tracks, self._tracked)
         self._notifier = Notifier(config.node, config.routers, config.notify)
         self.checks = CheckRunner(config.balancer.pools, self._server_changed, probe=self._probe)
+        self._discovery = Discovery(config.balancer.pools, self.checks.place)
         self._workers = WorkersWatch(
             *(replace(config, balancer=self._proxied), listeners, self._slots, self._judge),
             *(self.checks.errors_observed, log_files, datagrams),
@@ -223,6 +225,7 @@ class _Node:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._workers.run)
             nursery.start_soon(self.checks.run)
+            nursery.start_soon(self._discovery.run)
             nursery.start_soon(self._feed_watchdog)
             nursery.start_soon(self._tracking.run)
             nursery.start_soon(self.certificates.run)
@@ -287,9 +290,12 @@ class _Node:
         return await probe(check, endpoint, preamble, run_program=self._programs.run, names=(pool, server))
 
     def _server_changed(self, pool: str, server: str, before: ServerState, after: ServerState) -> None:
-        if (before.up, before.admin) != (after.up, after.admin):
-            state = {"up": after.up, "admin": after.admin, "reason": after.flip_reason}
-            log.warning("server flipped", extra={"server": f"{pool}/{server}", **state})
+        name = f"{pool}/{server}"
+        if (before.up, before.admin, before.resolved) != (after.up, after.admin, after.resolved):
+            state = {"up": after.up, "admin": after.admin, "resolved": after.resolved, "reason": after.flip_reason}
+            log.warning("server flipped", extra={"server": name, **state})
+        elif after.place is not None and before.place != after.place:
+            log.info("server moved", extra={"server": name, "address": str(after.place.endpoint)})
         standing = after.standing(trio.current_time())
         self._workers.set_standing(pool, server, standing)
         self._kernel.set_standing(pool, server, standing)

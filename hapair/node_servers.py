@@ -35,7 +35,7 @@ def _carry_out(checks: CheckRunner, request: Mapping[str, Any]) -> Mapping[str, 
 
 
 def _weight(state: ServerState) -> int:
-    return state.weight_in_file if state.weight is None else state.weight
+    return state.own_weight if state.weight is None else state.weight
 
 
 def _words(name: str, state: ServerState) -> str:

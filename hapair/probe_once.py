@@ -11,8 +11,10 @@ from balancer.checks.agent_words import AgentWords
 from balancer.checks.probes import ProbeResult, probe, target_of
 from balancer.config import Pool, Server
 from balancer.config_checks import AgentCheck
+from balancer.discovery import resolve_once
 from balancer.fieldtypes import Endpoint
 from balancer.proxyproto import local
+from balancer.standing import Place
 from hapair.processes import Programs
 
 
@@ -39,17 +41,22 @@ def probe_all(pools: Mapping[str, Pool]) -> list[Seen]:
 async def _probe_all(pools: Mapping[str, Pool]) -> list[Seen]:
     seen: dict[tuple[int, int], Seen] = {}
     programs = Programs()
+    places = await resolve_once(pools)
 
     async def look(place: int, pool: str, name: str, server: Server) -> None:
         check = pools[pool].check
+        found = places.get((pool, name), Place(server.address))
+        if isinstance(found, str):
+            seen[place, 0] = _of_name(pool, name, server, found)
+            return
         if check is not None:
-            endpoint = server.check_address or server.address
+            endpoint = server.check_address or found.endpoint
             preamble = b"" if (version := pools[pool].send_proxy) is None else local(version)
             result = await probe(check, endpoint, preamble, run_program=programs.run, names=(pool, name))
             seen[place, 0] = _of_check(pool, name, check.kind, target_of(check, endpoint), result)
         agent = pools[pool].agent
         if agent is not None:
-            seen[place, 1] = await _of_agent(pool, name, agent, server)
+            seen[place, 1] = await _of_agent(pool, name, agent, server, found.endpoint)
 
     async with trio.open_nursery() as nursery:
         place = 0
@@ -73,8 +80,21 @@ def _of_check(pool: str, server: str, kind: str, target: Endpoint, result: Probe
     )
 
 
-async def _of_agent(pool: str, name: str, agent: AgentCheck, server: Server) -> Seen:
-    target = server.agent_address or Endpoint(server.address.host, agent.port or server.address.port)
+def _of_name(pool: str, server: str, config: Server, trouble: str) -> Seen:
+    return Seen(
+        pool=pool,
+        server=server,
+        kind="name",
+        target=str(config.address),
+        ok=None,
+        said=trouble,
+        code="",
+        duration_ms=0.0,
+    )
+
+
+async def _of_agent(pool: str, name: str, agent: AgentCheck, server: Server, endpoint: Endpoint) -> Seen:
+    target = server.agent_address or Endpoint(endpoint.host, agent.port or endpoint.port)
     began_at = trio.current_time()
     said = await ask(agent, target)
     understood = isinstance(said, AgentWords)

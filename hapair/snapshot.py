@@ -193,6 +193,8 @@ class ServerView:
     rise: int | None = None
     """None: there are no checks."""
     fall: int | None = None
+    known_as: str | None = None
+    """The name in the file that `address` was found by; None: the file says the address itself."""
     health_count: int | None = None
     """Of its health, from 0 to rise + fall - 1; below `rise` is DOWN."""
     weight_in_file: int = 1

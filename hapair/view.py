@@ -217,15 +217,15 @@ def _server(pool: Pool, name: str, counts: Counts, health: ServerHealth, now: fl
     warm = WHOLE if health.returned_at is None else warmth(now - health.returned_at, pool.slow_start_s)
     return ServerView(
         name=name,
-        address=str(server.address),
+        address=str(server.address if health.place is None else health.place.endpoint),
         weight=shown_weight(full_weight, warm),
         full_weight=full_weight,
         throttle_percent=throttle_percent(full_weight, warm),
-        backup=server.backup,
+        backup=server.backup or (health.place is not None and health.place.backup),
         health=health.text,
         admin=health.admin,
-        up=health.up,
-        reason=health.flip_reason or (result.reason if result else ""),
+        up=health.up and health.resolved,
+        reason=health.resolution or health.flip_reason or (result.reason if result else ""),
         since_s=None if health.flipped_at is None else now - health.flipped_at,
         counts=counts,
         last_check=result.reason if result else "",
@@ -243,6 +243,7 @@ def _server(pool: Pool, name: str, counts: Counts, health: ServerHealth, now: fl
         weight_in_file=server.weight,
         checks_on=health.checks_on,
         agent_on=health.agent_on,
+        known_as=str(server.address) if server.address.is_name else None,
     )
 
 

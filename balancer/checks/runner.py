@@ -21,7 +21,7 @@ from balancer.config_checks import AgentCheck
 from balancer.fieldtypes import Endpoint
 from balancer.proxyproto import local
 from balancer.serverstate import ServerState
-from balancer.standing import Admin, Standing
+from balancer.standing import Admin, Place, Standing
 
 OnChange = Callable[[str, str, ServerState, ServerState], None]
 """Called with pool, server, and what was known and is known now."""
@@ -61,11 +61,17 @@ class ServerHealth:
     """None: it has no agent."""
     checks_on: bool = True
     agent_on: bool = True
+    resolved: bool = True
+    """Its address is known."""
+    place: Place | None = None
+    """Where its name leads to; None: the file says where it is."""
+    resolution: str = ""
+    """What stands in the way of resolving its name."""
 
     @property
     def serves(self) -> bool:
         """UP, and not in MAINT."""
-        return self.up and self.admin != "maint"
+        return self.up and self.admin != "maint" and self.resolved
 
 
 UNCHECKED = ServerHealth(True, "no check", None, None, "", None)
@@ -170,6 +176,17 @@ class CheckRunner:
         self._learn(known, known.state.limited(max_connections))
         return known.state
 
+    def place(self, pool: str, server: str, place: Place | None, *, trouble: str = "") -> ServerState:
+        """Where its name leads to now; None: nowhere, and `trouble` says why. Raises KeyError."""
+        known, now = self._servers[pool, server], trio.current_time()
+        before = known.state
+        self._learn(known, before.placed(place, trouble=trouble, now=now))
+        if place is not None and (
+            not before.resolved or before.place is None or before.place.endpoint != place.endpoint
+        ):
+            known.stir(now)
+        return known.state
+
     def errors_observed(self, pool: str, server: str, reason: str) -> None:
         """A worker met too many errors in a row with a server."""
         known, now = self._servers[pool, server], trio.current_time()
@@ -189,8 +206,9 @@ class CheckRunner:
                 due_at = inf
                 continue
             started_at = trio.current_time()
-            result = await self._probe(server.pool, server.name, check, server.check_endpoint, server.preamble)
-            if server.state.is_probed:
+            endpoint = server.check_endpoint
+            result = await self._probe(server.pool, server.name, check, endpoint, server.preamble)
+            if server.state.is_probed and endpoint == server.check_endpoint:
                 self._take_note(server, result)
             assert server.state.health is not None
             due_at = next_probe_at(check, server.state.health, started_at, self._random)
@@ -208,7 +226,8 @@ class CheckRunner:
             if not server.state.agent_on:
                 await trio.sleep(agent.interval_s)
                 continue
-            said = await self._ask(agent, server.agent_endpoint)
+            endpoint = server.agent_endpoint
+            said = "its name is not resolved" if endpoint.is_name else await self._ask(agent, endpoint)
             if isinstance(said, AgentWords):
                 server.agent_trouble = ""
                 self._learn(server, server.state.agent_said(said, now=trio.current_time()))
@@ -229,14 +248,28 @@ class _Server:
         self.agent = config.agent
         # A server that expects a PROXY header is told that nobody's connection this is.
         self.preamble = b"" if config.send_proxy is None else local(config.send_proxy)
-        self.check_endpoint = server.check_address or server.address
-        port = server.address.port if config.agent is None or config.agent.port is None else config.agent.port
-        self.agent_endpoint = server.agent_address or Endpoint(server.address.host, port)
-        self.state = ServerState.initial(server.weight, config.check)
+        self._config = server
+        self.state = ServerState.initial(server.weight, config.check, resolved=not server.address.is_name)
         self.last_result: ProbeResult | None = None
         self.probed_at: float | None = None
         self.agent_trouble = ""
         self._asleep: trio.CancelScope | None = None
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Where it is."""
+        return self._config.address if self.state.place is None else self.state.place.endpoint
+
+    @property
+    def check_endpoint(self) -> Endpoint:
+        """Where it is probed."""
+        return self._config.check_address or self.endpoint
+
+    @property
+    def agent_endpoint(self) -> Endpoint:
+        """Where its agent is asked."""
+        port = self.endpoint.port if self.agent is None or self.agent.port is None else self.agent.port
+        return self._config.agent_address or Endpoint(self.endpoint.host, port)
 
     async def sleep_until(self, due_at: float) -> None:
         """Or until it is stirred."""
@@ -265,7 +298,7 @@ class _Server:
             flipped_at=state.flipped_at,
             admin=state.admin,
             admin_by=state.admin_by,
-            weight=state.weight,
+            weight=state.standing(0.0).weight,
             returned_at=state.returned_at,
             agent_text=self.agent_trouble or state.agent_text,
             max_connections=state.max_connections,
@@ -277,4 +310,7 @@ class _Server:
             agent_up=None if self.agent is None else state.agent_up,
             checks_on=state.checks_on,
             agent_on=state.agent_on,
+            resolved=state.resolved,
+            place=state.place,
+            resolution=state.resolution,
         )

@@ -45,6 +45,7 @@ async def connect(client: Client, pool: PoolService, server: str | None, request
             counters.add(RETRIES)
         try:
             endpoint, connect_s = pool.endpoint(server), pool.config.timeouts.connect_s
+            keeper = client.kept_of(pool)[server]  # now: when it is connected, the server may have moved
             stream = await dial(reactor, endpoint, connect_s, preamble, pool.tls, pool.way, client.origin.address)
         except ConnectFailed:
             counters.add(FAILED)
@@ -60,7 +61,7 @@ async def connect(client: Client, pool: PoolService, server: str | None, request
             counters.add(CONNECTIONS)
             pool.connected(server, stream)
             client.note_connected()
-            return Upstream(client.kept_of(pool)[server], server, counters, stream)
+            return Upstream(keeper, server, counters, stream)
     if pool.fallback is not None:
         return await connect(client, pool.fallback, pool.fallback.choose((), request), request)
     client.note_attempt(pool.name, None, len(tried))

@@ -77,8 +77,8 @@ class Client(Notes):
         """Who answers the current request; kept where `route` says something."""
         self._request_id = b""
 
-        self._own: tuple[Origin, dict[str, Kept]] | None = None
-        """Connections to servers that are kept for one client, by pool."""
+        self._own: tuple[Origin, dict[tuple[str, int], Kept]] | None = None
+        """Connections to servers that are kept for one client, by pool and its moves."""
 
     def take_over(self, head: RequestHead) -> None:
         """The peer is a trusted proxy: this request's client is the one that it names."""
@@ -98,10 +98,10 @@ class Client(Notes):
         if self._own is None or self._own[0].address != self.origin.address:
             self.close_own()
             self._own = self.origin, {}
-        by_pool = self._own[1]
-        if pool.name not in by_pool:
-            by_pool[pool.name] = pool.new_kept()
-        return by_pool[pool.name]
+        by_pool, key = self._own[1], (pool.name, pool.moves)
+        if key not in by_pool:
+            by_pool[key] = pool.new_kept()
+        return by_pool[key]
 
     def close_own(self) -> None:
         """Close the connections that are kept for this client."""

@@ -71,7 +71,9 @@ def connections(pools: Iterable[tuple[int, PoolView]]) -> str:
 
 
 def address_of(server: ServerView) -> tuple[str, str]:
-    """Host and port as HAProxy has them: no brackets, and port 0 for a unix socket."""
+    """Host and port as HAProxy has them: no brackets, and port 0 for a unix socket; `-`: not resolved."""
+    if server.known_as == server.address:
+        return "-", server.address.partition(":")[2] or "0"
     if server.address.startswith("unix:"):
         return server.address, "0"
     host, _, port = server.address.rpartition(":")

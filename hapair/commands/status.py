@@ -23,6 +23,7 @@ from hapair.snapshot import (
     NodeSnapshot,
     PoolView,
     RouterView,
+    ServerView,
 )
 from hapair.wire import from_plain
 
@@ -190,12 +191,14 @@ def _pool(pool: PoolView) -> Table:
     )
     for one in pool.servers:
         health = f"[green]{one.health}[/]" if one.up else f"[bold red]{one.health}[/]"
+        if one.health == "MAINT (resolution)":
+            health = f"[bold yellow]{one.health}[/]"
         if one.admin != "ready":
             health = f"[bold yellow]{one.admin.upper()}[/] {'' if one.admin == 'maint' else health}".rstrip()
         counts = one.counts
         table.add_row(
             escape(one.name),
-            escape(one.address) + (" backup" if one.backup else ""),
+            escape(_address(one)) + (" backup" if one.backup else ""),
             str(one.weight) if one.throttle_percent == 100 else f"{one.weight} of {one.full_weight}",
             health,
             "-" if one.since_s is None else span(one.since_s),
@@ -203,6 +206,13 @@ def _pool(pool: PoolView) -> Table:
             escape(one.reason),
         )
     return table
+
+
+def _address(server: ServerView) -> str:
+    """With the name that it was found by."""
+    if server.known_as in (None, server.address):
+        return server.address
+    return f"{server.address} of {server.known_as}"
 
 
 def span(seconds: float) -> str:

@@ -96,7 +96,13 @@ def load_text(text: str, path: str = "hapair.yaml") -> Loaded:
 
 
 def _missing_packages(file: HapairFile, tree: Tree) -> Iterator[Problem]:
-    """A worker would find out too late."""
+    """A worker, or a running node, would find out too late."""
+    for name, pool in file.pools.items() if find_spec("dns") is None else ():
+        places: list[tuple[str, ...]] = [("resolve", "nameservers")] if pool.resolve.nameservers else []
+        places += [("servers", one, "srv") for one, server in pool.servers.items() if server.srv is not None][:1]
+        for place in places:
+            message = "needs the package dnspython, which is not installed: pip install 'hapair[dns]'"
+            yield problem_at(tree, ("pools", name, *place), message)
     for name, frontend in file.frontends.items():
         if frontend.http2 is not None and find_spec("hpack") is None:
             message = "needs the package hpack, which is not installed: pip install 'hapair[http2]'"

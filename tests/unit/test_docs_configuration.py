@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 
 import pytest
 
+from balancer.config_pools import NOWHERE
 from balancer.fieldtypes import (
     ByteCount,
     ByteRate,
@@ -19,6 +20,7 @@ from balancer.fieldtypes import (
     OneOrMore,
     PerSecond,
     Seconds,
+    ServerAddress,
     ServerEndpoint,
     Shorthand,
     Switch,
@@ -46,6 +48,7 @@ SCALARS = {
     ByteRate: "size/s",
     PerSecond: "rate",
     ServerEndpoint: "address:port",
+    ServerAddress: "address:port",
     ListenEndpoint: "address:port",
     NodeAddress: "IP address",
     InterfaceName: "interface name",
@@ -117,6 +120,8 @@ def default_of(field: Any, kind: Any) -> str:
     if field.default is field.default_factory is dataclasses.MISSING:
         return "required"
     value = field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
+    if value == NOWHERE:
+        return "none"
     if dataclasses.is_dataclass(value):
         return "as below"
     if isinstance(value, Mapping) and set(value) == {"*"}:

@@ -54,7 +54,7 @@ def test_what_the_kernel_cannot_do_is_refused(keys: dict[str, object], words: st
         ),
         (
             Pool(servers={"a": Server(address=Endpoint("fe80::1%eth0", 80))}),
-            ("servers", "the kernel forwards to IP addresses, and a has [fe80::1%eth0]:80"),
+            ("servers", "the kernel forwards to IP addresses that the file says, and a has [fe80::1%eth0]:80"),
         ),
         (replace(POOL, slow_start_s=5.0), ("slow_start", "it does nothing where the kernel moves the packets")),
         (

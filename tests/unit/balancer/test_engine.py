@@ -18,7 +18,7 @@ from balancer.listener import open_listeners
 from balancer.reactor import Reactor
 from balancer.service import FrontendService
 from balancer.slots import HEARTBEAT_NS, OPEN, Counts, Slots
-from balancer.standing import Standing
+from balancer.standing import Place, Standing
 from balancer.streams import Stream
 from balancer.testing import ListeningPeer, closed_endpoint, config_for, settle
 
@@ -401,3 +401,29 @@ def test_flows_return_from_backups_where_the_pool_says_so() -> None:
             ours.close()
         reactor.close()
         slots.close()
+
+
+@pytest.mark.parametrize(("on_down", "end"), [("keep", "open"), ("close", "reset")])
+def test_a_server_that_moves_is_reached_where_it_is(house: House, on_down: Any, end: str) -> None:
+    pool = house.config.pools["pool"]
+    servers = {"one": pool.servers["one"]}
+    house.config = replace(house.config, pools={"pool": replace(pool, servers=servers, on_down=on_down)})
+    house.slots = Slots.create(house.config, 2)
+    house.engine = Engine(house.reactor, house.slots, 1)
+    house.apply()
+    client, old = house.connect(), house.server.accept()
+
+    elsewhere = socket.create_server(("127.0.0.1", 0))
+    place = Place(Endpoint("127.0.0.1", elsewhere.getsockname()[1]))
+    house.engine.set_standing("pool", "one", Standing(place=place))
+    settle(house.reactor)
+    if end == "open":
+        old.sendall(b"still here")
+        settle(house.reactor)
+    assert end_of(client) == end
+
+    house.connect()
+    elsewhere.settimeout(5)
+    elsewhere.accept()[0].close()
+    elsewhere.close()
+    old.close()

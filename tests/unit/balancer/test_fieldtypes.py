@@ -159,3 +159,31 @@ def test_a_table_may_be_switched_on_and_off() -> None:
     assert Switch("page").__get_pydantic_json_schema__(inside, lambda inner: inner) == {
         "anyOf": [{"type": "boolean"}, {"type": "string"}, {"type": "object"}]
     }
+
+
+@pytest.mark.parametrize(
+    ("text", "host"),
+    [
+        ("app.internal:80", "app.internal"),
+        ("App.Internal.:80", "app.internal"),
+        ("web1:80", "web1"),
+        ("1app:80", "1app"),
+        ("_app._tcp.internal:80", "_app._tcp.internal"),
+    ],
+)
+def test_a_server_may_have_a_name(text: str, host: str) -> None:
+    endpoint = Endpoint.parse_server(text)
+    assert (endpoint, endpoint.is_name) == (Endpoint(host, 80), True)
+
+
+@pytest.mark.parametrize(
+    "text", ["192.0.2.300:80", "300:80", "a..b:80", "-a:80", "app.internal", "app.internal:0", "a b:80"]
+)
+def test_what_is_neither_name_nor_address(text: str) -> None:
+    with pytest.raises(ValueError, match="is not"):
+        Endpoint.parse_server(text)
+
+
+@pytest.mark.parametrize("text", ["192.0.2.1:80", "[2001:db8::1]:80", "unix:/run/app"])
+def test_addresses_of_servers_are_no_names(text: str) -> None:
+    assert (Endpoint.parse_server(text), Endpoint.parse_server(text).is_name) == (Endpoint.parse(text), False)

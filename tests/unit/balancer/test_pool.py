@@ -7,7 +7,7 @@ from balancer.config import Pool, Server
 from balancer.fieldtypes import Endpoint
 from balancer.policies import Request
 from balancer.pool import PoolSnapshot, PoolState, ServerSnapshot
-from balancer.standing import Standing
+from balancer.standing import Place, Standing
 
 
 def server(port: int = 80, **settings: Any) -> Server:
@@ -266,3 +266,20 @@ def test_a_hash_reads_the_request() -> None:
 
 def test_backups_by_name() -> None:
     assert pool(a=server(), x=server(backup=True)).backups() == ("x",)
+
+
+def test_a_server_that_is_known_by_its_name_takes_no_work_before_it_is_found() -> None:
+    servers = {"app": Server(address=Endpoint("app.internal", 80)), "old": Server(address=Endpoint("192.0.2.9", 80))}
+    pool = PoolState(Pool(servers=servers), lambda name: 0)
+    assert {pool.choose() for _ in range(4)} == {"old"}
+    assert not pool.takes_persistent("app")
+
+    pool.set_standing("app", Standing(weight=3, place=Place(Endpoint("192.0.2.1", 81), 3)))
+    assert sorted(str(pool.choose()) for _ in range(4)) == ["app", "app", "app", "old"]
+    assert pool.endpoint("app") == Endpoint("192.0.2.1", 81)
+
+    pool.set_standing("app", Standing(place=Place(Endpoint("192.0.2.1", 81), backup=True)))
+    assert {pool.choose() for _ in range(4)} == {"old"}
+    assert pool.backups() == ("app",)
+    assert pool.choose(("old",)) == "app"
+    assert (pool.snapshot().servers[0].endpoint.port, pool.snapshot().servers[0].backup) == (81, True)

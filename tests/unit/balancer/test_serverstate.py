@@ -7,8 +7,9 @@ import pytest
 
 from balancer.checks.agent_words import AgentWords
 from balancer.config_checks import Check
+from balancer.fieldtypes import Endpoint
 from balancer.serverstate import ServerState
-from balancer.standing import Standing
+from balancer.standing import Place, Standing
 
 CHECK = Check(rise=2, fall=3)
 NEW = ServerState.initial(10, CHECK)
@@ -142,3 +143,39 @@ def test_somebodys_word_for_its_checks() -> None:
 def test_a_limit() -> None:
     assert UP.limited(7).standing(0.0) == Standing(max_connections=7)
     assert UP.limited(7).limited(None).standing(0.0) == Standing()
+
+
+THERE = Place(Endpoint("192.0.2.1", 80), weight=5)
+ELSEWHERE = Place(Endpoint("192.0.2.2", 80), weight=6, backup=True)
+NAMED = ServerState.initial(10, CHECK, resolved=False)
+
+
+def test_a_server_whose_name_is_not_resolved_is_in_maint_and_says_why() -> None:
+    assert (NAMED.text, NAMED.resolution) == ("MAINT (resolution)", "its name is not resolved yet")
+    assert not NAMED.is_probed
+    assert not NAMED.standing(0.0).in_service
+    lost = NAMED.placed(None, trouble="NXDOMAIN: x", now=1.0)
+    assert (lost.resolution, lost.flipped_at) == ("NXDOMAIN: x", None)
+
+
+def test_a_name_that_is_resolved_brings_place_weight_and_work() -> None:
+    found = NAMED.placed(THERE, trouble="", now=1.0)
+    assert (found.text, found.resolution, found.own_weight) == ("UP 1/3", "", 5)
+    assert found.standing(1.0) == Standing(weight=5, place=THERE, age_s=0.0)
+    assert found.weighed(7).standing(1.0).weight == 7
+    lost = found.placed(None, trouble="NXDOMAIN: x", now=3.0)
+    assert (lost.standing(3.0).in_service, lost.flip_reason, lost.flipped_at) == (False, "NXDOMAIN: x", 3.0)
+
+
+def test_a_server_that_moves_is_one_failure_from_down() -> None:
+    found = NAMED.placed(THERE, trouble="", now=1.0).probed(True, reason="", now=2.0)
+    assert found.text == "UP"
+    assert found.placed(THERE, trouble="timeout: x", now=3.0).text == "UP"
+    moved = found.placed(ELSEWHERE, trouble="", now=3.0)
+    assert (moved.text, moved.standing(3.0).place) == ("UP 1/3", ELSEWHERE)
+    down = found.forced(False, by="me", now=3.0)
+    assert down.placed(ELSEWHERE, trouble="", now=4.0).text == "DOWN"
+
+
+def test_errors_say_nothing_of_a_server_that_is_nowhere() -> None:
+    assert NAMED.erred("mark_down", reason="x", now=1.0) == NAMED

@@ -150,3 +150,23 @@ def test_who_has_to_be_told_of_a_drain_is_told(reactor: Reactor) -> None:
     service.drain()
     assert told == [(True, False), (True, True), (True, True)]
     slots.close()
+
+
+def test_a_connection_to_where_a_server_was_is_never_used_again(service: FrontendService, reactor: Reactor) -> None:
+    pool = service.pools["pool"]
+    (idle, far), (busy, far_too) = stream_pair(reactor), stream_pair(reactor)
+    settle(reactor)
+    used = Upstream(pool.kept["one"], "one", pool.counters("one"), busy)
+    pool.kept["one"].keep(Upstream(pool.kept["one"], "one", pool.counters("one"), idle))
+
+    pool.counters("one").add(OPEN)
+    pool.server_moved("one")
+    used.reusable = True
+    used.end()
+
+    assert idle.closed
+    assert pool.moves == 1
+    assert pool.kept["one"].take() is None
+    far.close()
+    far_too.close()
+    settle(reactor)

@@ -33,7 +33,7 @@ from balancer.config_headers import RewritePath
 from balancer.config_pools import HashSettings
 from balancer.config_routes import Conditions, Redirect
 from balancer.fieldtypes import Endpoint
-from balancer.standing import Standing
+from balancer.standing import Place, Standing
 from balancer.tls.material import Bundle, FrontendMaterial, Material, PoolMaterial
 from hapair import messages
 from hapair.messages import (
@@ -332,7 +332,9 @@ TO = [
     (TO_WORKER, Serve(0, 1, BALANCER, (), (), datagrams=(Endpoint("::", 53),))),
     (TO_WORKER, FrontendRole("web", False, lives_on=True)),
     (TO_WORKER, ServerStanding("web", "web1", Standing(up=False))),
-    (TO_WORKER, ServerStanding("web", "web1", Standing(True, "drain", 7, 50, 1.5))),
+    (TO_WORKER, ServerStanding("web", "web1", Standing(True, "drain", 7, 50, age_s=1.5))),
+    (TO_WORKER, ServerStanding("web", "web2", Standing(place=Place(Endpoint("2001:db8::2", 80), 5, True)))),
+    (TO_WORKER, ServerStanding("web", "web3", Standing(resolved=False))),
     (TO_WORKER, LogsReopened(("/var/log/a",))),
     (TO_WORKER, Drain(30.0)),
     (TO_FLOWS, Heartbeat()),

@@ -4,6 +4,7 @@ import threading
 
 from balancer.config import Check, Pool, Server
 from balancer.config_checks import AgentCheck
+from balancer.config_discovery import Resolve
 from balancer.fieldtypes import Endpoint
 from hapair.probe_once import as_json, probe_all
 
@@ -48,3 +49,13 @@ def test_an_agent_that_does_not_answer_says_nothing_of_its_server() -> None:
     seen = probe_all(pools)[0]
 
     assert (seen.ok, seen.said) == (None, "the agent cannot be reached: connection refused")
+
+
+def test_a_name_that_is_not_known_is_said_instead_of_a_check() -> None:
+    resolve = Resolve(nameservers=(Endpoint("127.0.0.1", 1),), timeout_s=0.2)
+    pool = Pool(servers={"a": Server(address=Endpoint("app.invalid", 80))}, check=Check(), resolve=resolve)
+
+    [unknown] = probe_all({"web": pool})
+
+    assert (unknown.kind, unknown.target, unknown.ok) == ("name", "app.invalid:80", None)
+    assert "app.invalid" in unknown.said

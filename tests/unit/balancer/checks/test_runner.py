@@ -14,7 +14,7 @@ from balancer.config import Check, Pool, Server
 from balancer.config_checks import AgentCheck
 from balancer.fieldtypes import Endpoint
 from balancer.serverstate import ServerState
-from balancer.standing import Standing
+from balancer.standing import Place, Standing
 
 CHECK = Check(interval_s=2.0, fast_interval_s=0.5, rise=2, fall=3)
 OK = ProbeResult(True, "connected", 0.001)
@@ -372,3 +372,66 @@ async def test_an_agent_that_somebody_stopped_is_not_asked_and_a_word_for_it_hol
     runner.watch("web", "s1", agent=True)
     await trio.sleep(3)
     assert runner.snapshot()["web"]["s1"].up
+
+
+async def test_checks_follow_a_server_that_is_known_by_its_name(
+    nursery: trio.Nursery, autojump_clock: MockClock, servers: Servers, flips: Flips
+) -> None:
+    named = Pool(check=CHECK, servers={"app": Server(address=Endpoint("app.internal", 80))})
+    runner = await start(nursery, servers, flips, web=named)
+    [(_, _, standing)] = runner.standings(0.0)
+    assert standing == Standing(resolved=False)
+    await trio.sleep(10)
+    assert servers.probed_at == {}
+    known = runner.snapshot()["web"]["app"]
+    assert (known.serves, known.text) == (False, "MAINT (resolution)")
+
+    servers.results[81] = REFUSED
+    found_at = trio.current_time()
+    runner.place("web", "app", Place(Endpoint("192.0.2.1", 80)))
+    await trio.sleep(0.1)
+    assert servers.probed_at == {80: [found_at]}
+
+    moved_at = trio.current_time()
+    runner.place("web", "app", Place(Endpoint("192.0.2.1", 81)))
+    await trio.sleep(0.1)
+    assert servers.probed_at[81] == [moved_at]
+    assert flips == [("web", "app", False, "connection refused")]
+
+    runner.place("web", "app", None, trouble="NXDOMAIN: nobody knows app.internal")
+    seen = len(servers.probed_at[81])
+    await trio.sleep(10)
+    assert len(servers.probed_at[81]) == seen
+    assert runner.snapshot()["web"]["app"].resolution == "NXDOMAIN: nobody knows app.internal"
+
+
+async def test_a_probe_of_where_a_server_was_says_nothing_of_where_it_is(
+    nursery: trio.Nursery, autojump_clock: MockClock, servers: Servers, flips: Flips
+) -> None:
+    named = Pool(check=CHECK, servers={"app": Server(address=Endpoint("app.internal", 80))})
+    servers.takes_s[80], servers.results[80] = 1.0, REFUSED
+    runner = await start(nursery, servers, flips, web=named)
+    runner.place("web", "app", Place(Endpoint("192.0.2.1", 80)))
+    await trio.sleep(0.5)
+    runner.place("web", "app", Place(Endpoint("192.0.2.1", 81)))
+    await trio.sleep(10)
+    assert flips == []
+
+
+async def test_an_agent_is_not_asked_where_nobody_is(
+    nursery: trio.Nursery, autojump_clock: MockClock, servers: Servers, flips: Flips
+) -> None:
+    asked: list[Endpoint] = []
+
+    async def ask(agent: AgentCheck, endpoint: Endpoint) -> AgentWords | str:
+        asked.append(endpoint)
+        return "silence"
+
+    named = Pool(agent=AgentCheck(port=99), servers={"app": Server(address=Endpoint("app.internal", 80))})
+    runner = CheckRunner({"web": named}, flips, probe=servers.probe, ask=ask)
+    nursery.start_soon(runner.run)
+    await trio.sleep(0.1)
+    assert asked == []
+    runner.place("web", "app", Place(Endpoint("192.0.2.1", 80)))
+    await trio.sleep(5)
+    assert set(asked) == {Endpoint("192.0.2.1", 99)}

@@ -41,3 +41,9 @@ def test_connections() -> None:
 )
 def test_addresses(address: str, parts: tuple[str, str]) -> None:
     assert address_of(replace(WEB3, address=address)) == parts
+
+
+@pytest.mark.parametrize(("name", "parts"), [("app.internal:80", ("-", "80")), ("_http._tcp.app.internal", ("-", "0"))])
+def test_a_name_that_is_not_resolved_is_no_address(name: str, parts: tuple[str, str]) -> None:
+    assert address_of(replace(WEB3, address=name, known_as=name)) == parts
+    assert address_of(replace(WEB3, address="192.0.2.1:80", known_as=name)) == ("192.0.2.1", "80")

@@ -134,12 +134,14 @@ SERVER = "f.yaml:21:42: pools.web.servers.web2"
         ("web1: 192.0.2.21:8080", "web1: 192.0.2.21",
          "f.yaml:20:7: pools.web.servers.web1: '192.0.2.21' is not ADDRESS:PORT, "
          "for example 192.0.2.1:80 or [2001:db8::1]:80"),
-        ("web1: 192.0.2.21:8080", "web1: web1.example.org:80",
-         "f.yaml:20:7: pools.web.servers.web1: 'web1.example.org' in 'web1.example.org:80' is not an IP address"),
-        ("web1: 192.0.2.21:8080", "web1: {weight: 1}", "f.yaml:20:7: pools.web.servers.web1.address: is missing"),
+        ("web1: 192.0.2.21:8080", "web1: 192.0.2.300:80",
+         "f.yaml:20:7: pools.web.servers.web1: '192.0.2.300' in '192.0.2.300:80' is not an IP address"),
+        ("web1: 192.0.2.21:8080", "web1: {weight: 1}",
+         "f.yaml:20:7: pools.web.servers.web1: address is missing: where to connect to, "
+         "or srv for what SRV records tell"),
         ("web1: 192.0.2.21:8080", "web1: 7",
          "f.yaml:20:7: pools.web.servers.web1: must be a table of keys and values: "
-         "address, agent_address, backup, check_address, max_connections, weight"),
+         "address, agent_address, backup, check_address, count, max_connections, srv, weight"),
         ("web1: 192.0.2.21:8080", "web1:", "f.yaml:20:7: pools.web.servers.web1: must be a table of keys and values"),
         ("pools:", "drain: 5\npools:", "f.yaml:16:1: drain: write it as text, for example 250ms"),
         ("pools:", "workers: 0\npools:", "f.yaml:16:1: workers: must be auto or from 1 to 64"),
@@ -258,7 +260,7 @@ def test_the_schema_knows_durations_shorthands_and_per_node_tables() -> None:
     server = schema["$defs"]["Pool"]["properties"]["servers"]["additionalProperties"]
     assert server["anyOf"][0] == {"type": "string"}
     assert set(server["anyOf"][1]["properties"]) == {
-        *("address", "weight", "max_connections", "backup", "check_address", "agent_address"),
+        *("address", "srv", "count", "weight", "max_connections", "backup", "check_address", "agent_address"),
     }
     priority = schema["$defs"]["VirtualRouterSection"]["properties"]["priority"]["anyOf"]
     assert priority == [{"type": "integer"}, {"additionalProperties": {"type": "integer"}, "type": "object"}]
@@ -312,3 +314,23 @@ def test_http2_needs_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
     [problem] = caught.value.problems
     assert problem.where == "frontends.web.http2"
     assert problem.message == "needs the package hpack, which is not installed: pip install 'hapair[http2]'"
+
+
+@pytest.mark.parametrize(
+    ("servers", "where"),
+    [
+        ("{one: {srv: _http._tcp.app.internal}}", "pools.web.servers.one.srv"),
+        ('{one: "app.internal:80"}, resolve: {nameservers: ["192.0.2.53:53"]}', "pools.web.resolve.nameservers"),
+    ],
+)
+def test_srv_records_and_nameservers_need_their_package(
+    monkeypatch: pytest.MonkeyPatch, servers: str, where: str
+) -> None:
+    text = f"pair: {{nodes: {{a: 192.0.2.1}}}}\npools:\n  web: {{servers: {servers}}}\n"
+    load_text(text)
+    monkeypatch.setitem(sys.modules, "dns", None)  # as where it is not installed
+    with pytest.raises(ConfigError) as caught:
+        load_text(text)
+    [problem] = caught.value.problems
+    assert problem.where == where
+    assert problem.message == "needs the package dnspython, which is not installed: pip install 'hapair[dns]'"

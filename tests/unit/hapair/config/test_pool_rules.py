@@ -113,3 +113,12 @@ def test_direct_server_return_keeps_ports_and_knows_the_lan() -> None:
         "5: frontends.dns.listen[0]: must be an address of a virtual router: forward: dsr must know on which "
         "interface packets come"
     ]
+
+
+def test_the_kernel_plane_takes_no_names() -> None:
+    text = pools('dns: {servers: {a: "ns.internal:53"}}')
+    text += 'frontends: {dns: {listen: ["192.0.2.100:53"], mode: udp, plane: kernel, pool: dns}}\n'
+    assert (
+        "3: pools.dns.servers: the kernel forwards to IP addresses that the file says, and a has ns.internal:53, "
+        "and frontend dns is of plane: kernel"
+    ) in said(text)
