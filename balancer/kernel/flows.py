@@ -160,10 +160,15 @@ class Intake:
     """Records that were passed over."""
     _unconfirmed: dict[Key, tuple[bytes, int, bytes, int]] | None = None
 
-    def begin(self, here: Iterable[Flow]) -> None:
-        """A resync begins; `here` is what this machine knows at that moment."""
+    def begin(self) -> None:
+        """A resync begins. What this machine knows at that moment comes with `remember`, before anything is taken."""
+        self._unconfirmed = {}
+
+    def remember(self, here: Iterable[Flow]) -> None:
+        """Some of what this machine knows."""
+        assert self._unconfirmed is not None
         doors = self.known - self.own
-        self._unconfirmed = {flow.key: _way(flow) for flow in here if door_of(flow) in doors}
+        self._unconfirmed.update((flow.key, _way(flow)) for flow in here if door_of(flow) in doors)
 
     def take(self, records: Iterable[Record]) -> Iterator[Change]:
         """What a batch asks of the kernel."""

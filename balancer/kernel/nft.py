@@ -24,6 +24,12 @@ async def counters() -> Mapping[str, Count] | None:
     return counters_in(printed) if status == 0 else None
 
 
+async def chains() -> bytes | None:
+    """What `nft -j list chains` prints, of everybody's tables; None: nft does not say."""
+    status, printed, _ = await _nft(["-j", "list", "chains"])
+    return printed if status == 0 else None
+
+
 def counters_in(printed: bytes) -> dict[str, Count]:
     """From what `nft -j list counters` prints."""
     found = [one["counter"] for one in json.loads(printed)["nftables"] if one.get("counter", {}).get("table") == TABLE]

@@ -36,7 +36,7 @@ class Sysctls:
         """Make them so. Returns what could not be done, in words a person can act on."""
         obstacles = []
         for name, value in settings.items():
-            before = self._read(name)
+            before = self.read(name)
             if before == value:
                 continue
             self._remember(name, before or "")
@@ -71,7 +71,8 @@ class Sysctls:
                 raise
             log.warning("a setting will not be put back", extra={"setting": name, "detail": error.strerror})
 
-    def _read(self, name: str) -> str | None:
+    def read(self, name: str) -> str | None:
+        """What it is; None: there is no such setting."""
         try:
             return (self._root / name).read_text().strip()
         except FileNotFoundError:

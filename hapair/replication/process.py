@@ -6,13 +6,14 @@ import socket
 from collections import deque
 from collections.abc import Collection, Iterator, Mapping
 from ipaddress import ip_address
+from itertools import islice
 from math import inf
 
 import trio
 
 from balancer.kernel import ctnetlink
 from balancer.kernel.conntrack import UDP, Flow, Told, told_in
-from balancer.kernel.flows import Door, Intake, Outbox, doors_of
+from balancer.kernel.flows import Change, Door, Intake, Outbox, doors_of
 from balancer.kernel.records import LONGEST_BYTES, RecordRejected
 from balancer.kernel.records import decode as decode_records
 from balancer.kernel.records import encode as encode_records
@@ -248,16 +249,24 @@ class Replication:
         while True:
             match decode(await stream.receive()):
                 case Begin():
-                    self._intake.begin(flow for some in self._pieces() for flow in some)
+                    self._intake.begin()
+                    for some in self._pieces():
+                        self._intake.remember(some)
+                        await trio.lowlevel.checkpoint()  # a long listing is no reason to be taken for hung
                 case Flows(number, records):
                     found = list(decode_records(records))
                     self._received += len(found)
                     self._entries.enter(self._intake.take(found))
                     await stream.send(encode(Entered(number)))
                 case End():
-                    self._entries.enter(self._intake.end())
+                    await self._enter(self._intake.end())
                 case Entered(number):
                     self._confirmed(number)
+
+    async def _enter(self, changes: Iterator[Change]) -> None:
+        while some := list(islice(changes, RECORDS)):
+            self._entries.enter(some)
+            await trio.lowlevel.checkpoint()
 
     def _confirmed(self, number: int) -> None:
         while self._unconfirmed and self._unconfirmed[0][0] <= number:

@@ -302,6 +302,22 @@ async def test_what_is_ours_is_put_back_stays_over_a_crash_and_is_gone_after_a_s
     assert set(await asked(client, "tcp", VIP6, 80, 20)) == {f"web1 {VIP6}", f"web2 {VIP6}"}
 
 
+async def test_a_firewall_that_drops_what_is_forwarded_is_named_with_the_line_to_type(net):
+    client, a = net["client"], net["pi-a"]
+    chain = "add chain ip filter FORWARD { type filter hook forward priority 0; policy drop; }"
+    await a.run(["nft", f"add table ip filter; {chain}"])
+    assert await asked(client, "tcp", VIP, 80, 1) == {"TimeoutError": 1}
+    doctor = [*hapair("doctor"), "--config", str(a.folder.parent / "hapair.yaml"), "--node", "pi-a", *at(a)]
+    run = await a.run(doctor, check=False)
+    assert run.returncode == 1
+    [line] = [line for line in run.stdout.decode().splitlines() if line.startswith("MEND")]
+    await a.run(["sh", "-c", line.partition("for example: ")[2]])
+    assert set(await asked(client, "tcp", VIP, 80, 30)) == {f"web1 {VIP}", f"web2 {VIP}", f"web3 {VIP}"}
+    await a.run(["nft", "delete", "table", "ip", "filter"])
+    run = await a.run(doctor)
+    assert "ok   net.ipv4.ip_forward was 0 before hapair changed it, and will be again" in run.stdout.decode()
+
+
 async def was_restored(node):
     return (await status(node))["kernel"]["restored"] == 1 and "f0_web_4_places" in await table(node)
 

@@ -120,7 +120,9 @@ def test_of_what_is_here_nobody_else_knows_better(intake: Intake) -> None:
 
 
 def test_a_resync_leaves_nothing_that_was_not_told(intake: Intake) -> None:
-    intake.begin([tcp(1), tcp(2), tcp(3, server=b"srv2"), tcp(4, vip_port=99)])
+    intake.begin()
+    intake.remember([tcp(1), tcp(2)])
+    intake.remember([tcp(3, server=b"srv2"), tcp(4, vip_port=99)])
     told = [Record(tcp(1), gone=False), Record(tcp(3), gone=False), Record(tcp(5), gone=False)]
     assert list(intake.take(told)) == [Put(tcp(1)), Replace(tcp(3)), Put(tcp(5))]
     assert list(intake.end()) == [Drop(tcp(2).key)]
@@ -128,7 +130,8 @@ def test_a_resync_leaves_nothing_that_was_not_told(intake: Intake) -> None:
 
 
 def test_a_vip_that_came_during_a_resync_keeps_its_flows(intake: Intake) -> None:
-    intake.begin([tcp(1)])
+    intake.begin()
+    intake.remember([tcp(1)])
     intake.own = frozenset({WEB})
     assert list(intake.end()) == []
 

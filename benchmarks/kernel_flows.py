@@ -1,0 +1,129 @@
+"""How fast flows of the kernel plane reach the other node: `python -m benchmarks.kernel_flows`.
+
+Flows are entered into the Active node's kernel as if clients had opened them. First at a rate, for the lag; then as
+many as are asked for, and the flows process of the other node is killed, for the resync.
+
+    --rate N --seconds S   new flows per second, and for how long (default 5000, 8)
+    --flows N              in all, before the resync (default 100000)
+"""
+
+import argparse
+import json
+import os
+import sys
+import time
+from ipaddress import ip_address
+from pathlib import Path
+
+import trio
+
+from balancer.kernel.conntrack import TCP, Flow, Tcp
+from balancer.kernel.ctnetlink import Entries
+from balancer.kernel.flows import Put
+from benchmarks.kernel_failover import flows, furnish, until_told
+from hapair.lab.entry import enter, inside
+from hapair.lab.host import Host
+from hapair.lab.network import open_lab
+from hapair.lab.pair import SERVERS, VIP
+
+_BURST = 100
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def fill(first: int, count: int, rate: int) -> None:
+    """Runs on the Active node: enters so many flows, at a rate where one is given."""
+    entries, vip = Entries(), ip_address(VIP).packed
+    servers = [ip_address(address).packed for address in SERVERS.values()]
+    began_at = time.monotonic()
+    for start in range(first, first + count, _BURST):
+        entries.enter(Put(_flow(number, vip, servers)) for number in range(start, min(start + _BURST, first + count)))
+        if rate:
+            time.sleep(max(0.0, began_at + (start + _BURST - first) / rate - time.monotonic()))
+    print(json.dumps({"took_s": time.monotonic() - began_at, "refused": dict(entries.refused)}))
+
+
+def _flow(number: int, vip: bytes, servers: list[bytes]) -> Flow:
+    client, port = (0x0A000000 + number // 50_000).to_bytes(4, "big"), 10_000 + number % 50_000
+    server = servers[number % len(servers)]
+    return Flow(
+        *(TCP, client, port, vip, 80, server, 8080, vip, port),
+        *(0x0E, 3_600, Tcp(3, (7, 7), (1, 1))),
+    )
+
+
+def process_of(host: Host) -> int:
+    """The flows process of a node."""
+    [pid] = host.find("hapair.flows")
+    return pid
+
+
+def cpu_s(pid: int) -> float:
+    """CPU seconds of a process."""
+    words = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(words[11]) + int(words[12])) / _TICKS
+
+
+def rss_mib(pid: int) -> float:
+    """Resident memory of a process."""
+    lines = Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines()
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS:"))
+
+
+async def filled(node: Host, *numbers: int) -> str:
+    """What `fill` printed."""
+    argv = [sys.executable, "-m", "benchmarks.kernel_flows", "--fill", *map(str, numbers)]
+    return (await node.run(argv)).stdout.decode().strip()
+
+
+async def main(options: argparse.Namespace) -> None:
+    """Both parts, a line for each."""
+    async with open_lab() as lab:
+        hosts = await furnish(lab)
+        a, b = hosts["pi-a"], hosts["pi-b"]
+        await until_told([a, b], 0)
+        await a.addresses.until(VIP, present=True, within_s=20)
+        pids, count = [process_of(a), process_of(b)], options.rate * options.seconds
+        before, lags = [cpu_s(pid) for pid in pids], []
+        async with trio.open_nursery() as nursery:
+
+            async def watch() -> None:
+                while True:
+                    await trio.sleep(0.5)
+                    lags.append((await flows(a))["lag_s"])
+
+            nursery.start_soon(watch)
+            said = await filled(a, 0, count, options.rate)
+            nursery.cancel_scope.cancel()
+        await until_told([a, b], count)
+        spent = [cpu_s(pid) - one for pid, one in zip(pids, before, strict=True)]
+        each = ", ".join(f"{1000 * one / count:.3f} s" for one in spent)
+        print(f"{options.rate} new flows/s: {said}; lag at most {max(lags, default=0.0) * 1000:.0f} ms; CPU per 1000 flows {each}")
+        await filled(a, count, max(0, options.flows - count), 0)
+        told = await until_told([a, b], options.flows)
+        print(f"{told['told']} flows told, {told['overruns']} overruns; memory {rss_mib(pids[0]):.0f} MiB", flush=True)
+        b.kill(pids[1])
+        began_at = time.monotonic()
+        while True:
+            await trio.sleep(0.1)
+            told = await flows(a)
+            if told["resyncs"] >= 2 and not told["waiting"] and told["told"] >= options.flows:
+                break
+        after_s = time.monotonic() - began_at
+        there = (await b.run(["cat", "/proc/sys/net/netfilter/nf_conntrack_count"])).stdout.decode().strip()
+        print(f"resync of {told['told']} flows took {told['resync_s']:.2f} s, {after_s:.2f} s after the other one died")
+        print(f"{there} entries there; memory {rss_mib(process_of(b)):.0f} MiB there")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.kernel_flows")
+    parser.add_argument("--rate", type=int, default=5000)
+    parser.add_argument("--seconds", type=int, default=8)
+    parser.add_argument("--flows", type=int, default=100_000)
+    parser.add_argument("--fill", type=int, nargs=3)
+    parsed = parser.parse_args()
+    if parsed.fill:
+        fill(*parsed.fill)
+    elif not inside():
+        sys.exit(enter([sys.executable, "-m", "benchmarks.kernel_flows", *sys.argv[1:]]))
+    else:
+        trio.run(main, parsed)

@@ -1,0 +1,62 @@
+"""`hapair doctor`: what it prints and how it ends."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from hapair.cli import main
+
+FILE = """\
+pair: {nodes: {pi-a: 192.0.2.11}}
+virtual_routers: {lan: {vrid: 51, interface: eth0, addresses: [192.0.2.100/24]}}
+frontends:
+  web: {listen: ["192.0.2.100:80"], mode: tcp, plane: kernel, pool: web}
+  dsr: {listen: ["192.0.2.100:81"], mode: tcp, plane: kernel, forward: dsr, pool: dsr}
+pools:
+  web: {servers: {a: "192.0.2.1:80"}}
+  dsr: {policy: random, servers: {a: "192.0.2.1:81"}}
+"""
+DROPS = {"family": "ip", "table": "filter", "name": "FORWARD", "hook": "forward", "policy": "drop"}
+
+
+def run(tmp_path: Path, text: str, *options: str) -> tuple[int, list[str]]:
+    file = tmp_path / "hapair.yaml"
+    file.write_text(text)
+    words = ["doctor", "--config", str(file), "--node", "pi-a", "--runtime-dir", str(tmp_path), *options]
+    result = CliRunner().invoke(main, words)
+    return result.exit_code, result.stdout.splitlines()
+
+
+@pytest.fixture
+def nft(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    return tmp_path / "nft"
+
+
+def test_a_firewall_in_the_way_is_named(tmp_path: Path, nft: Path) -> None:
+    nft.write_text(f"#!/bin/sh\necho '{json.dumps({'nftables': [{'chain': DROPS}]})}'\n")
+    nft.chmod(0o755)
+    (tmp_path / "sysctls.json").write_text('{"net/ipv4/ip_forward": "0"}')
+    status, lines = run(tmp_path, FILE)
+    assert status == 1
+    assert "net.ipv4.ip_forward is" in lines[0]
+    assert lines[1] == "ok   net.ipv4.ip_forward was 0 before hapair changed it, and will be again"
+    assert lines[2].startswith("MEND the chain ip filter FORWARD drops what is forwarded")
+
+
+def test_without_nft_it_says_so(tmp_path: Path, nft: Path) -> None:
+    status, lines = run(tmp_path, FILE)
+    assert status == 1
+    assert lines[-1].startswith("MEND nft does not tell of its chains: there is no nft on this machine")
+
+
+def test_what_a_server_needs(tmp_path: Path) -> None:
+    status, lines = run(tmp_path, FILE, "--server")
+    assert (status, lines[-1]) == (0, "ip address add 192.0.2.100/32 dev lo")
+
+
+def test_a_file_without_the_kernel_plane(tmp_path: Path) -> None:
+    text = FILE.partition("frontends:")[0]
+    assert run(tmp_path, text) == (0, ["no frontend is of plane: kernel: there is nothing to look for"])

@@ -1,0 +1,54 @@
+"""What is in the way of the kernel plane, in words."""
+
+from balancer.config import Frontend
+from balancer.fieldtypes import Endpoint
+from hapair import doctor
+from hapair.doctor import Finding
+
+LISTED = {
+    "nftables": [
+        {"metainfo": {"version": "1.0.6"}},
+        {"chain": {"family": "ip", "table": "filter", "name": "FORWARD", "hook": "forward", "policy": "drop"}},
+        {"chain": {"family": "inet", "table": "hapair", "name": "passing", "hook": "forward", "policy": "accept"}},
+        {"chain": {"family": "ip", "table": "filter", "name": "INPUT", "hook": "input", "policy": "drop"}},
+        {"chain": {"family": "ip", "table": "filter", "name": "DOCKER"}},
+    ]
+}
+
+
+def test_settings() -> None:
+    wanted = {"net/ipv4/ip_forward": "1", "net/ipv6/conf/all/forwarding": "1"}
+    assert list(doctor.settings(wanted, {"net/ipv4/ip_forward": "1", "net/ipv6/conf/all/forwarding": None})) == [
+        Finding(True, "net.ipv4.ip_forward is 1"),
+        Finding(
+            False,
+            "net.ipv6.conf.all.forwarding is not there and must be 1: sysctl -w net.ipv6.conf.all.forwarding=1",
+        ),
+    ]
+
+
+def test_what_was_changed() -> None:
+    assert [one.words for one in doctor.changed({"net/ipv4/ip_forward": "0"})] == [
+        "net.ipv4.ip_forward was 0 before hapair changed it, and will be again"
+    ]
+
+
+def test_a_chain_of_others_that_drops() -> None:
+    [finding] = doctor.forward_chains(LISTED)
+    assert not finding.well
+    assert finding.words.endswith("nft insert rule ip filter FORWARD ct status dnat accept")
+    assert not doctor.is_well([finding])
+    assert list(doctor.forward_chains({})) == []
+    assert doctor.is_well([])
+
+
+def test_what_servers_of_direct_server_return_need() -> None:
+    listen = (Endpoint("192.0.2.100", 80), Endpoint("2001:db8::100", 80))
+    direct = Frontend(listen=listen, mode="tcp", plane="kernel", forward="dsr", pool="web")
+    nat = Frontend(listen=(Endpoint("192.0.2.9", 80),), mode="tcp", plane="kernel", pool="web")
+    assert list(doctor.server_needs({"web": direct, "nat": nat})) == [
+        "sysctl -w net.ipv4.conf.all.arp_ignore=1 net.ipv4.conf.all.arp_announce=2",
+        "ip address add 192.0.2.100/32 dev lo",
+        "ip address add 2001:db8::100/128 dev lo",
+    ]
+    assert list(doctor.server_needs({"nat": nat})) == []
