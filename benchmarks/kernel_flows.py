@@ -97,7 +97,8 @@ async def main(options: argparse.Namespace) -> None:
         await until_told([a, b], count)
         spent = [cpu_s(pid) - one for pid, one in zip(pids, before, strict=True)]
         each = ", ".join(f"{1000 * one / count:.3f} s" for one in spent)
-        print(f"{options.rate} new flows/s: {said}; lag at most {max(lags, default=0.0) * 1000:.0f} ms; CPU per 1000 flows {each}")
+        lag_ms = max(lags, default=0.0) * 1000
+        print(f"{options.rate} new flows/s: {said}; lag at most {lag_ms:.0f} ms; CPU per 1000 flows {each}")
         await filled(a, count, max(0, options.flows - count), 0)
         told = await until_told([a, b], options.flows)
         print(f"{told['told']} flows told, {told['overruns']} overruns; memory {rss_mib(pids[0]):.0f} MiB", flush=True)
