@@ -25,6 +25,7 @@ from hapair.messages import (
     FrontendRole,
     Heartbeat,
     LogsReopened,
+    Renew,
     Serve,
     ServerErrors,
     ServerStanding,
@@ -111,6 +112,8 @@ class _Worker:
                 self.follow_role(message)
             case ServerStanding(pool, server, standing):
                 self._engine.set_standing(pool, server, standing)
+            case Renew(material):
+                self._renew(material)
             case LogsReopened(paths):
                 for path, fd in zip(paths, fds, strict=True):
                     self._engine.replace_log(path, fd)

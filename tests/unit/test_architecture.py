@@ -147,7 +147,6 @@ NO_TEST_FILE: Mapping[str, str] = {
     "hapair/announcer.py": "a process: the tests of the network lab start it",
     "hapair/flows.py": "a process: tests/netns/test_kernel_failover.py starts it",
     "hapair/replication/process.py": "needs CAP_NET_ADMIN: tests/netns/test_kernel_failover.py",
-    "hapair/worker.py": "a process: the tests of the network lab start it",
     "hapair/node.py": "the node process: the tests of the network lab start it",
     "hapair/commands/up.py": "starts a node: the tests of the network lab do",
     "hapair/commands/release.py": "needs virtual IP addresses: the tests of the network lab",
