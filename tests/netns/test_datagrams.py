@@ -8,7 +8,7 @@ import trio
 from hapair.lab import programs
 from hapair.lab.files import hapair_yaml
 from hapair.lab.pair import CLIENT, NODES, SERVERS, VIP, bring_up, furnish, logs_of
-from hapair.lab.programs import Hapair, missing_peer
+from hapair.lab.programs import Hapair
 
 pytestmark = [pytest.mark.netns, pytest.mark.slow]
 
@@ -62,9 +62,8 @@ async def answers(client, count):
 
 
 @pytest.fixture
-async def dns_pair(lab, monkeypatch):
-    if missing := missing_peer("dnsmasq"):
-        pytest.skip(missing)
+async def dns_pair(lab, monkeypatch, program):
+    program("dnsmasq")
     monkeypatch.setattr(programs, "hapair_yaml", lambda plan: hapair_yaml(plan).replace("pools:\n", DNS, 1))
     pair = await furnish(lab, Hapair())
     for number, name in enumerate(("web1", "web2"), 1):

@@ -5,7 +5,7 @@ import trio
 
 from hapair.lab.host import command_line
 from hapair.lab.pair import SetupError, bring_up, furnish, measuring
-from hapair.lab.programs import Hapair, Keepalived, missing_peer
+from hapair.lab.programs import Hapair, Keepalived
 from hapair.lab.trial import Fault, try_fault
 
 pytestmark = [pytest.mark.netns, pytest.mark.slow]
@@ -88,10 +88,9 @@ async def test_a_program_that_does_not_start_is_shown_by_its_log(lab):
 
 
 @pytest.mark.keepalived
-async def test_a_stale_vip_is_noticed(lab):
+async def test_a_stale_vip_is_noticed(lab, program):
     """keepalived leaves one behind when it is killed, so the lab can be seen to tell."""
-    if missing := missing_peer("haproxy"):
-        pytest.skip(missing)
+    program("haproxy")
     pair = await furnish(lab, Keepalived())
     await bring_up(pair)
     async with measuring(pair) as measurement:
