@@ -58,8 +58,10 @@ class ObservedCounters(Counters):
         elif slot in _LAYER7_ERRORS and self._layer == "layer7":
             self._streak.fail(_LAYER7_ERRORS[slot])
 
-    def add_exchange(self, status: int, bytes_in: int, bytes_out: int, unsettled: Unsettled) -> None:
-        super().add_exchange(status, bytes_in, bytes_out, unsettled)
+    def add_exchange(
+        self, status: int, bytes_in: int, bytes_out: int, unsettled: Unsettled, latency_s: float = 0.0
+    ) -> None:
+        super().add_exchange(status, bytes_in, bytes_out, unsettled, latency_s)
         if self._layer == "layer7":
             if status < 500 or status in (501, 505):
                 self._streak.succeed()

@@ -9,7 +9,8 @@ slots of the same instant, and nothing here needs that.
     worker 1: | the same again ...
 
 Every record is RECORD slots long: three cache lines, so that two workers never write to the same line. After them come
-the records of causes, one for each frontend and CAUSES_RECORDS long: what ended otherwise than well, and why.
+the records of causes, one for each frontend and CAUSES_RECORDS long: what ended otherwise than well, and why; and how
+long clients waited for responses (balancer/latencies.py).
 """
 
 from __future__ import annotations
@@ -21,11 +22,14 @@ from typing import Final, Protocol, Self, TypeVar
 
 from balancer.causes import Cause
 from balancer.config import BalancerConfig, ClientLimits
+from balancer.latencies import BUCKETS, bucket_of
 from balancer.limits import SECRET_CELLS, Limiter
 from balancer.limits import Layout as LimitsLayout
 
 RECORD: Final = 24
-CAUSES_RECORDS: Final = 2
+CAUSES_RECORDS: Final = 5
+LATENCIES: Final = 2 * RECORD
+"""In a record of causes: the first of the slots that count latencies, one for each bucket."""
 _SLOT_BYTES: Final = 8
 
 # A record of a worker.
@@ -58,6 +62,12 @@ DATAGRAMS_IN: Final = 16
 DATAGRAMS_OUT: Final = 17
 DROPPED: Final = 18
 """Datagrams that were not passed on."""
+LATENCY_US: Final = 19
+"""Server, mode http: from a request's head to that of its response, added up."""
+CONNECT_US: Final = 20
+"""Server: of that, and in mode tcp, how long connections took to be made."""
+TOTAL_US: Final = 21
+"""Server: from a request's head, or the connection of mode tcp, to the end."""
 
 
 class Unsettled(Protocol):
@@ -69,7 +79,7 @@ class Unsettled(Protocol):
 class Counters:
     """One record, for its only writer. `counters.add(BYTES_IN, 512)`."""
 
-    __slots__ = ("_base", "_bytes_in", "_bytes_out", "_cells", "_statuses", "_unsettled")
+    __slots__ = ("_base", "_bytes_in", "_bytes_out", "_cells", "_latency_s", "_statuses", "_unsettled")
 
     def __init__(self, cells: memoryview, base: int) -> None:
         self._cells = cells
@@ -79,6 +89,7 @@ class Counters:
         """By the first digit."""
         self._bytes_in = 0
         self._bytes_out = 0
+        self._latency_s = 0.0
 
     def add(self, slot: int, amount: int = 1) -> None:
         """Add to one slot; a negative amount only to OPEN."""
@@ -94,7 +105,9 @@ class Counters:
         """Count a response, by the first digit of its status (100 to 599)."""
         self._cells[self._base + STATUS_1XX - 1 + status // 100] += 1
 
-    def add_exchange(self, status: int, bytes_in: int, bytes_out: int, unsettled: Unsettled) -> None:
+    def add_exchange(
+        self, status: int, bytes_in: int, bytes_out: int, unsettled: Unsettled, latency_s: float = 0.0
+    ) -> None:
         """Count a request, its response and their first bytes: in numbers of our own, until `settle`.
 
         Done for every request, and an addition in shared memory costs as much as two here. The first one enters the
@@ -106,6 +119,7 @@ class Counters:
         self._statuses[status // 100] += 1
         self._bytes_in += bytes_in
         self._bytes_out += bytes_out
+        self._latency_s += latency_s
 
     def settle(self) -> None:
         """Write down the exchanges that were added."""
@@ -118,7 +132,16 @@ class Counters:
         cells[base + BYTES_IN] += self._bytes_in
         cells[base + BYTES_OUT] += self._bytes_out
         self._bytes_in = self._bytes_out = 0
+        if self._latency_s:
+            latency_us = int(self._latency_s * 1e6)
+            cells[base + LATENCY_US] += latency_us
+            cells[base + TOTAL_US] += latency_us
+            self._latency_s = 0.0
         self._unsettled = False
+
+    def add_latency(self, latency_s: float) -> None:
+        """Count in a record of causes how long a client waited for a response."""
+        self._cells[self._base + LATENCIES + bucket_of(latency_s)] += 1
 
     def add_cause(self, cause: Cause, amount: int = 1) -> None:
         """Count in a record of causes."""
@@ -158,6 +181,9 @@ class Counts:
     datagrams_in: int = 0
     datagrams_out: int = 0
     dropped: int = 0
+    latency_us: int = 0
+    connect_us: int = 0
+    total_us: int = 0
 
 
 _COUNTED: Final = len(fields(Counts))
@@ -276,6 +302,12 @@ class Slots:
         starts = range(first, self.layout.block * self.layout.workers, self.layout.block)
         counts = {cause: sum(self._cells[start + cause.slot] for start in starts) for cause in Cause}
         return {cause: count for cause, count in counts.items() if count}
+
+    def latency_counts(self, frontend: str) -> tuple[int, ...]:
+        """How many responses fell into each bucket of balancer/latencies.py, over all workers."""
+        first = RECORD * self.layout.causes[frontend] + LATENCIES
+        starts = range(first, self.layout.block * self.layout.workers, self.layout.block)
+        return tuple(map(sum, zip(*(self._cells[start : start + BUCKETS].tolist() for start in starts), strict=True)))
 
     def server_counts(self, pool: str, server: str) -> Counts:
         """Over all workers."""

@@ -12,7 +12,7 @@ from balancer.policies import Request
 from balancer.relay.http_client import Client, Refusal
 from balancer.relay.http_request import Outgoing
 from balancer.service import PoolService
-from balancer.slots import BAD_RESPONSES, CONNECTIONS, FAILED, OPEN, RETRIES, TIMEOUTS, Counters
+from balancer.slots import BAD_RESPONSES, CONNECT_US, CONNECTIONS, FAILED, OPEN, RETRIES, TIMEOUTS, Counters
 from balancer.streams import Stream
 from balancer.upstream import Upstream
 
@@ -35,6 +35,7 @@ async def connect(client: Client, pool: PoolService, server: str | None, request
     """A new connection to `server`, or to another one where that fails. Raises Refusal when there is none to be had."""
     reactor = client.stream.reactor
     tried: list[str] = []
+    began_at = reactor.now
     version = pool.config.send_proxy
     preamble = b"" if version is None else client.proxy_header(version)
     while server is not None:
@@ -59,6 +60,7 @@ async def connect(client: Client, pool: PoolService, server: str | None, request
             raise
         else:
             counters.add(CONNECTIONS)
+            counters.add(CONNECT_US, int((reactor.now - began_at) * 1e6))
             pool.connected(server, stream)
             client.note_connected()
             return Upstream(keeper, server, counters, stream)

@@ -35,6 +35,7 @@ class Client(Notes):
         "_own",
         "_request_id",
         "answering",
+        "began_at",
         "cause",
         "forwarder",
         "guard",
@@ -56,6 +57,8 @@ class Client(Notes):
         """Bytes after those that were used: the next request, or a part of it."""
         self.answering = False
         """A response to the current request has begun: an error can no more be told, only shown by an early end."""
+        self.began_at = stream.reactor.now
+        """The current request was about to be sent to a server: what its latency is reckoned from."""
         self.cause: Cause | None = None
         """Why the current request, or the connection, ends otherwise than well."""
         self.paced = PacedClient(stream, service.config.timeouts) if service.paced else None
@@ -183,10 +186,13 @@ class Client(Notes):
         """The first bytes of a final response are about to be sent."""
         service = self.service
         reactor = service.reactor
+        now = reactor.now
+        latency_s = now - self.began_at
         self.answering = True
-        self.stream.deadline = reactor.now + service.config.timeouts.idle_s
+        self.stream.deadline = now + service.config.timeouts.idle_s
+        service.causes.add_latency(latency_s)
         service.counters.add_exchange(response.status, bytes_in, bytes_out, reactor.unsettled)
-        upstream.counters.add_exchange(response.status, bytes_in, bytes_out, reactor.unsettled)
+        upstream.counters.add_exchange(response.status, bytes_in, bytes_out, reactor.unsettled, latency_s)
 
     def allow_idle(self) -> None:
         """The client has this much time to take what is sent to it next."""

@@ -30,6 +30,7 @@ async def exchange(client: Client, head: RequestHead, pool: PoolService) -> bool
     """Carry one request out. True when the client may send another. Raises Refusal and BadMessage to be answered."""
     downstream, response_s = client.stream, pool.config.timeouts.response_s
     reactor = downstream.reactor
+    client.began_at = reactor.now
     outgoing = Outgoing(client, head)
     request = request_of(client, head) if pool.reads_request else None
     server = pool.state.choose((), request)

@@ -15,7 +15,7 @@ from balancer.relay.http_attempt import invalid
 from balancer.relay.http_body import Truncated, encoded
 from balancer.relay.http_request import Outgoing
 from balancer.relay.http_route import edited_response
-from balancer.slots import BAD_RESPONSES, TIMEOUTS
+from balancer.slots import BAD_RESPONSES, TIMEOUTS, TOTAL_US
 from balancer.upstream import Upstream
 
 
@@ -58,11 +58,14 @@ async def relay_response(
         data = await gzip.feed(data, flush=True)
     first += _framed(data, None if gzip is not None else decoder, head, chunked=chunked)
     client.begin_answer(response, len(outgoing.first), len(first), upstream)
+    reactor = client.stream.reactor
+    began_at = reactor.now
     await client.send_all(first)
     if not await _relay_rest(outgoing, response, len(received), decoder, upstream, gzip, chunked=chunked):
         if not delimited:
             client.stream.abort()  # only a reset can say that this is not the end of the body
         return False
+    upstream.counters.add(TOTAL_US, int((reactor.now - began_at) * 1e6))
     surplus = decoder.surplus if decoder is not None else len(received) > body
     upstream.reusable = response.keep_alive and outgoing.complete and not surplus and not client.service.draining
     return more

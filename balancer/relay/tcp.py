@@ -22,7 +22,18 @@ from balancer.networks import canonical
 from balancer.policies import Request
 from balancer.proxyproto import encode, facts_of
 from balancer.service import FrontendService, PoolService
-from balancer.slots import BYTES_IN, BYTES_OUT, CONNECTIONS, FAILED, OPEN, RETRIES, TIMEOUTS, Counters
+from balancer.slots import (
+    BYTES_IN,
+    BYTES_OUT,
+    CONNECT_US,
+    CONNECTIONS,
+    FAILED,
+    OPEN,
+    RETRIES,
+    TIMEOUTS,
+    TOTAL_US,
+    Counters,
+)
 from balancer.streams import RECEIVE_BYTES, Stream, until_either
 from balancer.tally import Tally, Tee
 from balancer.task import Cancelled
@@ -73,6 +84,7 @@ async def _relay_to(
     service: FrontendService, downstream: Stream, upstream: Stream, counters: Counters, record: Record | None
 ) -> None:
     tally = counters if record is None else Tee(counters, record)
+    began_at = service.reactor.now
     try:
         await relay(service, downstream, upstream, tally, service.config.timeouts.idle_s)
     except DeadlineExpired:
@@ -84,6 +96,7 @@ async def _relay_to(
     finally:
         upstream.close()
         counters.add(OPEN, -1)
+        counters.add(TOTAL_US, int((service.reactor.now - began_at) * 1e6))
 
 
 def _blame(service: FrontendService, cause: Cause, record: Record | None) -> None:
@@ -109,6 +122,7 @@ async def _attempt(
 ) -> tuple[Stream, Counters] | None:
     """None after `retries` further servers of the pool failed too, or no server of it is usable."""
     tried: list[str] = []
+    began_at = service.reactor.now
     version = pool.config.send_proxy
     preamble = b""
     if version is not None:
@@ -140,6 +154,7 @@ async def _attempt(
             raise
         else:
             counters.add(CONNECTIONS)
+            counters.add(CONNECT_US, int((service.reactor.now - began_at) * 1e6))
             pool.connected(server, upstream)
             if record is not None:
                 record.connected_at = record.answered_at = service.reactor.now

@@ -26,6 +26,7 @@ PURE = (
     *(f"balancer/kernel/{name}.py" for name in ("buckets", "services", "ruleset", "conntrack", "pokes", "records")),
     "balancer/kernel/flows.py", "balancer/kernel/ruleset_dsr.py",
     "hapair/kernel/counters.py", "hapair/replication/frames.py", "hapair/doctor.py",
+    "balancer/latencies.py",
     "balancer/standing.py", *(module for module in MODULES if module.startswith("balancer/policies/")),
     "balancer/fieldtypes.py", "balancer/pool.py", "balancer/health.py",
     "balancer/route.py", "balancer/wheel.py", "balancer/checks/schedule.py",

@@ -7,7 +7,19 @@ import pytest
 from balancer.causes import Cause
 from balancer.config import BalancerConfig, ClientLimits, Frontend, Pool, Server
 from balancer.fieldtypes import Endpoint
-from balancer.slots import BYTES_IN, CAUSES_RECORDS, HEARTBEAT_NS, OPEN, RECORD, Counters, Counts, Layout, Slots
+from balancer.latencies import BUCKETS
+from balancer.slots import (
+    BYTES_IN,
+    CAUSES_RECORDS,
+    HEARTBEAT_NS,
+    LATENCIES,
+    OPEN,
+    RECORD,
+    Counters,
+    Counts,
+    Layout,
+    Slots,
+)
 
 SERVER = Server(address=Endpoint("192.0.2.1", 80))
 CONFIG = BalancerConfig(
@@ -23,8 +35,8 @@ def test_the_layout_follows_from_the_names_alone() -> None:
     layout = Layout.of(CONFIG, 2)
     assert layout.frontends == {"api": 1, "web": 2}
     assert layout.servers == {("a", "one"): 3, ("b", "one"): 4, ("b", "two"): 5}
-    assert layout.causes == {"api": 6, "web": 8}
-    assert (layout.block, layout.size_bytes) == (240, 3840)
+    assert layout.causes == {"api": 6, "web": 11}
+    assert (layout.block, layout.size_bytes) == (384, 6144)
 
 
 def test_limits_are_shared_by_all_workers_and_a_new_one_begins_with_nothing_open() -> None:
@@ -51,7 +63,8 @@ def test_a_frontend_without_limits_has_no_limiter() -> None:
 
 
 def test_causes_have_room_and_are_added_up() -> None:
-    assert len(list(Cause)) <= CAUSES_RECORDS * RECORD
+    assert len(list(Cause)) <= LATENCIES
+    assert LATENCIES + BUCKETS <= CAUSES_RECORDS * RECORD
     node = Slots.create(CONFIG, 2)
     node.causes(0, "web").add_cause(Cause.DENIED)
     node.causes(1, "web").add_cause(Cause.DENIED)
@@ -108,6 +121,24 @@ def test_exchanges_are_written_down_when_they_are_settled() -> None:
         assert (counts.bytes_in, counts.bytes_out) == (11, 22)
     server.add_exchange(200, 10, 20, unsettled)
     assert unsettled == [server, server]
+    slots.close()
+
+
+def test_latencies_are_added_up_for_a_server_and_put_into_buckets_for_a_frontend() -> None:
+    slots = Slots.create(CONFIG, 2)
+    server = slots.server(0, "a", "one")
+    server.add_exchange(200, 10, 20, [], 0.25)
+    server.add_exchange(200, 10, 20, [], 0.5)
+    server.settle()
+    server.settle()
+    counts = slots.server_counts("a", "one")
+    assert (counts.latency_us, counts.total_us, counts.connect_us) == (750_000, 750_000, 0)
+    slots.causes(0, "web").add_latency(0.00001)
+    slots.causes(1, "web").add_latency(0.00001)
+    slots.causes(1, "web").add_latency(3600.0)
+    assert slots.latency_counts("web") == (2, *[0] * 62, 1)
+    assert slots.latency_counts("api") == (0,) * 64
+    assert slots.cause_counts("web") == {}
     slots.close()
 
 
