@@ -18,6 +18,8 @@ _FIELD_VALUE = re.compile(r"[!-~](?:[ \t!-~]*[!-~])?")
 _DNS_QUESTION = re.compile(
     r"(?:\.|(?:[A-Za-z0-9_-]{1,63}\.)*[A-Za-z0-9_-]{1,63}\.?)(?: (?:A|AAAA|NS|SOA|MX|TXT|SRV|PTR))?"
 )
+TLS_KINDS = ("tcp", "tls", "http", "redis", "smtp", "grpc")
+"""Kinds that may be spoken over TLS."""
 _OF_HTTP = ("headers", "body", "http_version", "expect_body", "expect_body_regex")
 
 
@@ -67,16 +69,16 @@ class CheckStep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckTls:
-    """TLS for a check."""
+    """TLS for a check. Of what is not given here, what the pool's own TLS says holds."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 
-    verify: bool = True
-    """The certificate must be valid, and for this name."""
+    verify: bool | None = None
+    """The certificate must be valid, and for this name; None: as the pool has it, or else it must."""
     name: str | None = None
-    """In the handshake and in the certificate; the check's `host`, or the server's address, where not given."""
+    """In the handshake and the certificate; the pool's, else the check's `host`, else the server's address."""
     ca_file: str | None = None
-    """Whole path; the system's authorities where not given."""
+    """Whole path; the pool's authorities, or the system's, where not given."""
 
     def __post_init__(self) -> None:
         if self.ca_file is not None and not self.ca_file.startswith("/"):
@@ -104,7 +106,9 @@ class Check:
     smtp: Literal["hello"] | None = None
     grpc: Literal["health"] | None = None
     tls: CheckTls | None = None
-    """What is said is said over TLS; alone: the handshake is the check."""
+    """What is said is said over TLS; alone: the handshake is the check. None: as the pool has it."""
+    plain: bool = False
+    """In clear, whatever the pool has."""
     steps: tuple[CheckStep, ...] = ()
     host: str | None = None
     """The Host header, or the name that an SMTP server is greeted with; the server's address where not given."""
@@ -161,6 +165,11 @@ class Check:
         parse_status_ranges(self.expect)
 
     @property
+    def has_place(self) -> bool:
+        """It goes somewhere else than clients are sent to."""
+        return self.address is not None or self.port is not None
+
+    @property
     def kinds(self) -> tuple[str, ...]:
         """The kinds that are named; more than one is refused."""
         named = ("http", "tcp", "udp", "dns", "redis", "postgres", "mysql", "smtp", "grpc")
@@ -181,8 +190,10 @@ def _check_kind(check: Check) -> None:
     for key, value in given.items():
         if value and key not in allowed.get(kind, set()):
             raise ValueError(f"{key} must not be given with a {kind} check")
-    if check.tls is not None and kind in ("udp", "dns", "script", "mysql", "postgres"):
+    if check.tls is not None and kind not in TLS_KINDS:
         raise ValueError(f"tls must not be given with a {kind} check")
+    if check.tls is not None and check.plain:
+        raise ValueError("a check is either over tls or plain, not both")
     if kind == "postgres" and not check.user:
         raise ValueError("postgres needs a user to ask for; it need not exist, and no password is sent")
     if check.dns is not None and not _DNS_QUESTION.fullmatch(check.dns):

@@ -188,7 +188,7 @@ class Pool:
             return
         if self.tls is not None and self.tls.server_name is None:
             raise ValueError("tls must have a server_name: a unix socket has no address that a certificate is for")
-        if self.check is not None and self.check.tls is not None and self.check.tls.name is None:
+        if self.tls is None and self.check is not None and self.check.tls is not None and self.check.tls.name is None:
             raise ValueError("check must have a tls name: a unix socket has no address that a certificate is for")
         if self.agent is not None and any(one.agent_address is None for one in unix):
             raise ValueError("agent must be told where it is, for a server at a unix socket: agent_address")

@@ -17,6 +17,7 @@ import trio
 from balancer.accesslog.logs import log_paths
 from balancer.checks.probes import ProbeResult, probe
 from balancer.checks.runner import CheckRunner
+from balancer.checks.tls import CheckSecrecy
 from balancer.config import Check
 from balancer.datagrams import close_datagram_sockets, open_datagram_sockets
 from balancer.discovery import Discovery
@@ -208,6 +209,7 @@ class _Node:
             self._workers.set_standing(*standing)
             self._kernel.set_standing(*standing)
         self._programs = Programs()
+        self._secrecy = CheckSecrecy()
         self._role = ""
         self._ready = False
         self._fit = False
@@ -287,7 +289,10 @@ class _Node:
         return {frontend for frontend, here in active.items() if here}
 
     async def _probe(self, pool: str, server: str, check: Check, endpoint: Endpoint, preamble: bytes) -> ProbeResult:
-        return await probe(check, endpoint, preamble, run_program=self._programs.run, names=(pool, server))
+        material = self.certificates.reading.material.pools.get(pool)
+        secrecy = partial(self._secrecy.of, pool, self._config.balancer.pools[pool], server, material)
+        run = self._programs.run
+        return await probe(check, endpoint, preamble, run_program=run, names=(pool, server), secrecy=secrecy)
 
     def _server_changed(self, pool: str, server: str, before: ServerState, after: ServerState) -> None:
         name = f"{pool}/{server}"

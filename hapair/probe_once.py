@@ -3,18 +3,21 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import trio
 
 from balancer.checks.agent import ask
 from balancer.checks.agent_words import AgentWords
 from balancer.checks.probes import ProbeResult, probe, target_of
+from balancer.checks.tls import CheckSecrecy
 from balancer.config import Pool, Server
 from balancer.config_checks import AgentCheck
 from balancer.discovery import resolve_once
 from balancer.fieldtypes import Endpoint
 from balancer.proxyproto import local
 from balancer.standing import Place
+from balancer.tls.material import PoolMaterial
 from hapair.processes import Programs
 
 
@@ -33,14 +36,14 @@ class Seen:
     duration_ms: float
 
 
-def probe_all(pools: Mapping[str, Pool]) -> list[Seen]:
-    """All at the same time; in the order of the file."""
-    return trio.run(_probe_all, pools)
+def probe_all(pools: Mapping[str, Pool], material: Mapping[str, PoolMaterial]) -> list[Seen]:
+    """All at the same time; in the order of the file. `material`: what TLS with the servers of a pool needs."""
+    return trio.run(_probe_all, pools, material)
 
 
-async def _probe_all(pools: Mapping[str, Pool]) -> list[Seen]:
+async def _probe_all(pools: Mapping[str, Pool], material: Mapping[str, PoolMaterial]) -> list[Seen]:
     seen: dict[tuple[int, int], Seen] = {}
-    programs = Programs()
+    programs, secrecy = Programs(), CheckSecrecy()
     places = await resolve_once(pools)
 
     async def look(place: int, pool: str, name: str, server: Server) -> None:
@@ -52,7 +55,12 @@ async def _probe_all(pools: Mapping[str, Pool]) -> list[Seen]:
         if check is not None:
             endpoint = server.check_address or found.endpoint
             preamble = b"" if (version := pools[pool].send_proxy) is None else local(version)
-            result = await probe(check, endpoint, preamble, run_program=programs.run, names=(pool, name))
+            result = await probe(
+                *(check, endpoint, preamble),
+                run_program=programs.run,
+                names=(pool, name),
+                secrecy=partial(secrecy.of, pool, pools[pool], name, material.get(pool)),
+            )
             seen[place, 0] = _of_check(pool, name, check.kind, target_of(check, endpoint), result)
         agent = pools[pool].agent
         if agent is not None:

@@ -51,6 +51,8 @@ class Record:
     local: bool = False
     """Answered by us."""
     why: str = ""
+    unreachable: str = ""
+    """Where the last connection that could not be made was to lead, and why it could not."""
     captured: tuple[tuple[str, bytes], ...] = ()
     captured_response: tuple[tuple[str, bytes], ...] = ()
     gauges: tuple[int, int, int, int] = (0, 0, 0, 0)
@@ -134,6 +136,8 @@ def _phase(record: Record) -> str:
 
 def reason(record: Record) -> str:
     """Why it ended otherwise than well, in words; empty where all was well."""
+    if record.cause is Cause.CONNECT_FAILED and record.unreachable:
+        return f"{record.cause.value}; at last {record.unreachable}"
     if record.why:
         return record.why
     if record.cause is not None:

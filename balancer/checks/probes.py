@@ -7,6 +7,7 @@ import socket
 import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 
 import trio
@@ -15,6 +16,7 @@ from balancer.checks import dns
 from balancer.checks.exchanges import Exchange, Unhealthy, conversation, mysql, postgres, redis, smtp
 from balancer.checks.grpc import grpc
 from balancer.checks.http import LARGEST_HEAD_BYTES, http
+from balancer.checks.tls import Secrecy, secrecy_of
 from balancer.config import Check
 from balancer.config_checks import CheckStep
 from balancer.fieldtypes import Endpoint
@@ -66,17 +68,19 @@ async def probe(
     *,
     run_program: RunProgram | None = None,
     names: tuple[str, str] = ("", ""),
+    secrecy: Callable[[], Secrecy | None] | None = None,
 ) -> ProbeResult:
     """Probe once; takes no longer than the check's timeout and raises nothing that a server could cause.
 
-    `preamble` is sent first, on a connection. `names` of pool and server are for scripts to know.
+    `preamble` is sent first, on a connection. `names` of pool and server are for scripts to know. `secrecy` tells
+    what pool and check say of TLS together; without it the check's own word holds.
     """
     endpoint = target_of(check, server)
     started_at = trio.current_time()
     if check.kind == "script":
         ok, reason, code = await _run(check, endpoint, run_program, names)
     else:
-        ok, reason, code = await _verdict(check, endpoint, preamble)
+        ok, reason, code = await _verdict(check, endpoint, preamble, secrecy or partial(secrecy_of, check))
     return ProbeResult(ok, reason, trio.current_time() - started_at, code)
 
 
@@ -87,14 +91,16 @@ def target_of(check: Check, server: Endpoint) -> Endpoint:
     return Endpoint(check.address or (LOCAL[0] if server.is_unix else server.host), check.port or server.port)
 
 
-async def _verdict(check: Check, endpoint: Endpoint, preamble: bytes) -> tuple[bool | None, str, str]:
+async def _verdict(
+    check: Check, endpoint: Endpoint, preamble: bytes, secrecy: Callable[[], Secrecy | None]
+) -> tuple[bool | None, str, str]:
     course = _Course()
     try:
         with trio.fail_after(check.timeout_s):
             if check.kind in ("udp", "dns"):
                 reason = await _datagram(check, endpoint, course)
             else:
-                reason = await _connect(check, endpoint, preamble, course)
+                reason = await _connect(check, endpoint, preamble, secrecy(), course)
             return True, reason, f"{course.layer}OK"
     except trio.TooSlowError:
         if course.waiting_for == "a refusal":
@@ -108,7 +114,7 @@ async def _verdict(check: Check, endpoint: Endpoint, preamble: bytes) -> tuple[b
         return None if error.errno in _OWN_FAILURES else False, _words(error), f"{course.layer}CON"
 
 
-async def _connect(check: Check, endpoint: Endpoint, preamble: bytes, course: _Course) -> str:
+async def _connect(check: Check, endpoint: Endpoint, preamble: bytes, secrecy: Secrecy | None, course: _Course) -> str:
     with trio.socket.socket(family_of(endpoint)) as connection:
         await connection.connect(address_of(endpoint))
         stream: trio.abc.Stream = trio.SocketStream(connection)
@@ -116,10 +122,10 @@ async def _connect(check: Check, endpoint: Endpoint, preamble: bytes, course: _C
             reason = "connected"
             if preamble:
                 await stream.send_all(preamble)
-            if check.tls is not None:
+            if secrecy is not None:
                 course.layer, course.waiting_for = "L6", "shaking hands"
-                stream, reason = await _shake_hands(check, endpoint, stream)
-            exchange = _exchange(check, endpoint)
+                stream, reason = await _shake_hands(secrecy, endpoint, stream)
+            exchange = _exchange(check, endpoint, tls=secrecy is not None)
             if exchange is not None:
                 course.layer, course.waiting_for = "L7", "waiting for the response"
                 reason = await _converse(stream, exchange)
@@ -128,22 +134,15 @@ async def _connect(check: Check, endpoint: Endpoint, preamble: bytes, course: _C
             raise _cause_of(broken) from None
 
 
-async def _shake_hands(check: Check, endpoint: Endpoint, stream: trio.abc.Stream) -> tuple[trio.abc.Stream, str]:
-    assert check.tls is not None
-    context = ssl.create_default_context(cafile=check.tls.ca_file)
-    if not check.tls.verify:
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    if check.kind == "grpc":
-        context.set_alpn_protocols(["h2"])
-    name = check.tls.name or (check.host or "").partition(":")[0] or endpoint.host
+async def _shake_hands(secrecy: Secrecy, endpoint: Endpoint, stream: trio.abc.Stream) -> tuple[trio.abc.Stream, str]:
     secured: trio.SSLStream[trio.abc.Stream] = trio.SSLStream(
-        stream, context, server_hostname=name, https_compatible=True
+        stream, secrecy.context, server_hostname=secrecy.name_for(endpoint), https_compatible=True
     )
     await secured.do_handshake()
     return secured, str(secured.version())
 
 
-def _exchange(check: Check, endpoint: Endpoint) -> Exchange | None:
+def _exchange(check: Check, endpoint: Endpoint, *, tls: bool) -> Exchange | None:
     """What is said once there is a connection; None: nothing."""
     host = check.host or ("localhost" if endpoint.is_unix else str(endpoint))
     match check.kind:
@@ -158,7 +157,7 @@ def _exchange(check: Check, endpoint: Endpoint) -> Exchange | None:
         case "smtp":
             return smtp(check.host or socket.gethostname())
         case "grpc":
-            return grpc(check.service or "", host, tls=check.tls is not None)
+            return grpc(check.service or "", host, tls=tls)
     return conversation(check.steps) if check.steps else None
 
 

@@ -48,7 +48,8 @@ async def connect(client: Client, pool: PoolService, server: str | None, request
             endpoint, connect_s = pool.endpoint(server), pool.config.timeouts.connect_s
             keeper = client.kept_of(pool)[server]  # now: when it is connected, the server may have moved
             stream = await dial(reactor, endpoint, connect_s, preamble, pool.tls, pool.way, client.origin.address)
-        except ConnectFailed:
+        except ConnectFailed as failure:
+            client.note_unreachable(failure)
             counters.add(FAILED)
             counters.add(OPEN, -1)
             tried.append(server)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from balancer.accesslog.journal import Journal
 from balancer.accesslog.record import Record
 from balancer.causes import Cause
-from balancer.failures import DeadlineExpired, Disconnected
+from balancer.failures import ConnectFailed, DeadlineExpired, Disconnected
 from balancer.http1.errors import BadMessage
 from balancer.http1.request import RequestHead
 from balancer.http1.response import ResponseHead
@@ -57,6 +57,10 @@ class LoggedClient(Client):
     def note_attempt(self, pool: str, server: str | None, tried: int) -> None:
         if self.record is not None:
             self.record.attempt(pool, server, tried, self.stream.reactor.now)
+
+    def note_unreachable(self, failure: ConnectFailed) -> None:
+        if self.record is not None:
+            self.record.unreachable = str(failure)
 
     def note_connected(self) -> None:
         if self.record is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from balancer.failures import ConnectFailed
 from balancer.http1.request import RequestHead
 from balancer.upstream import Upstream
 
@@ -19,6 +20,9 @@ class Notes:
 
     def note_attempt(self, pool: str, server: str | None, tried: int) -> None:
         """A connection to a server is about to be made, after `tried` others; None: there is none to be had."""
+
+    def note_unreachable(self, failure: ConnectFailed) -> None:
+        """It could not be made."""
 
     def note_connected(self) -> None:
         """It has been made."""

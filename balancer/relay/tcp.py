@@ -142,7 +142,9 @@ async def _attempt(
             upstream = await dial(
                 service.reactor, pool.endpoint(server), connect_s, preamble, pool.tls, pool.way, client
             )
-        except ConnectFailed:
+        except ConnectFailed as failure:
+            if record is not None:
+                record.unreachable = str(failure)
             counters.add(FAILED)
             counters.add(OPEN, -1)
             tried.append(server)

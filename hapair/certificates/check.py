@@ -1,10 +1,12 @@
 """What `hapair check` says of certificates: broken ones are errors, those that cannot be read here are not."""
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from balancer.config import BalancerConfig
-from hapair.certificates.store import read_all
+from balancer.tls.material import PoolMaterial
+from hapair.certificates.store import Reading, read_all
 from hapair.certificates.watch import certificate_views
 from hapair.config.errors import ConfigError, Position, Problem
 from hapair.config.load import Loaded
@@ -16,9 +18,7 @@ def check_certificates(loaded: Loaded) -> list[str]:
 
     A file may be checked on another machine than the one that serves with it, or by somebody who may not read keys.
     """
-    file = loaded.file
-    config = BalancerConfig(frontends=file.frontends, pools=file.pools)
-    reading = read_all(config, Path(loaded.path).parent, time.time())
+    reading = _read(loaded)
     absent = {trouble.owner for trouble in reading.troubles if trouble.absent}
     broken = [one for one in reading.troubles if not one.absent and not (one.fatal and one.owner in absent)]
     if broken:
@@ -26,6 +26,16 @@ def check_certificates(loaded: Loaded) -> list[str]:
     said = [str(trouble) for trouble in (*reading.troubles, *reading.notes)]
     views = [view for view in certificate_views(reading, time.time()) if not view.trouble]
     return [*said, *warnings_of_certificates(views)]
+
+
+def pool_material(loaded: Loaded) -> Mapping[str, PoolMaterial]:
+    """What connections to servers need, as far as it can be read here."""
+    return _read(loaded).material.pools
+
+
+def _read(loaded: Loaded) -> Reading:
+    config = BalancerConfig(frontends=loaded.file.frontends, pools=loaded.file.pools)
+    return read_all(config, Path(loaded.path).parent, time.time())
 
 
 def _problem(owner: str, source: str, reason: str) -> Problem:

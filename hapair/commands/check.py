@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from hapair.certificates.check import check_certificates
+from hapair.certificates.check import check_certificates, pool_material
 from hapair.commands.options import BAD_CONFIG, FAILED, config_option, json_option
 from hapair.config import ConfigError, Loaded, load, read_pages
 from hapair.probe_once import Seen, probe_all
@@ -39,7 +39,7 @@ def command(path: Path, as_json: bool, probe: bool, file: Path | None) -> None:
 
 
 def _probe(loaded: Loaded, as_json: bool) -> None:
-    seen = probe_all(loaded.file.pools)
+    seen = probe_all(loaded.file.pools, pool_material(loaded))
     if as_json:
         click.echo(seen_as_json(seen))
     else:

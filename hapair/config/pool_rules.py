@@ -123,8 +123,5 @@ def warnings(file: HapairFile) -> Iterator[str]:
         servers = pool.servers.values()
         if pool.policy == "first" and any(one.max_connections is None for one in list(servers)[:-1]):
             yield f"pools.{name}: policy first without max_connections sends everything to the first server"
-        check = pool.check
-        if pool.tls is not None and check is not None and check.kind == "http" and check.tls is None and not check.port:
-            yield f"pools.{name}: its servers are spoken to over TLS, and its check is not; add tls: {{}} to the check"
         if pool.use_all_backups and not any(one.backup for one in servers):
             yield f"pools.{name}: use_all_backups and no server is a backup"

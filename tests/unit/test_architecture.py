@@ -119,6 +119,7 @@ SEAMS: Mapping[str, tuple[str, ...]] = {
         "balancer/tls/contexts.py",
         "balancer/secure.py",
         "balancer/checks/probes.py",
+        "balancer/checks/tls.py",
         "hapair/certificates/store.py",
         "hapair/worker.py",
     ),

@@ -30,7 +30,7 @@ def test_every_check_and_agent_once_in_the_order_of_the_file() -> None:
         "old": Pool(servers={"d": Server(address=Endpoint("127.0.0.1", 1))}),
     }
 
-    seen = probe_all(pools)
+    seen = probe_all(pools, {})
 
     thread.join(5)
     agent.close()
@@ -46,7 +46,7 @@ def test_every_check_and_agent_once_in_the_order_of_the_file() -> None:
 def test_an_agent_that_does_not_answer_says_nothing_of_its_server() -> None:
     pools = {"api": Pool(servers={"c": Server(address=Endpoint("127.0.0.1", 80))}, agent=AgentCheck(port=1))}
 
-    seen = probe_all(pools)[0]
+    seen = probe_all(pools, {})[0]
 
     assert (seen.ok, seen.said) == (None, "the agent cannot be reached: connection refused")
 
@@ -55,7 +55,7 @@ def test_a_name_that_is_not_known_is_said_instead_of_a_check() -> None:
     resolve = Resolve(nameservers=(Endpoint("127.0.0.1", 1),), timeout_s=0.2)
     pool = Pool(servers={"a": Server(address=Endpoint("app.invalid", 80))}, check=Check(), resolve=resolve)
 
-    [unknown] = probe_all({"web": pool})
+    [unknown] = probe_all({"web": pool}, {})
 
     assert (unknown.kind, unknown.target, unknown.ok) == ("name", "app.invalid:80", None)
     assert "app.invalid" in unknown.said

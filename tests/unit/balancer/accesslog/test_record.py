@@ -48,6 +48,9 @@ def test_a_reason_in_words() -> None:
     assert reason(record(cause=Cause.NO_SERVER)) == "no server is available"
     assert reason(record(cause=Cause.REQUEST_INVALID, why="no Host header")) == "no Host header"
     assert reason(record(aborted=True)) == "the client went away"
+    failed = record(cause=Cause.CONNECT_FAILED, why="no server could be reached", unreachable="192.0.2.1:80: no TLS: x")
+    assert reason(failed) == "no server could be reached; at last 192.0.2.1:80: no TLS: x"
+    assert reason(record(unreachable="192.0.2.1:80: connection refused")) == ""  # another one was
 
 
 def test_bytes_are_counted_by_direction() -> None:

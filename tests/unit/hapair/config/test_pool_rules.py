@@ -40,16 +40,6 @@ def test_a_policy_that_reads_requests_needs_requests() -> None:
     assert load_text(text.replace("mode: tcp", "mode: http")).warnings == []
 
 
-def test_a_check_without_tls_of_servers_with_it() -> None:
-    text = pools('web: {tls: {}, check: {http: "GET /"}, servers: {a: "192.0.2.1:443"}}')
-    text += 'frontends: {web: {listen: [":1"], pool: web}}\n'
-    assert load_text(text).warnings == [
-        "pools.web: its servers are spoken to over TLS, and its check is not; add tls: {} to the check"
-    ]
-    assert load_text(text.replace('"GET /"', '"GET /", tls: {}')).warnings == []
-    assert load_text(text.replace('"GET /"', '"GET /", port: 80')).warnings == []
-
-
 def test_what_is_probably_not_meant() -> None:
     text = pools('web: {policy: first, use_all_backups: true, servers: {a: "192.0.2.1:80", b: "192.0.2.2:80"}}')
     text += 'frontends: {web: {listen: [":1"], pool: web}}\n'
