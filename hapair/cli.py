@@ -8,6 +8,7 @@ _COMMANDS = {
     "check": "Check a file; say everything that is wrong with it.",
     "demo": "Two nodes, a client and three servers on this machine: kill one and watch.",
     "doctor": "Look for what is in the way of the kernel plane on this machine.",
+    "events": "Show what happened on this node, and why.",
     "handover": "Let the other node take over the virtual IP addresses.",
     "init": "Make the secret that the nodes of a pair share.",
     "password": "Print a password as the file holds it.",

@@ -36,6 +36,7 @@ from hapair.kernel.plane import KernelPlane
 from hapair.logfiles import LogFileError, LogFiles
 from hapair.messages import FrontendRole, Resign, StartRouters, Track
 from hapair.node_admin import NodeAdmin, open_admin
+from hapair.node_events import NodeEvents
 from hapair.node_handover import NodeHandover, preempted
 from hapair.node_servers import server_story
 from hapair.notify import Notifier
@@ -84,7 +85,11 @@ async def run_node(config: NodeConfig, *, path: str, runtime: Path, record_to: P
         node = _Node(config, opening, listeners, path, state_folder, log_files, datagrams, admin)
         if fatal := node.certificates.fatal:
             raise StartError("; ".join(str(trouble) for trouble in fatal))
-        stories: Stories = {"handover": node.handover.story, "server": partial(server_story, node.checks)}
+        stories: Stories = {
+            "handover": node.handover.story,
+            "server": partial(server_story, node.checks),
+            "events": node.events.story,
+        }
         async with trio.open_nursery() as nursery:
             nursery.start_soon(serve_runtime, control, node.commands, stories, node.admin.cli.run)
             nursery.start_soon(node.run)
@@ -93,6 +98,7 @@ async def run_node(config: NodeConfig, *, path: str, runtime: Path, record_to: P
                     node.reopen_logs()
                     continue
                 log.info("stopping", extra={"signal": signal.Signals(number).name})
+                node.events.stopping(signal.Signals(number).name)
                 break
             systemd.notify("STOPPING=1")
             await _stop_or_hurry(node, signals)
@@ -182,8 +188,12 @@ class _Node:
         self._path = path
         self._started_at = trio.current_time()
         self._proxied = config.balancer.proxied
+        self.events = NodeEvents(config.node)
+        self.events.started(path)
         self._slots = Slots.create(self._proxied, max(1, config.workers))
-        self.handover = NodeHandover(config, announcer=lambda: self._announcer, changed=self._roles_changed)
+        self.handover = NodeHandover(
+            config, announcer=lambda: self._announcer, changed=self._roles_changed, news=self.events.handover
+        )
         self._announcer = AnnouncerWatch(
             opening,
             LastWill(config.routers),
@@ -214,7 +224,7 @@ class _Node:
         self._ready = False
         self._fit = False
         self._stopping = False
-        self.admin = NodeAdmin(self.snapshot, self.checks, config.admin, admin)
+        self.admin = NodeAdmin(self.snapshot, self.checks, config.admin, admin, looked=self.events.looked)
 
     def reopen_logs(self) -> None:
         """The log files may have been renamed."""
@@ -251,6 +261,7 @@ class _Node:
             kernel_plane_obstacle=self._kernel.obstacle,
         )
         self._announcer.set_fitness(fitness)
+        self.events.fitness(fitness)
         self.handover.fit(
             None if fitness.lowered is None and fitness.takes_part else fitness.reason, self._servers_up()
         )
@@ -262,6 +273,7 @@ class _Node:
 
     def _reported(self) -> None:
         self._notifier.hear(self._announcer.snapshots)
+        self.events.reported(self._announcer)
         self.handover.reported()
         self._roles_changed()
 
@@ -279,6 +291,7 @@ class _Node:
         self._flows.set_active(self._active())
         role = node_role(states)
         if role != self._role:
+            self.events.role(self._role, role)
             self._role = role
             systemd.notify(f"STATUS={self._config.node} is {role}")
             log.info("role", extra={"node": self._config.node, "role": role})
@@ -301,6 +314,7 @@ class _Node:
             log.warning("server flipped", extra={"server": name, **state})
         elif after.place is not None and before.place != after.place:
             log.info("server moved", extra={"server": name, "address": str(after.place.endpoint)})
+        self.events.server_changed(pool, server, before, after)
         standing = after.standing(trio.current_time())
         self._workers.set_standing(pool, server, standing)
         self._kernel.set_standing(pool, server, standing)

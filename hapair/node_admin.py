@@ -62,7 +62,11 @@ class NodeAdmin:
         operator: Operator,
         admin: AdminSection | None,
         listeners: Mapping[Endpoint, socket.socket],
+        *,
+        looked: Callable[[NodeSnapshot], None] = lambda _: None,
     ) -> None:
+        """`looked` is called with the snapshot of each second."""
+        self._looked = looked
         self.rates = Rates()
         self.surfaces = Surfaces(look, self.rates, trio.current_time, started_at=time.time())
         self.stats = StatsPage(self.surfaces, operator)
@@ -84,7 +88,9 @@ class NodeAdmin:
 
     async def _sample(self) -> Any:
         while True:
-            self.rates.sample(self.surfaces.look(), trio.current_time())
+            node = self.surfaces.look()
+            self.rates.sample(node, trio.current_time())
+            self._looked(node)
             await trio.sleep(SAMPLE_S)
 
 

@@ -11,10 +11,12 @@ from hapair.config import NodeConfig
 from hapair.handover.carrier import Carrier
 from hapair.handover.events import (
     CutShort,
+    Drained,
     FitnessReported,
     LinkDown,
     LinkUp,
     Moved,
+    Progress,
     RoutersReported,
     Standing,
     TellAnnouncer,
@@ -40,6 +42,7 @@ class NodeHandover:
         *,
         announcer: Callable[[], AnnouncerWatch],
         changed: Callable[[], None],
+        news: Callable[[Progress | Moved | Drained], None] = lambda _: None,
         carrier: Callable[..., Carrier] = Carrier,
     ) -> None:
         """`changed` is called when connections begin to live on without their VIP, or no longer do."""
@@ -55,6 +58,7 @@ class NodeHandover:
             send=lambda data: announcer().post(ToPeer(data)),
             tell_announcer=self._tell,
             live_on=self._live_on,
+            news=news,
         )
 
     async def run(self) -> None:

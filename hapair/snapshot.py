@@ -226,6 +226,8 @@ class ProcessView:
     name: str
     pid: int | None
     state: str
+    ended: str = ""
+    """How the one before it ended; empty: there was none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -249,9 +249,13 @@ def _server(pool: Pool, name: str, counts: Counts, health: ServerHealth, now: fl
 
 def _processes(announcer: AnnouncerWatch, workers: WorkersWatch, flows: FlowsWatch) -> tuple[ProcessView, ...]:
     state = "running" if announcer.pid else "starting"
-    seats = [ProcessView(name="announcer", pid=announcer.pid, state=state)] if announcer.is_needed else []
+    seats = []
+    if announcer.is_needed:
+        seats.append(ProcessView(name="announcer", pid=announcer.pid, state=state, ended=announcer.ended))
     for index, pid in enumerate(workers.pids):
-        seats.append(ProcessView(name=f"worker {index}", pid=pid, state=workers.states[index].value))
+        ended = workers.ended.get(index, "")
+        seats.append(ProcessView(name=f"worker {index}", pid=pid, state=workers.states[index].value, ended=ended))
     if flows.is_needed:
-        seats.append(ProcessView(name="flows", pid=flows.pid, state="running" if flows.pid else "starting"))
+        state = "running" if flows.pid else "starting"
+        seats.append(ProcessView(name="flows", pid=flows.pid, state=state, ended=flows.ended))
     return tuple(seats)

@@ -50,6 +50,8 @@ class AnnouncerWatch:
         self.fence: FenceSnapshot | None = None
         self.pid: int | None = None
         self.restarts = 0
+        self.ended = ""
+        """How the last one ended."""
         self._template = opening
         self._routers = opening.routers
         self._will = will
@@ -143,7 +145,7 @@ class AnnouncerWatch:
     def _bury(self, how: str) -> None:
         assert self._child is not None
         self._child.channel.close()
-        self._child, self.pid = None, None
+        self._child, self.pid, self.ended = None, None, how
         if not self._stopping:
             log.error("the announcer is gone", extra={"how": how})
 

@@ -35,6 +35,8 @@ class FlowsWatch:
         """The last; None: the process does not run, or has said nothing yet."""
         self.pid: int | None = None
         self.restarts = 0
+        self.ended = ""
+        """How the last one ended."""
         self._opening = opening
         self._child: Child | None = None
         self._active: tuple[str, ...] = ()
@@ -53,6 +55,7 @@ class FlowsWatch:
                 self._child.kill()
                 self._child.channel.close()
                 self._child, self.pid, self.report = None, None, None
+            self.ended = how
             log.error("the flows process is gone", extra={"how": how})
             self.restarts += 1
             await trio.sleep(deaths.died(trio.current_time()))

@@ -57,6 +57,8 @@ class WorkersWatch:
         self.states = [WorkerState.STARTING] * self.count
         self.pids: list[int | None] = [None] * self.count
         self.restarts = 0
+        self.ended: dict[int, str] = {}
+        """How the last one in each place ended."""
         self._config = config
         transparent = any(pool.transparent for pool in config.balancer.pools.values())
         self._arguments = (TRANSPARENT,) if transparent else ()
@@ -117,6 +119,7 @@ class WorkersWatch:
         child.channel.close()
         del self._children[index]
         self.pids[index] = None
+        self.ended[index] = how
         self._slots.forget_open(index)  # its connections died with it
         if not self._stopping:
             log.error("a worker is gone", extra={"worker": index, "how": how})

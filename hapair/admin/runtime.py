@@ -9,6 +9,7 @@ import logging
 import os
 import socket
 import stat
+import struct
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from pathlib import Path
@@ -17,12 +18,15 @@ from typing import Any
 import trio
 
 from hapair.admin.haproxy_session import Session
+from hapair.events.feed import acting
 
 log = logging.getLogger(__name__)
 
 SOCKET_NAME = "hapair.sock"
 _LINE_LIMIT = 65_536
 _PATIENCE_S = 10.0
+_CREDENTIALS = struct.Struct("3i")
+"""struct ucred: pid, uid, gid."""
 
 Commands = Mapping[str, Callable[[], Any]]
 Stories = Mapping[str, Callable[[Mapping[str, Any]], AsyncGenerator[Any, None]]]
@@ -76,6 +80,7 @@ async def serve_runtime(
     async def handler(stream: trio.SocketStream) -> None:
         try:
             async with stream:
+                acting.set(_who(stream))
                 begin = await _begin(stream)
                 if begin is None:
                     return
@@ -87,6 +92,13 @@ async def serve_runtime(
             return  # the asker left
 
     await trio.serve_listeners(handler, [listener])
+
+
+def _who(stream: trio.SocketStream) -> str:
+    """The user at the other end, as the kernel says."""
+    credentials = stream.socket.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    uid = _CREDENTIALS.unpack(credentials)[1]
+    return "root (runtime socket)" if uid == 0 else f"uid {uid} (runtime socket)"
 
 
 async def _begin(stream: trio.SocketStream) -> bytes | None:

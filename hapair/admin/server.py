@@ -16,6 +16,7 @@ from balancer.http1.framing import CHUNKED
 from balancer.http1.request import RequestHead, parse_request
 from hapair.admin.logins import Caller, Logins, TooManyAttempts
 from hapair.admin.router import Request, Response, Router, head_of, is_near_host, is_same_origin, text
+from hapair.events.feed import acting
 
 log = logging.getLogger(__name__)
 
@@ -164,6 +165,7 @@ class _Conversation:
             return text(401, "a name and a password are needed\n", _CHALLENGE)
         if route.level == "admin" and caller.level != "admin":
             return text(403, "this is for those of level admin\n")
+        acting.set(f"{caller.name} from {self._client}")
         return await route.handler(_by(request, caller))
 
     async def _send(self, response: Response, *, keep_alive: bool, with_body: bool) -> None:

@@ -51,6 +51,7 @@ class Carrier:
         send: Callable[[bytes], None],
         tell_announcer: Callable[[TellAnnouncer], None],
         live_on: Callable[[frozenset[str]], None],
+        news: Callable[[Progress | Moved | Drained], None] = lambda _: None,
         kernel: Kernel | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -60,6 +61,7 @@ class Carrier:
         self._send = send
         self._tell_announcer = tell_announcer
         self._live_on = live_on
+        self._news = news
         self._kernel = kernel if kernel is not None else LinuxKernel(routers)
         self._clock = clock
         self._inbox: deque[Event] = deque()
@@ -149,6 +151,7 @@ class Carrier:
                 self._say(asker, effect)
 
     def _say(self, asker: str, news: Progress | Moved | Drained) -> None:
+        self._news(news)
         channel = self._askers.get(asker)
         if channel is not None and not isinstance(news, Drained):
             channel.send_nowait(news)

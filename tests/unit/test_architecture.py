@@ -34,6 +34,7 @@ PURE = (
     "balancer/config_http2.py",
     "hapair/wire.py", "hapair/messages.py", "hapair/heartbeat.py", "hapair/restart.py", "hapair/role.py",
     "hapair/fitness.py", "hapair/snapshot.py",
+    *(f"hapair/events/{name}.py" for name in ("event", "store", "noticing", "routers", "servers")),
     *(f"hapair/handover/{name}.py" for name in ("messages", "events", "giving", "taking", "conversation", "ruleset")),
     "hapair/config/errors.py", "hapair/config/tree.py", "hapair/config/rules.py", "hapair/config/types.py",
     "hapair/config/view.py", "hapair/config/scalars.py", "hapair/config/tracks.py", "hapair/config/witnesses.py",
@@ -128,7 +129,13 @@ SEAMS: Mapping[str, tuple[str, ...]] = {
     "os.system": (),
     "os.popen": (),
     "time.sleep": (),
-    "time.time": ("hapair/node_admin.py", "hapair/epoch.py", "hapair/certificates/", "balancer/accesslog/journal.py"),
+    "time.time": (
+        "hapair/node_admin.py",
+        "hapair/node_events.py",
+        "hapair/epoch.py",
+        "hapair/certificates/",
+        "balancer/accesslog/journal.py",
+    ),
     "trio.lowlevel.open_process": ("hapair/child.py", "hapair/lab/"),
     "trio.run_process": (
         "balancer/kernel/nft.py",

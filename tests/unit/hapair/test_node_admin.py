@@ -46,9 +46,11 @@ async def test_it_serves_its_surfaces_and_what_others_add() -> None:
 
 
 async def test_without_a_section_rates_are_taken_all_the_same(autojump_clock: MockClock) -> None:
-    admin = NodeAdmin(lambda: NODE, OPERATOR, None, open_admin(None))
+    looked: list[str] = []
+    admin = NodeAdmin(lambda: NODE, OPERATOR, None, open_admin(None), looked=lambda node: looked.append(node.node))
     with trio.move_on_after(3):
         await admin.run()
+    assert looked == ["pi-a"] * 3
     assert admin.rates.paces["frontend", "web"].open_max == 3
 
 

@@ -46,6 +46,7 @@ class FakeAnnouncer:
     snapshots: dict[str, RouterSnapshot] = field(default_factory=dict)
     pid: int | None = None
     restarts: int = 0
+    ended: str = "it was killed by SIGKILL"
     is_needed: bool = True
     link: LinkSnapshot | None = None
     fence: FenceSnapshot | None = None
@@ -79,6 +80,7 @@ class FakeWorkers:
     pids: list[int | None]
     states: list[WorkerState]
     restarts: int = 0
+    ended: dict[int, str] = field(default_factory=dict)
 
 
 @pytest.fixture

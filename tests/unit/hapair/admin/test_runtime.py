@@ -1,8 +1,10 @@
 """The runtime socket: a line of JSON in, a line of JSON out; one node for each directory."""
 
 import json
+import os
 import socket
 import stat
+import struct
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from hapair.admin.runtime import (
     remove_runtime_socket,
     serve_runtime,
 )
+from hapair.events.feed import acting
 
 COMMANDS = {"status": lambda: {"role": "ACTIVE"}, "other": lambda: [1, 2]}
 
@@ -176,3 +179,27 @@ async def test_a_clean_stop_leaves_nothing_and_nothing_else_is_removed(tmp_path:
     (tmp_path / "hapair.sock").write_text("not a socket")
     remove_runtime_socket(tmp_path)
     assert (tmp_path / "hapair.sock").exists()
+
+
+async def test_events_know_who_asked_by_the_kernels_word(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    listener = await open_runtime_socket(tmp_path)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(serve_runtime, listener, {"who": acting.get})
+        monkeypatch.setattr("hapair.admin.runtime._CREDENTIALS", FakeCredentials(0))
+        assert await ask(tmp_path, "who") == "root (runtime socket)"
+        monkeypatch.setattr("hapair.admin.runtime._CREDENTIALS", FakeCredentials(1000))
+        assert await ask(tmp_path, "who") == "uid 1000 (runtime socket)"
+        nursery.cancel_scope.cancel()
+
+
+class FakeCredentials:
+    """Of a user that this test cannot be."""
+
+    size = 12
+
+    def __init__(self, uid: int) -> None:
+        self.uid = uid
+
+    def unpack(self, data: bytes) -> tuple[int, int, int]:
+        assert struct.unpack("3i", data)[0] == os.getpid()
+        return 1, self.uid, 1

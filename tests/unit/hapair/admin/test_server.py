@@ -13,6 +13,7 @@ from hapair.admin.logins import Logins
 from hapair.admin.router import Request, Response, Route, Router, text
 from hapair.admin.server import AdminServer
 from hapair.config.admin import AdminUser
+from hapair.events.feed import acting
 
 USERS = {
     "anna": AdminUser(password=str(passwords.make("correct horse", log2_n=10, r=1, p=1))),
@@ -188,3 +189,20 @@ async def test_more_connections_than_there_may_be_are_closed_at_once(monkeypatch
         async with await trio.open_tcp_stream("127.0.0.1", served.port) as second:
             assert await second.receive_some() == b""
         assert served.server.refused["connections"] == 1
+
+
+async def test_events_know_who_asked_in_the_task_that_serves_them() -> None:
+    seen: list[str] = []
+
+    async def note(request: Request) -> Response:
+        seen.append(acting.get())
+        return text(200, "noted")
+
+    (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
+    server = AdminServer(Router([Route(path="/note", handler=note, level="admin")]), Logins(USERS))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(server.serve, [listener])
+        served = Served(server, listener.socket.getsockname()[1])
+        assert await served.get("GET /note", basic("anna", "correct horse")) == (200, "noted")
+        nursery.cancel_scope.cancel()
+    assert (seen, acting.get()) == (["anna from 127.0.0.1"], "")
