@@ -219,8 +219,11 @@ class VirtualRouter:
 
     def _resigned(self, backup: Backup, source: Address, cause: str, now: float) -> None:
         """RFC 9568 section 6.4.2 waits for Skew_Time, lest several take over. Of two, only one can."""
-        alone = self.config.rivals == 1 and self._peer is not None and not self._met_a_third
-        skew = 0.0 if alone else skew_time(self.priority, backup.active_adver_interval_cs, self.config.version)
+        skew = (
+            0.0
+            if self._is_one_of_two
+            else skew_time(self.priority, backup.active_adver_interval_cs, self.config.version)
+        )
         self.state = replace(backup, active_down_at=now + skew, cause=cause, told=True)
         self._left = source, now + min(LATE_COPY_S, self._interval)
 
@@ -360,7 +363,14 @@ class VirtualRouter:
         self.state = Backup(now + self._active_down(interval_cs), interval_cs, cause)
 
     def _active_down(self, interval_cs: int) -> float:
-        return active_down_interval(self.priority, interval_cs, self.config.version)
+        """Active_Down_Interval; of two, only one can take over, and the skew would only make it late."""
+        skewed = not self._is_one_of_two
+        return active_down_interval(self.priority, interval_cs, self.config.version, skewed=skewed)
+
+    @property
+    def _is_one_of_two(self) -> bool:
+        """Whether there is nobody but the peer, whom the liveness link has shown to be a hapair."""
+        return self.config.rivals == 1 and self._peer is not None and not self._met_a_third
 
     def _renew_after(self, now: float) -> float:
         return math.inf if self.lease_s is None else now + self._renewal

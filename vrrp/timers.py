@@ -14,9 +14,12 @@ def skew_time(priority: int, interval_cs: int, version: int = 3) -> float:
     return _skew_units(priority, interval_cs, version) / 25_600
 
 
-def active_down_interval(priority: int, interval_cs: int, version: int = 3) -> float:
-    """Active_Down_Interval in seconds (RFC 9568 section 6.1): three advertisements missed, and the skew."""
-    return _active_down_units(priority, interval_cs, version) / 25_600
+def active_down_interval(priority: int, interval_cs: int, version: int = 3, *, skewed: bool = True) -> float:
+    """Active_Down_Interval in seconds (RFC 9568 section 6.1): three advertisements missed, and the skew.
+
+    Not `skewed`: for a router without rivals, whom it would only make late.
+    """
+    return _active_down_units(priority, interval_cs, version) / 25_600 if skewed else 3 * interval_cs / 100
 
 
 def lease_length(priority: int, interval_cs: int, version: int = 3) -> int:

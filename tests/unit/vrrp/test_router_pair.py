@@ -100,6 +100,21 @@ class TestPairOfTwo:
         machine.handle(advert(0), NOW)
         assert machine.deadline == 1000.609375
 
+    def test_three_missed_advertisements_are_enough(self):
+        machine = router(BACKUP, rivals=1)
+        machine.handle(advert(150), NOW)
+        assert machine.deadline == 1003.0
+
+    def test_an_active_router_may_be_late_by_no_more_than_its_peer_then_waits(self):
+        machine = router(ACTIVE, rivals=1)
+        assert machine.handle(LoopLate(2.0), NOW) == ()
+        assert machine.handle(LoopLate(2.01), NOW)[0] == ReleaseVips()
+
+    def test_of_three_skew_time_is_waited_for_after_silence(self):
+        machine = router(BACKUP, rivals=1)
+        machine.handle(advert(150, THIRD), NOW)
+        assert machine.deadline == 1003.609375
+
     def test_death_of_the_active_peer_counts_as_its_resignation(self):
         machine = router(BACKUP, rivals=1)
         machine.handle(PeerLost(), NOW)
@@ -425,4 +440,4 @@ def test_a_paused_backup_forgets_what_it_was_told():
     machine = router(BACKUP, rivals=1)
     machine.handle(advert(0), NOW)
     machine.handle(LoopLate(10.0), NOW)
-    assert machine.deadline == 1003.609375
+    assert machine.deadline == 1003.0

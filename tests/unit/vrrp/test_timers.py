@@ -80,3 +80,8 @@ def test_version_2_has_its_own_spans():
     assert active_down_interval(100, 500, version=2) == 15.609375
     assert lease_length(100, 500, version=2) == 16
     assert lease_length(100, 500) == 19
+
+
+def test_without_rivals_three_missed_advertisements_are_enough():
+    assert active_down_interval(100, 10, skewed=False) == 0.3
+    assert active_down_interval(100, 100, version=2, skewed=False) == 3.0
