@@ -19,7 +19,8 @@ class AccessLog:
     format: Literal["httplog", "tcplog", "json", "off"] = "off"
     """HAProxy's own, or one JSON object for each line."""
     to: str = "stdout"
-    """`stdout`, `journald`, `syslog` (/dev/log), `syslog:192.0.2.1:514`, or the whole path of a file."""
+    """`stdout`, `journald`, `syslog` (/dev/log), `syslog:/path`, `syslog:192.0.2.1:514` (UDP), `syslog+tcp:...`, or
+    the whole path of a file."""
     tag: str = "hapair"
     """How the program calls itself in syslog and journald."""
     query: bool = True
@@ -42,15 +43,23 @@ class AccessLog:
 
 
 def parse_target(text: str) -> tuple[str, str | Endpoint]:
-    """Kind (`stdout`, `journald`, `unix`, `udp`, `file`) and address or path. Raises ValueError."""
+    """Kind (`stdout`, `journald`, `unix`, `udp`, `tcp`, `file`) and address or path. Raises ValueError."""
     if text in ("stdout", "journald"):
         return text, ""
     if text == "syslog":
         return "unix", "/dev/log"
-    if text.startswith("syslog:"):
-        return "udp", Endpoint.parse(text.removeprefix("syslog:"))
-    if text.startswith("/") and text.isprintable() and not text.endswith("/"):
+    way, _, where = text.partition(":")
+    if way in ("syslog", "syslog+tcp") and not (way == "syslog" and where.startswith("/")):
+        return "udp" if way == "syslog" else "tcp", Endpoint.parse(where)
+    if way == "syslog" and _is_path(where):
+        return "unix", where
+    if _is_path(text):
         return "file", text
     raise ValueError(
-        f"{text!r} is no place to log to; write stdout, journald, syslog, syslog:192.0.2.1:514 or the path of a file"
+        f"{text!r} is no place to log to; write stdout, journald, syslog, syslog:192.0.2.1:514, "
+        "syslog+tcp:192.0.2.1:514, syslog:/run/log.sock or the path of a file"
     )
+
+
+def _is_path(text: str) -> bool:
+    return text.startswith("/") and text.isprintable() and not text.endswith("/")

@@ -8,8 +8,10 @@ dropped, and counted. The thread formats nothing: it would take the interpreter 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import socket
+import struct
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -21,6 +23,8 @@ from balancer.fieldtypes import Endpoint
 _PRIORITY = 16 * 8 + 6  # local0.info
 _JOURNAL = "/run/systemd/journal/socket"
 _LONGEST = 8192
+_PATIENCE = struct.pack("ll", 5, 0)
+"""Seconds and microseconds, with a syslog that is there and takes nothing."""
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
@@ -56,33 +60,80 @@ class FileTarget:
 Encode = Callable[[str], bytes]
 
 
-class DatagramTarget:
-    """A socket of syslog or journald, which is sought anew when it has gone: one datagram for each line."""
+class SocketTarget:
+    """A socket of syslog or journald, which is sought anew when it has gone.
 
-    def __init__(self, family: int, address: str | tuple[str, int], encode: Encode) -> None:
+    One datagram for each line; on a stream, lines with their ends (RFC 6587 section 3.4.2). A local syslog may have
+    either kind of socket.
+    """
+
+    def __init__(
+        self, family: int, address: str | tuple[str, int], encode: Encode, kind: int = socket.SOCK_DGRAM
+    ) -> None:
         self._family = family
         self._address = address
         self._encode = encode
+        self._kind = kind
         self._socket: socket.socket | None = None
 
     def write(self, lines: Sequence[str]) -> int:
-        return sum(not (self._send(line) or self._send(line)) for line in lines)
+        left = [self._encode(line) for line in lines]
+        for _ in range(2):  # it may have been started anew since the last time
+            try:
+                sending = self._connected()
+                if self._kind == socket.SOCK_STREAM:
+                    self._stream(sending, left)
+                else:
+                    _send_each(sending, left)
+            except OSError:  # nobody there: the next line looks again
+                self.close()
+            else:
+                return 0
+        return len(left)
 
-    def _send(self, line: str) -> bool:
-        try:
-            if self._socket is None:
-                self._socket = socket.socket(self._family, socket.SOCK_DGRAM)
-                self._socket.connect(self._address)
-            self._socket.send(self._encode(line))
-        except OSError:  # nobody there: the next line looks again
+    def _connected(self) -> socket.socket:
+        if self._socket is not None and self._kind == socket.SOCK_STREAM and _has_ended(self._socket):
             self.close()
-            return False
-        return True
+        if self._socket is None:
+            self._socket = socket.socket(self._family, self._kind)
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _PATIENCE)
+            try:
+                self._socket.connect(self._address)
+            except OSError as error:
+                if error.errno == errno.EPROTOTYPE:
+                    other = {socket.SOCK_DGRAM: socket.SOCK_STREAM, socket.SOCK_STREAM: socket.SOCK_DGRAM}
+                    self._kind = other[socket.SocketKind(self._kind)]
+                raise
+        return self._socket
+
+    def _stream(self, sending: socket.socket, left: list[bytes]) -> None:
+        """Takes out of `left` what was sent. A line that is cut off is sent again, on another connection."""
+        data = b"\n".join(left) + b"\n"
+        sent = 0
+        try:
+            while sent < len(data):
+                sent += sending.send(data[sent:] if sent else data)
+        finally:
+            del left[: data.count(b"\n", 0, sent)]
 
     def close(self) -> None:
         if self._socket is not None:
             self._socket.close()
             self._socket = None
+
+
+def _send_each(sending: socket.socket, left: list[bytes]) -> None:
+    while left:
+        sending.send(left[0])
+        del left[0]
+
+
+def _has_ended(connected: socket.socket) -> bool:
+    """The other side has closed a connection on which it never says a word."""
+    try:
+        return not connected.recv(1, socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return False
 
 
 def syslog_lines(tag: str) -> Encode:
@@ -107,12 +158,13 @@ def open_target(kind: str, where: str | Endpoint, *, tag: str, fd: int | None = 
     if kind == "stdout":
         return FileTarget(1, owned=False)
     if kind == "journald":
-        return DatagramTarget(socket.AF_UNIX, _JOURNAL, journal_entries(tag))
+        return SocketTarget(socket.AF_UNIX, _JOURNAL, journal_entries(tag))
     if isinstance(where, Endpoint):
         family = socket.AF_INET6 if where.is_ipv6 else socket.AF_INET
-        return DatagramTarget(family, (where.host, where.port), syslog_lines(tag))
+        by = socket.SOCK_STREAM if kind == "tcp" else socket.SOCK_DGRAM
+        return SocketTarget(family, (where.host, where.port), syslog_lines(tag), by)
     if kind == "unix":
-        return DatagramTarget(socket.AF_UNIX, where, syslog_lines(tag))
+        return SocketTarget(socket.AF_UNIX, where, syslog_lines(tag))
     return FileTarget(open_file(where) if fd is None else fd, owned=True)
 
 

@@ -7,9 +7,11 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
+
 from balancer.accesslog.writer import (
-    DatagramTarget,
     FileTarget,
+    SocketTarget,
     Writer,
     journal_entries,
     open_file,
@@ -97,7 +99,7 @@ def test_syslog_by_udp() -> None:
 
 def test_a_local_syslog_that_goes_and_comes_back(tmp_path: Path) -> None:
     path = str(tmp_path / "log")
-    target = DatagramTarget(socket.AF_UNIX, path, str.encode)
+    target = SocketTarget(socket.AF_UNIX, path, str.encode)
     assert target.write(["nobody there"]) == 1
     for line in ("one", "two"):
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as syslog:
@@ -107,6 +109,64 @@ def test_a_local_syslog_that_goes_and_comes_back(tmp_path: Path) -> None:
             assert syslog.recv(100) == line.encode()
         os.unlink(path)
     target.close()
+
+
+def test_a_local_syslog_with_a_stream(tmp_path: Path) -> None:
+    """As syslog-ng has it; and one that is started anew with the other kind."""
+    path = str(tmp_path / "log")
+    target = SocketTarget(socket.AF_UNIX, path, str.encode)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as syslog:
+        syslog.bind(path)
+        syslog.listen()
+        assert target.write(["one", "two"]) == 0
+        assert target.write(["three"]) == 0
+        taken, _ = syslog.accept()
+        with taken:
+            assert taken.recv(14, socket.MSG_WAITALL) == b"one\ntwo\nthree\n"
+    os.unlink(path)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as syslog:
+        syslog.bind(path)
+        assert target.write(["four"]) == 0
+        assert syslog.recv(100) == b"four"
+    target.close()
+
+
+def test_syslog_by_tcp_goes_on_where_it_was_cut_off() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as syslog:
+        syslog.settimeout(5)
+        where = Endpoint("127.0.0.1", syslog.getsockname()[1])
+        target = open_target("tcp", where, tag="lb")
+        for line in ("one", "two"):  # each time the receiver has closed the connection before
+            assert target.write([line, "more"]) == 0
+            taken, _ = syslog.accept()
+            with taken:
+                first, second, rest = taken.recv(1000).split(b"\n")
+            form = rb"<134>[A-Z][a-z]{2} [ 0-9]\d \d\d:\d\d:\d\d lb\[%d\]: %b"
+            assert re.fullmatch(form % (os.getpid(), line.encode()), first)
+            assert (second[-4:], rest) == (b"more", b"")
+    assert target.write(["nobody there", "any more"]) == 2
+    target.close()
+
+
+def test_of_a_stream_that_breaks_off_a_line_is_sent_again_whole() -> None:
+    target = SocketTarget(socket.AF_INET, ("127.0.0.1", 1), str.encode, socket.SOCK_STREAM)
+    left = [b"one", b"two", b"three"]
+    with pytest.raises(ConnectionResetError):
+        target._stream(Broken(6), left)  # type: ignore[arg-type]
+    assert left == [b"two", b"three"]
+
+
+class Broken:
+    """A connection that takes so many bytes."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+
+    def send(self, data: bytes) -> int:
+        if not self._most:
+            raise ConnectionResetError
+        taken, self._most = min(self._most, len(data)), 0
+        return taken
 
 
 def test_what_is_sent() -> None:
