@@ -27,6 +27,7 @@ class Cause(Enum):
     RESPONSE_IDLE = "no byte of the response body came for too long"
     RESPONSE_CUT = "the server ended the connection early"
     RESPONSE_INVALID = "the server sent an invalid response"
+    SERVER_LEFT = "connections to the server were closed, because it is no longer in use"
     TUNNEL_IDLE = "nobody said a word for too long"
     REQUEST_INVALID = "the request was malformed"
     REQUEST_TOO_LARGE = "the request was too large"

@@ -48,6 +48,11 @@ class Disconnected(StreamFailure):
         self.stream = stream
         self.errno = number
 
+    @property
+    def ours(self) -> bool:
+        """It was closed here, by somebody else than who was parked."""
+        return self.errno == errno.ECONNABORTED and self.stream.closed
+
 
 class DeadlineExpired(StreamFailure):
     """The stream's deadline passed while a call was parked."""

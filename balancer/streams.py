@@ -440,7 +440,7 @@ async def until_either(one: Stream, other: Stream) -> None:
     task = one.reactor.current
     while not (one.readable or other.readable):
         if one.closed or other.closed or one.deadline <= one.reactor.now:
-            raise one._refusal()
+            raise (other if other.closed else one)._refusal()
         if one.deadline < one.filed_at:
             one.reactor.wheel.file(one, one.reactor.now)
         one._reader = other._reader = task

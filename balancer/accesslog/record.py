@@ -48,6 +48,8 @@ class Record:
     """The client went away."""
     killed: bool = False
     """The time that open connections had to end was over."""
+    bug: bool = False
+    """It ended by a mistake of ours."""
     local: bool = False
     """Answered by us."""
     why: str = ""
@@ -93,6 +95,7 @@ _BEFORE_ANSWER = {
     Cause.NO_ROUTE: "SC",
     Cause.RESPONSE_TIMEOUT: "sH",
     Cause.RESPONSE_CUT: "SH",
+    Cause.SERVER_LEFT: "DH",
     Cause.RESPONSE_INVALID: "PH",
     Cause.TUNNEL_IDLE: "sD",
     Cause.REQUEST_TIMEOUT: "sH",
@@ -104,7 +107,7 @@ _AFTER_ANSWER = {
     Cause.CLIENT_TOO_SLOW: "cD",
     Cause.RESPONSE_IDLE: "sD",
     Cause.RESPONSE_CUT: "SD",
-    Cause.RESPONSE_INVALID: "SD",
+    Cause.SERVER_LEFT: "DD",
     Cause.TUNNEL_IDLE: "sD",
     Cause.REQUEST_TIMEOUT: "sD",
 }
@@ -119,6 +122,8 @@ def termination(record: Record) -> str:
     cause, answered = record.cause, record.answered_at is not None
     if cause is not None:
         return _AFTER_ANSWER.get(cause, "PD") if answered else _BEFORE_ANSWER.get(cause, "PR")
+    if record.bug:
+        return "I" + _phase(record)
     if record.aborted or record.killed:
         return ("K" if record.killed else "C") + _phase(record)
     if record.local:
@@ -142,6 +147,8 @@ def reason(record: Record) -> str:
         return record.why
     if record.cause is not None:
         return record.cause.value
+    if record.bug:
+        return "a mistake of ours, which the program's own log tells of"
     if record.killed:
         return "it was still open when the time to drain was over"
     return "the client went away" if record.aborted else ""

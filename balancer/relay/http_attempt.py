@@ -86,6 +86,8 @@ def check_repeatable(outgoing: Outgoing, upstream: Upstream, failure: StreamFail
             outgoing.client.note_repeat()
             return
         upstream.counters.add(BAD_RESPONSES)
+        if isinstance(failure, Disconnected) and failure.ours:
+            raise Refusal(502, Cause.SERVER_LEFT)
         raise Refusal(502, "the server closed the connection without a response", cause=Cause.RESPONSE_CUT)
     raise failure
 

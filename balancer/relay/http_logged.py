@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+
 from balancer.accesslog.journal import Journal
 from balancer.accesslog.record import Record
 from balancer.causes import Cause
-from balancer.failures import ConnectFailed, DeadlineExpired, Disconnected
+from balancer.failures import ConnectFailed, DeadlineExpired, Disconnected, StreamFailure
 from balancer.http1.errors import BadMessage
 from balancer.http1.request import RequestHead
 from balancer.http1.response import ResponseHead
@@ -16,6 +18,13 @@ from balancer.slots import Counters
 from balancer.streams import Stream
 from balancer.tally import Tally, Tee
 from balancer.upstream import Upstream
+
+
+def cause_of(failure: Disconnected | DeadlineExpired) -> Cause:
+    """Why a connection to a server has ended while a response came."""
+    if isinstance(failure, DeadlineExpired):
+        return Cause.RESPONSE_IDLE
+    return Cause.SERVER_LEFT if failure.ours else Cause.RESPONSE_CUT
 
 
 class LoggedClient(Client):
@@ -109,7 +118,7 @@ class LoggedClient(Client):
             case BadMessage():
                 record.why = failure.reason.text
             case Disconnected() | DeadlineExpired() if failure.stream is not self.stream:
-                record.cause = Cause.RESPONSE_CUT if isinstance(failure, Disconnected) else Cause.RESPONSE_IDLE
+                record.cause = cause_of(failure)
             case Disconnected():
                 record.aborted = True
 
@@ -129,8 +138,11 @@ class LoggedClient(Client):
         record = self.record
         if record is None and self._began_at is not None:
             record = self._new_record()
-            record.status, record.aborted = 400, True
+            record.killed = self.service.stopping
+            record.status, record.aborted = (-1, False) if record.killed else (400, True)
         elif record is not None and not self._explained(record):
+            error = sys.exc_info()[1]
+            record.bug = isinstance(error, Exception) and not isinstance(error, StreamFailure)
             record.killed = self.service.stopping  # cancelled; if not by the end of a drain, with its connection
             record.aborted = not record.killed
         self.finish()

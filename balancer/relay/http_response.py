@@ -106,7 +106,8 @@ async def _relay_rest(
             raise
         late = isinstance(failure, DeadlineExpired)
         upstream.counters.add(TIMEOUTS if late else BAD_RESPONSES)
-        outgoing.client.blame(Cause.RESPONSE_IDLE if late else Cause.RESPONSE_CUT)
+        ours = isinstance(failure, Disconnected) and failure.ours
+        outgoing.client.blame(Cause.RESPONSE_IDLE if late else Cause.SERVER_LEFT if ours else Cause.RESPONSE_CUT)
         return False
     return True
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from balancer.accesslog.record import Record
 from balancer.causes import Cause
 from balancer.dial import dial
-from balancer.failures import ConnectFailed, DeadlineExpired, StreamFailure
+from balancer.failures import ConnectFailed, DeadlineExpired, Disconnected, StreamFailure
 from balancer.networks import canonical
 from balancer.policies import Request
 from balancer.proxyproto import encode, facts_of
@@ -69,7 +69,8 @@ async def serve_from(service: FrontendService, pool: PoolService, downstream: St
     except StreamFailure as failure:
         if record is not None:
             record.aborted = getattr(failure, "stream", None) is downstream
-            record.cause = None if record.aborted else Cause.RESPONSE_CUT
+            left = isinstance(failure, Disconnected) and failure.ours
+            record.cause = None if record.aborted else Cause.SERVER_LEFT if left else Cause.RESPONSE_CUT
         raise
     except Cancelled:
         if record is not None:

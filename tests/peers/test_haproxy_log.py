@@ -19,6 +19,7 @@ REQUESTS = {
     "junk": b"GET /junk HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
     "closed": b"POST /closed HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
     "cut": b"GET /cut HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+    "chunk": b"GET /chunk HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
     "bad": b"GET / HTTP/1.1\r\nHost : a\r\n\r\n",
 }
 CONFIG = """
@@ -57,6 +58,8 @@ def origin() -> Iterator[int]:
                 head = connection.recv(65536)
                 if b"/junk" in head:
                     connection.sendall(b"junk\r\n\r\n")
+                elif b"/chunk" in head:
+                    connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\nzz\r\n")
                 elif b"/cut" in head:
                     connection.sendall(OK.replace(b"Length: 2", b"Length: 9"))
                 elif b"/closed" not in head:
@@ -78,7 +81,15 @@ def syslog() -> Iterator[socket.socket]:
 
 
 def line_of(port: int, request: bytes, syslog: socket.socket) -> str:
-    """What is logged of one request, without the parts that may differ."""
+    """What is logged of one request, without the parts that may differ.
+
+    Another one goes before: when it is answered, nothing is left of who looked whether the program listens.
+    """
+    _logged(port, REQUESTS["well"], syslog)
+    return _logged(port, request, syslog)
+
+
+def _logged(port: int, request: bytes, syslog: socket.socket) -> str:
     with socket.create_connection(("127.0.0.1", port), 5) as client:
         client.sendall(request)
         while client.recv(65536):

@@ -6,6 +6,7 @@ Times pass only when a test says so, so that the timers of a line are literals t
 from __future__ import annotations
 
 import re
+import socket
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +15,18 @@ import pytest
 from balancer.accesslog.journal import Journal
 from balancer.accesslog.writer import Writer
 from balancer.causes import Cause
-from balancer.config import AccessLog, FrontendTimeouts, PoolTimeouts, Route
+from balancer.config import (
+    AccessLog,
+    ClientLimits,
+    FrontendTimeouts,
+    HttpLimits,
+    PoolTimeouts,
+    RequestLimit,
+    Route,
+)
 from balancer.config_routes import Redirect, Respond
 from balancer.relay import tcp
+from balancer.service import PoolService
 
 if TYPE_CHECKING:
     from tests.unit.balancer.relay.conftest import HttpRig, RigMaker
@@ -281,6 +291,162 @@ def test_an_answer_of_ours(logged: Logged, route: dict[str, Any], status: int, c
     assert f" {status} " in line
     assert f" {code}-- " in line
     assert line.startswith("main main/<NOSRV> 0/-1/-1/-1/0 ")
+
+
+def silent(rig: HttpRig) -> list[socket.socket]:
+    """Let the kernel take no connection for the server: a queue that is full drops them."""
+    rig.peers[0].socket.listen(0)
+    filling = [socket.socket() for _ in range(3)]
+    for caller in filling:
+        caller.setblocking(False)
+        caller.connect_ex((rig.peers[0].endpoint.host, rig.peers[0].endpoint.port))
+    return filling
+
+
+@pytest.mark.parametrize(("stopping", "code"), [(False, "CC"), (True, "KC")])
+def test_what_ends_while_we_connect(logged: Logged, stopping: bool, code: str) -> None:
+    rig, log = logged()
+    filling = silent(rig)
+    rig.client(GET)
+    rig.service.drain(stopping=stopping)
+    rig.connections[0].cancel()
+    assert log.lines == [f'main pool/one 0/0/-1/-1/0 -1 0 - - {code}-- 1/1/0/0/0 0/0 "GET /x?y=1 HTTP/1.1"']
+    for caller in filling:
+        caller.close()
+
+
+def test_a_server_that_is_silent(logged: Logged) -> None:
+    rig, log = logged(in_pool={"timeouts": PoolTimeouts(connect_s=2.0), "retries": 1})
+    filling = silent(rig)
+    rig.client(GET)
+    rig.pass_time(2.1)
+    (line,) = log.lines
+    assert re.match(r"main pool/one 0/0/-1/-1/2100 503 [0-9]+ - - SC-- ", line)
+    for caller in filling:
+        caller.close()
+
+
+def test_a_head_that_is_cut_off_at_the_end_of_a_drain(logged: Logged) -> None:
+    rig, log = logged()
+    rig.client(GET[:5])
+    rig.service.drain(stopping=True)
+    rig.connections[0].cancel()
+    assert log.lines == ['main main/<NOSRV> -1/-1/-1/-1/0 -1 0 - - KR-- 1/1/0/0/0 0/0 "<BADREQ>"']
+
+
+def test_a_client_that_does_not_read(logged: Logged) -> None:
+    rig, log = logged(timeouts=FrontendTimeouts(idle_s=2.0))
+    rig.client(GET)
+    server = rig.server()
+    server.socket.send(b"HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n")
+    for _ in range(1000):  # until nothing more goes through
+        rig.settle()
+        try:
+            server.socket.send(bytes(1 << 20))
+        except BlockingIOError:
+            break
+    rig.pass_time(2.1)
+    (line,) = log.lines
+    assert re.match(r"main pool/one 0/0/0/0/2[0-9]{3} 200 [0-9]{6,8} - - cD-- ", line)
+
+
+def test_a_body_that_comes_too_slowly(logged: Logged) -> None:
+    rig, log = logged(timeouts=FrontendTimeouts(upload_rate=1000, rate_window_s=2.0))
+    rig.client(POST + b"h")
+    rig.server().read()
+    rig.pass_time(2.1)
+    (line,) = log.lines
+    assert " 408 " in line
+    assert " cH-- " in line
+
+
+@pytest.mark.parametrize(("sent", "code"), [(b"", "sH"), (PART, "sD")])
+def test_a_request_that_takes_too_long_in_all(logged: Logged, sent: bytes, code: str) -> None:
+    rig, log = logged(timeouts=FrontendTimeouts(request_s=3.0))
+    rig.client(GET)
+    rig.server().send(sent)
+    rig.pass_time(3.1)
+    (line,) = log.lines
+    assert f" {code}-- " in line
+
+
+def test_a_chunk_that_is_none(logged: Logged) -> None:
+    rig, log = logged()
+    rig.client(GET)
+    server = rig.server()
+    server.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n")
+    server.send(b"junk\r\n")
+    (line,) = log.lines
+    assert " PD-- " in line
+
+
+def test_a_chunk_of_a_request_that_is_none_after_an_answer_began(logged: Logged) -> None:
+    rig, log = logged()
+    client = rig.client(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n")
+    rig.server().send(PART)
+    client.send(b"junk\r\n")
+    (line,) = log.lines
+    assert " PD-- " in line
+
+
+@pytest.mark.parametrize(
+    ("frontend", "request_", "status"),
+    [
+        ({"http": HttpLimits(body_bytes=5)}, POST, 413),
+        ({"limits": ClientLimits(deny=("127.0.0.1/32",))}, GET, 403),
+        ({"limits": ClientLimits(requests=(RequestLimit(rate=0.001, burst=1),))}, GET + GET, 429),
+        ({"http": HttpLimits(target_bytes=64)}, b"GET /%b HTTP/1.1\r\nHost: a\r\n\r\n" % (b"x" * 100), 414),
+        ({}, b"GET / HTTP/1.1\r\nHost: a\r\nExpect: tea\r\n\r\n", 417),
+        ({}, b"CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n", 405),
+    ],
+)
+def test_what_is_refused(logged: Logged, frontend: dict[str, Any], request_: bytes, status: int) -> None:
+    rig, log = logged(**frontend)
+    rig.client(request_)
+    if status == 429:
+        rig.server().send(OK)
+    line = log.lines[-1]
+    assert f" {status} " in line
+    assert " PR-- " in line
+
+
+def test_the_method_that_is_answered_here(logged: Logged) -> None:
+    rig, log = logged()
+    rig.client(b"OPTIONS / HTTP/1.1\r\nHost: a\r\nMax-Forwards: 0\r\n\r\n")
+    (line,) = log.lines
+    assert " LR-- " in line
+
+
+@pytest.mark.parametrize(("sent", "status", "code"), [(b"", "502", "DH"), (PART, "200", "DD")])
+def test_a_server_that_went_down(logged: Logged, sent: bytes, status: str, code: str) -> None:
+    rig, log = logged(in_pool={"on_down": "close"})
+    rig.client(GET)
+    rig.server().send(sent)
+    rig.service.pools["pool"].abort_connections("one")
+    (line,) = log.lines
+    assert f" {status} " in line
+    assert f" {code}-- " in line
+
+
+def test_a_server_that_went_down_in_mode_tcp(logged: Logged) -> None:
+    rig, log = logged(relay=tcp.serve, mode="tcp", in_pool={"on_down": "close"})
+    rig.client(b"hi")
+    rig.server().send(b"hello")
+    rig.service.pools["pool"].abort_connections("one")
+    (line,) = log.lines
+    assert " 5 DD " in line
+
+
+def test_a_mistake_of_ours(logged: Logged, monkeypatch: pytest.MonkeyPatch) -> None:
+    def mistaken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    rig, log = logged()
+    monkeypatch.setattr(PoolService, "choose", mistaken)
+    client = rig.client(GET)
+    assert client.read() == b""
+    assert isinstance(rig.connections[0].raised, ZeroDivisionError)
+    assert log.lines == ['main main/<NOSRV> 0/-1/-1/-1/0 -1 0 - - IC-- 1/1/0/0/0 0/0 "GET /x?y=1 HTTP/1.1"']
 
 
 def test_between_requests_and_without_one_nothing_is_logged(logged: Logged) -> None:
