@@ -8,6 +8,7 @@
     addresses.py   which addresses a host's kernel holds, from netlink events
     plan.py        what a pair is to be, and files.py: what its programs are told        pure
     pair.py        two nodes, web servers and a client, furnished
+    kernel_pair.py a pair of the kernel plane; greeter.py: servers that say who they are
     programs.py    what runs on a node: hapair, or keepalived for comparison
     load.py        the measuring client (a process of its own); webserver.py: what it asks
     outage.py      what the client's records say                                         pure

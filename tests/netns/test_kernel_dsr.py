@@ -1,38 +1,21 @@
-"""Direct server return through the real program: servers answer clients themselves, and a failover costs nothing.
-
-The lab's servers and client run the programs of tests/netns/test_kernel_plane.py.
-"""
+"""Direct server return through the real program: servers answer clients themselves, and a failover costs nothing."""
 
 import json
 import re
 import sys
-from pathlib import Path
 
 import pytest
 import trio
 
-from hapair import secret
-from hapair.lab.pair import NODES, SERVERS, VIP
-from hapair.lab.programs import at, hapair
+from hapair.lab.greeter import asked, greeting
+from hapair.lab.kernel_pair import VIP6, furnish
+from hapair.lab.pair import SERVERS, VIP
 from hapair.lab.streams import serving, streaming
 
 pytestmark = [pytest.mark.netns, pytest.mark.slow]
 
-VIP6 = "fd00:51::100"
 PORT = 8080
 FILE = """\
-pair:
-  nodes: {pi-a: 192.168.1.11, pi-b: 192.168.1.12}
-  secret_file: pair.key
-virtual_routers:
-  lan:
-    vrid: 51
-    interface: eth0
-    addresses: [192.168.1.100/24]
-    excluded_addresses: ["fd00:51::100/64"]
-    priority: {pi-a: 200, pi-b: 100}
-    advertisement_interval: 100ms
-    hold_down: 0s
 frontends:
   web: {listen: ["192.168.1.100:8080", "[fd00:51::100]:8080"], mode: tcp, plane: kernel, forward: dsr, pool: web}
   dns: {listen: ["192.168.1.100:8080", "[fd00:51::100]:8080"], mode: udp, plane: kernel, forward: dsr, pool: dns}
@@ -53,7 +36,6 @@ pools:
       six1: "[fd00:51::21]:8080"
       six2: "[fd00:51::22]:8080"
 """
-PROGRAM = Path(__file__).with_name("test_kernel_plane.py")
 
 
 def pool(name, port):
@@ -62,54 +44,29 @@ def pool(name, port):
     return f"  {name}:\n    policy: random\n    servers:\n" + "\n".join(lines) + "\n"
 
 
-def this(*words):
-    return [sys.executable, str(PROGRAM), *map(str, words)]
-
-
-async def asked(host, kind, vip, port, count):
-    return json.loads((await host.run(this("ask", kind, vip, port, count))).stdout)
-
-
 @pytest.fixture
 async def net(lab):
-    hosts = {name: await lab.host(name, address) for name, address in (SERVERS | NODES).items()}
-    hosts["client"] = await lab.host("client", "192.168.1.50")
-    for name in SERVERS:
-        server = hosts[name]
+    net = await furnish(lab, FILE.replace(" &eight", "") + pool("dns", 8080) + pool("streams", 8081))
+    for server in net.servers:
         await server.run(["sysctl", "-w", "net.ipv4.conf.all.arp_ignore=1", "net.ipv4.conf.all.arp_announce=2"])
         await server.run(["ip", "address", "add", f"{VIP}/32", "dev", "lo"])
         await server.run(["ip", "address", "add", f"{VIP6}/128", "dev", "lo"])
-        await server.start(this("serve", name, VIP, VIP6), log="serve.log")
+        await greeting(server, [PORT], VIP, VIP6)
         await serving(server, 8081)
-    file = hosts["pi-a"].folder.parent / "hapair.yaml"
-    file.write_text(FILE.replace(" &eight", "") + pool("dns", 8080) + pool("streams", 8081))
-    secret.make(file.with_name("pair.key"))
-    for name in NODES:
-        node = hosts[name]
-        (node.folder / "run").mkdir()
-        await node.start([*hapair("up"), "--config", str(file), "--node", name, *at(node)], log="hapair.log")
-    await until(lambda: is_ready(hosts), hosts)
-    return hosts
+    await net.start()
+    await net.until(lambda: is_ready(net))
+    return net
 
 
-async def until(condition, hosts, within_s=20):
-    with trio.move_on_after(within_s):
-        while not await condition():  # noqa: ASYNC110 - the hosts tell those who ask
-            await trio.sleep(0.1)
-        return
-    raise AssertionError("\n".join((hosts[name].folder / "hapair.log").read_text()[-3000:] for name in NODES))
-
-
-async def is_ready(hosts):
-    """pi-a is ACTIVE and both know every server's MAC address."""
-    told = await hosts["pi-a"].run([*hapair("status"), *at(hosts["pi-a"]), "--json"], check=False)
-    if told.returncode != 0 or json.loads(told.stdout)["role"] != "ACTIVE":
+async def is_ready(net):
+    """The first node is ACTIVE and both know every server's MAC address."""
+    if (await net.status(net.nodes[0]))["role"] != "ACTIVE":
         return False
-    listed = [(await hosts[name].run(["nft", "list", "tables"])).stdout for name in NODES]
+    listed = [(await node.run(["nft", "list", "tables"])).stdout for node in net.nodes]
     if not all(b"table netdev hapair" in one for one in listed):
         return False
-    wanted = [(name, family, count) for name in NODES for family, count in ((4, 3), (6, 2))]
-    return all([await has(hosts[name], f"f2_streams_{family}_places", count) for name, family, count in wanted])
+    wanted = [(node, family, count) for node in net.nodes for family, count in ((4, 3), (6, 2))]
+    return all([await has(node, f"f2_streams_{family}_places", count) for node, family, count in wanted])
 
 
 async def has(node, name, servers):
@@ -119,7 +76,7 @@ async def has(node, name, servers):
 
 
 async def test_servers_answer_clients_themselves(net):
-    client = net["client"]
+    client = net.client
     tcp4 = await asked(client, "tcp", VIP, PORT, 60)
     assert set(tcp4) == {"web1 192.168.1.50", "web2 192.168.1.50", "web3 192.168.1.50"}
     assert set(await asked(client, "tcp", VIP6, PORT, 40)) == {"web1 fd00:51::50", "web2 fd00:51::50"}
@@ -127,7 +84,7 @@ async def test_servers_answer_clients_themselves(net):
     [udp6] = await asked(client, "udp", VIP6, PORT, 10)
     assert {udp4, udp6} <= {*tcp4, "web1 fd00:51::50", "web2 fd00:51::50"}  # by its address: always the same
     await net["web2"].unplug()
-    await until(lambda: has(net["pi-a"], "f0_web_4_places", 2), net)
+    await net.until(lambda: has(net.nodes[0], "f0_web_4_places", 2))
     assert set(await asked(client, "tcp", VIP, PORT, 40)) == {"web1 192.168.1.50", "web3 192.168.1.50"}
 
 
@@ -159,7 +116,7 @@ with socket.create_connection(("192.168.1.100", 8080)) as sock:
 
 
 async def test_fragments_follow_their_first_and_icmp_errors_the_packet_that_they_quote(net):
-    client, a = net["client"], net["pi-a"]
+    client, a = net.client, net.nodes[0]
     assert (await client.run([sys.executable, "-c", BIG])).stdout == b"4000\n4000\n"
     for _ in range(4):
         before, errors = await received(a), await errors_heard(net)
@@ -188,8 +145,8 @@ async def received(node):
 
 @pytest.mark.parametrize("fault", ["kill", "unplug"])
 async def test_open_streams_do_not_notice_a_failover(net, fault):
-    a, b = net["pi-a"], net["pi-b"]
-    async with streaming(net["client"], [VIP, VIP6], 8081, downloads=10, uploads=10) as streams:
+    a, b = net.nodes
+    async with streaming(net.client, [VIP, VIP6], 8081, downloads=10, uploads=10) as streams:
         await (a.kill_all() if fault == "kill" else a.unplug())
         assert await b.addresses.until(VIP, present=True, within_s=10)
         await trio.sleep(3)
