@@ -1,4 +1,4 @@
-"""The program nft in a child process: one transaction, all or nothing. The seam to nftables for the kernel plane."""
+"""The program nft in a child process: one transaction, all or nothing. The seam to nftables, but for VRRP's."""
 
 import json
 from collections.abc import Mapping
@@ -12,9 +12,9 @@ LIMIT_S = 10.0
 NO_NFT = "there is no nft on this machine (apt install nftables)"
 
 
-async def install(rules: str) -> str | None:
-    """Put a text of balancer.kernel.ruleset into effect. Returns what is in the way, in words; None: it is done."""
-    status, _, said = await _nft(["-f", "-"], rules.encode())
+async def install(rules: str, *, limit_s: float | None = None) -> str | None:
+    """Put a ruleset into effect. Returns what is in the way, in words; None: it is done."""
+    status, _, said = await _nft(["-f", "-"], rules.encode(), limit_s)
     return _obstacle(status, said)
 
 
@@ -45,14 +45,15 @@ def _obstacle(status: int | str, said: bytes) -> str | None:
     return f"nft refuses: {lines[0] if lines else f'exit status {status}'}"
 
 
-async def _nft(arguments: list[str], text: bytes = b"") -> tuple[int | str, bytes, bytes]:
+async def _nft(arguments: list[str], text: bytes = b"", limit_s: float | None = None) -> tuple[int | str, bytes, bytes]:
+    limit_s = LIMIT_S if limit_s is None else limit_s
     try:
-        with trio.fail_after(LIMIT_S):
+        with trio.fail_after(limit_s):
             run = await trio.run_process(
                 ["nft", *arguments], stdin=text, capture_stderr=True, capture_stdout=True, check=False
             )
     except FileNotFoundError:
         return NO_NFT, b"", b""
     except trio.TooSlowError:
-        return f"nft did not end within {LIMIT_S:.0f} s", b"", b""
+        return f"nft did not end within {limit_s:.0f} s", b"", b""
     return run.returncode, run.stdout, run.stderr

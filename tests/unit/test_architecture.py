@@ -140,7 +140,6 @@ SEAMS: Mapping[str, tuple[str, ...]] = {
     "trio.run_process": (
         "balancer/kernel/nft.py",
         "hapair/kernel/neighbours.py",
-        "hapair/handover/forwarding.py",
         "hapair/handover/routes.py",
         "hapair/lab/",
     ),
