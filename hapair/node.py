@@ -38,6 +38,7 @@ from hapair.messages import FrontendRole, Resign, StartRouters, Track
 from hapair.node_admin import NodeAdmin, open_admin
 from hapair.node_events import NodeEvents
 from hapair.node_handover import NodeHandover, preempted
+from hapair.node_peer import NodePeer
 from hapair.node_servers import server_story
 from hapair.notify import Notifier
 from hapair.processes import Programs
@@ -224,7 +225,8 @@ class _Node:
         self._ready = False
         self._fit = False
         self._stopping = False
-        self.admin = NodeAdmin(self.snapshot, self.checks, config.admin, admin, looked=self.events.looked)
+        self.peer = NodePeer(opening.link, config.file, self.events.record)
+        self.admin = NodeAdmin(self.snapshot, self.checks, config.admin, admin, looked=self._looked)
 
     def reopen_logs(self) -> None:
         """The log files may have been renamed."""
@@ -244,6 +246,7 @@ class _Node:
             nursery.start_soon(self.handover.run)
             nursery.start_soon(self._notifier.run)
             nursery.start_soon(self.admin.run)
+            nursery.start_soon(self.peer.run)
             self._judge()
             if self._kernel.is_needed:
                 nursery.start_soon(self._kernel.run)
@@ -356,9 +359,13 @@ class _Node:
         """The snapshot as plain values."""
         return to_plain(self.snapshot())
 
+    def _looked(self, node: NodeSnapshot) -> None:
+        self.events.looked(node)
+        self.peer.looked(node)
+
     def snapshot(self) -> NodeSnapshot:
-        """All that is known of this node now."""
-        return node_snapshot(
+        """All that is known of this node now, and what it knows of its peer."""
+        node = node_snapshot(
             self._config,
             path=self._path,
             announcer=self._announcer,
@@ -375,6 +382,7 @@ class _Node:
             ready=self._fit and not self._stopping,
             pid=os.getpid(),
         )
+        return self.peer.with_peer(node)
 
     async def stop(self) -> None:
         """The peer takes over first; then what is open may finish, through the peer where that was agreed upon.

@@ -231,6 +231,42 @@ class ProcessView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DriftView:
+    """How the files differ that the two nodes run with."""
+
+    places: tuple[str, ...]
+    """The first of them, in words: `pools.web.servers.web2.weight`, `frontends.api is only on pi-a`."""
+    count: int
+    """How many there are; 0: they say the same."""
+    since_s: float | None
+    """How long they have differed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeerView:
+    """The other node, as it says of itself by the link between the node processes."""
+
+    name: str
+    address: str
+    up: bool
+    """The link stands."""
+    since_s: float
+    """How long it has stood, or not."""
+    waits_for: str | None
+    """What keeps it down."""
+    age_s: float | None = None
+    """Of `snapshot`; None: nothing was ever heard."""
+    snapshot: "NodeSnapshot | None" = None
+    """The last that was heard."""
+    trouble: str | None = None
+    """Why what it says cannot be read."""
+    drift: DriftView | None = None
+    """None: what its file says is not known."""
+    warnings: tuple[str, ...] = ()
+    """Of the peer's own, and of what stands between the two."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NodeSnapshot:
     """Everything about one node at one moment."""
 
@@ -261,6 +297,8 @@ class NodeSnapshot:
     ready: bool = False
     """Its workers serve, and it is fit to hold VIPs."""
     pid: int = 0
+    peer: PeerView | None = None
+    """None: there is no secret, or not exactly one peer; or this is what a node tells its peer."""
 
 
 def warnings_of(

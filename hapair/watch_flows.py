@@ -23,7 +23,7 @@ def flows_opening(config: BalancerConfig, link: LinkConfig | None) -> StartFlows
     if link is None or not frontends:
         return None
     found = (KernelFrontend(name, "udp" if one.mode == "udp" else "tcp", one.listen) for name, one in frontends)
-    return StartFlows(replace(link, port=link.port + 1), tuple(found))
+    return StartFlows(replace(link, port=link.port + 1, purpose="flows"), tuple(found))
 
 
 class FlowsWatch:

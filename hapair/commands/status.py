@@ -2,18 +2,21 @@
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import click
 import trio
-from rich.console import Console
+from rich.console import Console, Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
 
 from hapair.admin.runtime import NotRunningError, ask
 from hapair.commands.options import FAILED, NOT_RUNNING, end, json_option, runtime_option
+from hapair.commands.watching import INTERVAL_S, ended_by_ctrl_c, watch
 from hapair.snapshot import (
     EXPIRES_SOON_S,
     CertificateView,
@@ -21,6 +24,7 @@ from hapair.snapshot import (
     FrontendView,
     LinkView,
     NodeSnapshot,
+    PeerView,
     PoolView,
     RouterView,
     ServerView,
@@ -29,15 +33,41 @@ from hapair.wire import from_plain
 
 
 @click.command("status")
+@click.option("--watch", "watches", is_flag=True, help="Again each second, until q or Ctrl-C.")
+@click.option("--peer", "of_peer", is_flag=True, help="The other node, as it was last heard.")
 @runtime_option
 @json_option
-def command(runtime_dir: Path, as_json: bool) -> None:
-    """Show what the node on this machine does: its role, VIPs, frontends, servers, and what to look at."""
-    plain = _fetch(runtime_dir)
+def command(watches: bool, of_peer: bool, runtime_dir: Path, as_json: bool) -> None:
+    """Show what the node on this machine does: its role, VIPs, frontends, servers, what to look at, and its peer."""
+    if watches:
+        with suppress(BrokenPipeError), ended_by_ctrl_c():
+            trio.run(watch_status, runtime_dir, of_peer, as_json)
+        return
+    try:
+        plain = chosen(_fetch(runtime_dir), of_peer)
+    except NothingHeardError as error:
+        end(FAILED, str(error))
     if as_json:
         click.echo(json.dumps(plain))
     else:
         show(from_plain(plain, NodeSnapshot), _console())
+
+
+class NothingHeardError(Exception):
+    """There is no peer, or it has said nothing yet."""
+
+
+def chosen(plain: Any, of_peer: bool) -> Any:
+    """The node's own status, or that of its peer. Raises NothingHeardError."""
+    if not of_peer:
+        return plain
+    peer = plain.get("peer")
+    if peer is None:
+        raise NothingHeardError("this node has no peer that it could hear: that needs pair.secret_file, and two nodes")
+    if peer["snapshot"] is None:
+        why = peer["trouble"] or f"it waits for {peer['waits_for']}"
+        raise NothingHeardError(f"nothing was heard of {peer['name']} yet: {why}")
+    return peer["snapshot"]
 
 
 def _fetch(runtime_dir: Path) -> Any:
@@ -49,6 +79,30 @@ def _fetch(runtime_dir: Path) -> Any:
         end(FAILED, f"no permission to ask on {runtime_dir}; try it as root (sudo hapair status)")
 
 
+async def watch_status(runtime_dir: Path, of_peer: bool, as_json: bool) -> None:
+    """Again and again. A node that is gone may come back."""
+
+    async def draw() -> RenderableType:
+        plain = await _look(runtime_dir, of_peer)
+        if "error" in plain:
+            return f"[bold red]{escape(plain['error'])}[/]"
+        return Group(f"[dim]{datetime.now().astimezone():%H:%M:%S}[/]", *parts(from_plain(plain, NodeSnapshot)))
+
+    while as_json:
+        click.echo(json.dumps(await _look(runtime_dir, of_peer)))
+        await trio.sleep(INTERVAL_S)
+    await watch(draw, console=_console())
+
+
+async def _look(runtime_dir: Path, of_peer: bool) -> Any:
+    try:
+        return chosen(await ask(runtime_dir, "status"), of_peer)
+    except (NotRunningError, NothingHeardError) as error:
+        return {"error": str(error)}
+    except PermissionError:
+        return {"error": f"no permission to ask on {runtime_dir}; try it as root (sudo hapair status)"}
+
+
 def _console() -> Console:
     """As wide as the terminal; wide enough for everything where there is none (a file, a pipe)."""
     return Console() if sys.stdout.isatty() else Console(width=200)
@@ -56,28 +110,55 @@ def _console() -> Console:
 
 def show(node: NodeSnapshot, console: Console) -> None:
     """The snapshot for a person."""
+    for part in parts(node):
+        console.print(part)
+
+
+def parts(node: NodeSnapshot) -> Iterator[RenderableType]:
+    """The same, one below the other."""
     colour = "green" if node.role == "ACTIVE" else "cyan"
     head = f"[bold]{escape(node.node)}[/] is [bold {colour}]{node.role}[/], up for {span(node.uptime_s)}"
-    console.print(f"{head}, {escape(node.config)}")
-    for warning in node.warnings:
-        console.print(f"[yellow]! {escape(warning)}[/]")
+    yield f"{head}, {escape(node.config)}"
+    if node.peer is not None:
+        yield _peer(node.peer)
+    for warning in (*node.warnings, *(() if node.peer is None else node.peer.warnings)):
+        yield f"[yellow]! {escape(warning)}[/]"
+    there = node.peer.snapshot if node.peer is not None else None
     if node.routers:
-        console.print(_routers(node.routers))
+        yield _routers(node, there)
     if any(router.tracked for router in node.routers):
-        console.print(_tracked(node.routers))
+        yield _tracked(node.routers)
     if node.link is not None:
-        console.print(_link(node.link))
+        yield _link(node.link)
     if node.flows is not None:
-        console.print(_flows(node.flows))
+        yield _flows(node.flows)
     if streams := [one for one in node.frontends if one.mode != "udp"]:
-        console.print(_frontends(streams))
+        yield _frontends(streams)
     if datagrams := [one for one in node.frontends if one.mode == "udp"]:
-        console.print(_datagrams(datagrams))
+        yield _datagrams(datagrams)
     for pool in node.pools:
-        console.print(_pool(pool))
+        yield _pool(pool, there)
     if node.certificates:
-        console.print(_certificates(node.certificates))
-    console.print("  ".join(f"{p.name} {p.state} (pid {p.pid or '-'})" for p in node.processes), style="dim")
+        yield _certificates(node.certificates)
+    yield "[dim]" + "  ".join(f"{p.name} {p.state} (pid {p.pid or '-'})" for p in node.processes) + "[/]"
+
+
+def _peer(peer: PeerView) -> str:
+    """One line; a peer that is not heard is said so, with since when."""
+    name = f"[bold]{escape(peer.name)}[/] ({peer.address})"
+    snapshot = peer.snapshot
+    if not peer.up:
+        line = (
+            f"{name} is [bold red]not heard[/] for {span(peer.since_s)}: {escape(peer.waits_for or 'no reason known')}"
+        )
+        if snapshot is None or peer.age_s is None:
+            return line
+        return f"{line}; it was {snapshot.role} {span(peer.age_s)} ago"
+    if snapshot is None or peer.age_s is None:
+        return f"{name} is heard, and has said nothing of itself yet"
+    colour = "green" if snapshot.role == "ACTIVE" else "cyan"
+    up = f"up for {span(snapshot.uptime_s)}, hapair {escape(snapshot.hapair)}"
+    return f"{name} is [bold {colour}]{snapshot.role}[/], {up}, as of {peer.age_s:.1f}s ago"
 
 
 def _table(title: str, *columns: str) -> Table:
@@ -87,15 +168,21 @@ def _table(title: str, *columns: str) -> Table:
     return table
 
 
-def _routers(routers: tuple[RouterView, ...]) -> Table:
-    table = _table("\nVirtual routers", "name", "vrid", "on", "state", "for", "addresses", "lease", "why")
-    for one in routers:
+def _routers(node: NodeSnapshot, there: NodeSnapshot | None) -> Table:
+    """Of both nodes, where the other one is known."""
+    columns = ("name", "vrid", "on", "state", "for", "addresses", "lease", "why")
+    table = _table("\nVirtual routers", *(() if there is None else ("node",)), *columns)
+    of_both = [(node.node, one) for one in node.routers]
+    of_both += [] if there is None else [(there.node, one) for one in there.routers]
+    for owner, one in sorted(of_both, key=lambda pair: pair[1].name):
+        name = () if there is None else (escape(owner),)
         state = f"[bold green]{one.state}[/]" if one.state == "Active" else one.state
         vips = " ".join(f"[green]{vip}[/]" if one.state == "Active" else f"[dim]{vip}[/]" for vip in one.vips)
         lease = "-" if one.lease_age_s is None else f"{one.lease_s}s, {one.lease_age_s * 1000:.0f}ms old"
         why = f"waits for {one.waiting_for}" if one.waiting_for else one.reason
         age = "-" if one.since_s is None else span(one.since_s)
-        table.add_row(escape(one.name), str(one.vrid), escape(one.interface), state, age, vips, lease, escape(why))
+        row = (escape(one.name), str(one.vrid), escape(one.interface), state, age, vips, lease, escape(why))
+        table.add_row(*name, *row)
     return table
 
 
@@ -184,28 +271,39 @@ def _datagrams(frontends: Sequence[FrontendView]) -> Table:
     return table
 
 
-def _pool(pool: PoolView) -> Table:
+def _pool(pool: PoolView, there: NodeSnapshot | None) -> Table:
     title = f"\nPool {escape(pool.name)} ({pool.policy}, {pool.up} of {len(pool.servers)} UP)"
-    table = _table(
-        title, "server", "address", "weight", "health", "for", "open", "connections", "requests", "5xx", "why"
-    )
+    at_peer = _health_there(pool.name, there)
+    peer = () if there is None else (f"at {there.node}",)
+    columns = ("for", "open", "connections", "requests", "5xx", "why")
+    table = _table(title, "server", "address", "weight", "health", *peer, *columns)
     for one in pool.servers:
-        health = f"[green]{one.health}[/]" if one.up else f"[bold red]{one.health}[/]"
-        if one.health == "MAINT (resolution)":
-            health = f"[bold yellow]{one.health}[/]"
-        if one.admin != "ready":
-            health = f"[bold yellow]{one.admin.upper()}[/] {'' if one.admin == 'maint' else health}".rstrip()
         counts = one.counts
         table.add_row(
             escape(one.name),
             escape(_address(one)) + (" backup" if one.backup else ""),
             str(one.weight) if one.throttle_percent == 100 else f"{one.weight} of {one.full_weight}",
-            health,
+            _health(one),
+            *(() if there is None else (at_peer.get(one.name, "-"),)),
             "-" if one.since_s is None else span(one.since_s),
             *(str(n) for n in (counts.open, counts.connections, counts.requests, counts.status_5xx)),
             escape(one.reason),
         )
     return table
+
+
+def _health(server: ServerView) -> str:
+    health = f"[green]{server.health}[/]" if server.up else f"[bold red]{server.health}[/]"
+    if server.health == "MAINT (resolution)":
+        health = f"[bold yellow]{server.health}[/]"
+    if server.admin != "ready":
+        health = f"[bold yellow]{server.admin.upper()}[/] {'' if server.admin == 'maint' else health}".rstrip()
+    return health
+
+
+def _health_there(pool: str, there: NodeSnapshot | None) -> Mapping[str, str]:
+    pools = () if there is None else there.pools
+    return {server.name: _health(server) for one in pools if one.name == pool for server in one.servers}
 
 
 def _address(server: ServerView) -> str:

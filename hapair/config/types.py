@@ -34,7 +34,8 @@ class PairSection:
     secret_file: str | None = None
     """Relative to the folder of this file."""
     port: int = 1339
-    """TCP, on each node's own address: the link between the two nodes."""
+    """TCP, on each node's own address: the link between the two announcers. The next one is for flows of the kernel
+    plane, the one after that for the two node processes."""
     witness: Witness | None = None
     """Who else on the LAN tells a node that cannot hear its peer which of the two is cut off."""
 
@@ -43,8 +44,8 @@ class PairSection:
             raise ValueError("name at least one node and its address")
         if len(set(self.nodes.values())) != len(self.nodes):
             raise ValueError("two nodes have the same address")
-        if not 1 <= self.port <= 65535:
-            raise ValueError("port must be from 1 to 65535")
+        if not 1 <= self.port <= 65533:
+            raise ValueError("port must be from 1 to 65533: the next two are used as well")
         if self.secret_file is not None and not (self.secret_file and self.secret_file.isprintable()):
             raise ValueError("secret_file must be the path of a file, for example pair.key")
 

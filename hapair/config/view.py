@@ -68,6 +68,8 @@ class NodeConfig:
     witnesses: Mapping[str, tuple[Address, ...]] | None = None
     """By interface: who is asked there; none listed: the gateway. None: nobody is asked anywhere."""
     admin: AdminSection | None = None
+    file: HapairFile | None = field(default=None, repr=False, compare=False)
+    """The whole file, to be compared with the peer's."""
 
 
 def node_view(loaded: Loaded, node: str) -> NodeConfig:
@@ -90,6 +92,7 @@ def node_view(loaded: Loaded, node: str) -> NodeConfig:
         link=None if secret_file is None else _link(file, node, secret_file),
         witnesses=witnesses,
         admin=file.admin,
+        file=file,
     )
 
 

@@ -5,7 +5,6 @@ import logging
 import socket
 from collections import deque
 from collections.abc import Collection, Iterator, Mapping
-from ipaddress import ip_address
 from itertools import islice
 from math import inf
 
@@ -18,17 +17,15 @@ from balancer.kernel.records import LONGEST_BYTES, RecordRejected
 from balancer.kernel.records import decode as decode_records
 from balancer.kernel.records import encode as encode_records
 from hapair.messages import FlowsReport
+from hapair.peer.conversations import Conversations
 from hapair.replication.frames import Alive, Begin, End, Entered, Flows, FrameError, decode, encode
 from hapair.replication.stream import BODY_BYTES, PeerStream, StreamEndedError
 from vrrp.liveness.config import LinkConfig
-from vrrp.liveness.session import Role
-from vrrp.liveness.tcp import PortTakenError, TcpTransport, TcpWire
 
 log = logging.getLogger(__name__)
 
 GATHER_S = 0.02
 """A flow that changes several times within this is told once."""
-AGAIN_S = 1.0
 ALIVE_S = 1.0
 REFRESH_S = 10.0
 """How long a flow of UDP can seem to have longer, or shorter, than it has."""
@@ -42,19 +39,17 @@ class Replication:
     """One node's part. `run` must run; `set_active` says which frontends' VIPs are here."""
 
     def __init__(self, config: LinkConfig, listen: Mapping[str, Collection[Door]]) -> None:
-        self._config = config
+        self._conversations = Conversations(config, self._talk)
         self._listen = listen
         self._outbox = Outbox()
         self._intake = Intake(known=doors_of(listen, listen))
         self._entries = ctnetlink.Entries()
         self._stream: PeerStream | None = None
-        self._scope: trio.CancelScope | None = None
         self._wake = trio.Event()
         self._opened = trio.Event()
         self._unconfirmed: deque[tuple[int, float]] = deque()
         self._number = 0
         self._lag_s = 0.0
-        self._waits_for: str | None = "the peer"
         self._sent = self._received = self._resyncs = 0
         self._resync_s = 0.0
 
@@ -74,7 +69,7 @@ class Replication:
             oldest = min(oldest, self._unconfirmed[0][1])
         return FlowsReport(
             up=self._stream is not None,
-            waits_for=None if self._stream is not None else self._waits_for,
+            waits_for=None if self._stream is not None else self._conversations.waits_for,
             waiting=self._outbox.waiting,
             lag_s=max(self._lag_s, now - oldest) if oldest != inf else self._lag_s,
             told=self._outbox.told,
@@ -92,7 +87,7 @@ class Replication:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._hear_events)
             nursery.start_soon(self._refresh)
-            nursery.start_soon(self._dial if self._config.dial else self._accept)
+            nursery.start_soon(self._conversations.run)
 
     # -- the kernel -----------------------------------------------------------------------------------------------
 
@@ -154,50 +149,14 @@ class Replication:
 
     # -- the peer -------------------------------------------------------------------------------------------------
 
-    async def _dial(self) -> None:
-        transport = TcpTransport()
-        while True:
-            try:
-                wire = await transport.dial(self._config)
-            except OSError as error:
-                self._waits_for = f"the peer ({error.strerror or error})"
-            else:
-                await self._converse(wire, Role.DIALER)
-            await trio.sleep(AGAIN_S)
-
-    async def _accept(self) -> None:
-        transport = TcpTransport()
-        while True:
-            try:
-                listener = transport.listen(self._config)
-            except PortTakenError as error:
-                self._waits_for = str(error.strerror)
-                await trio.sleep(AGAIN_S)
-                continue
-            async with trio.open_nursery() as nursery:
-                while True:
-                    wire, source = await listener.accept()
-                    if source == ip_address(str(self._config.peer_address).partition("%")[0]).packed:
-                        nursery.start_soon(self._converse, wire, Role.LISTENER)
-                    else:
-                        wire.close()
-
-    async def _converse(self, wire: TcpWire, role: Role) -> None:
-        """From the first byte to the end of one conversation; a new one takes the place of an older one."""
-        stream = PeerStream(wire, self._config, role)
+    async def _talk(self, stream: PeerStream) -> None:
         try:
-            await stream.shake_hands()
-            if self._scope is not None:
-                self._scope.cancel()
-            with trio.CancelScope() as self._scope:
-                await self._replicate(stream)
-        except* (StreamEndedError, FrameError, RecordRejected) as group:
-            self._waits_for = f"the peer ({group.exceptions[0]})"
-            log.warning("flows are not told to the peer", extra={"reason": group.exceptions[0]})
+            await self._replicate(stream)
+        except* (FrameError, RecordRejected) as group:
+            raise StreamEndedError(str(group.exceptions[0])) from group
         finally:
             if self._stream is stream:
                 self._stream = None
-            stream.close()
 
     async def _replicate(self, stream: PeerStream) -> None:
         self._stream, self._number = stream, 0

@@ -1,4 +1,4 @@
-"""An authenticated conversation with the peer's flows process, over a connection."""
+"""An authenticated conversation with a process of the peer, over a connection."""
 
 import os
 from typing import Protocol
@@ -8,7 +8,6 @@ import trio
 from vrrp.liveness.config import LinkConfig
 from vrrp.liveness.session import BODY_LIMIT_BYTES, NONCE_BYTES, LinkRejected, Role, Session
 
-PURPOSE = "flows"
 HANDSHAKE_LIMIT_S = 3.0
 SILENCE_LIMIT_S = 5.0
 BODY_BYTES = BODY_LIMIT_BYTES
@@ -35,9 +34,10 @@ class PeerStream:
     def __init__(self, wire: Wire, config: LinkConfig, role: Role) -> None:
         self._wire = wire
         self._lock = trio.Lock()
+        self._early: list[bytes] = []
         self._session = Session(
             secret=config.secret,
-            purpose=PURPOSE,
+            purpose=config.purpose,
             node=config.node,
             peer=config.peer,
             role=role,
@@ -51,7 +51,9 @@ class PeerStream:
             while not self._session.established:
                 frame = self._next()
                 await self._write(self._session.take_output())
-                if frame is None and not self._session.established:
+                if frame is not None:  # what it says first came along with who it is
+                    self._early.append(frame)
+                elif not self._session.established:
                     await self._more()
             return
         raise StreamEndedError("it did not say who it is in time")
@@ -64,6 +66,8 @@ class PeerStream:
     async def receive(self) -> bytes:
         """What it says next. It must say something every SILENCE_LIMIT_S."""
         with trio.move_on_after(SILENCE_LIMIT_S):
+            if self._early:
+                return self._early.pop()
             while (frame := self._next()) is None:
                 await self._more()
             return frame

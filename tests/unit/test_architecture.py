@@ -35,6 +35,7 @@ PURE = (
     "hapair/wire.py", "hapair/messages.py", "hapair/heartbeat.py", "hapair/restart.py", "hapair/role.py",
     "hapair/fitness.py", "hapair/snapshot.py",
     *(f"hapair/events/{name}.py" for name in ("event", "store", "noticing", "routers", "servers")),
+    *(f"hapair/peer/{name}.py" for name in ("drift", "messages", "standing")),
     *(f"hapair/handover/{name}.py" for name in ("messages", "events", "giving", "taking", "conversation", "ruleset")),
     "hapair/config/errors.py", "hapair/config/tree.py", "hapair/config/rules.py", "hapair/config/types.py",
     "hapair/config/view.py", "hapair/config/scalars.py", "hapair/config/tracks.py", "hapair/config/witnesses.py",
@@ -75,6 +76,7 @@ PURE_BUT: Mapping[str, frozenset[str]] = {
     "hapair/lab/page.py": frozenset({"importlib.resources"}),  # the style sheet beside it
     "hapair/snapshot.py": frozenset({"balancer.slots"}),  # Counts, which are data
     "hapair/admin/haproxy_rows.py": frozenset({"balancer.slots"}),  # the same
+    "hapair/peer/messages.py": frozenset({"zlib"}),  # a function of bytes
     "hapair/admin/rates.py": frozenset({"balancer.slots"}),  # the same
 }
 

@@ -4,18 +4,21 @@ import io
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
 from rich.console import Console
 
 from balancer.slots import Counts
+from hapair.admin.runtime import NotRunningError
 from hapair.commands import status
 from hapair.snapshot import (
     FenceView,
     FrontendView,
     LinkView,
     NodeSnapshot,
+    PeerView,
     PoolView,
     ProcessView,
     RouterView,
@@ -119,6 +122,123 @@ def test_brackets_in_texts_are_shown_as_they_are(text: str) -> None:
 def test_a_standby_without_anything() -> None:
     node = replace(NODE, role="STANDBY", routers=(), frontends=(), pools=(), processes=(), link=None, warnings=())
     assert shown(node) == ["pi-a is STANDBY, up for 3m10s, /etc/hapair/hapair.yaml"]
+
+
+PEER = PeerView(
+    name="pi-b", address="192.0.2.12", up=True, since_s=60.0, waits_for=None, age_s=0.42,
+    snapshot=replace(
+        NODE, node="pi-b", role="STANDBY", warnings=(),
+        routers=(replace(NODE.routers[0], state="Backup", since_s=9.0, lease_age_s=None, reason="", tracked=()),),
+        pools=(replace(NODE.pools[0], servers=(replace(NODE.pools[0].servers[0], up=False, health="DOWN"),)),),
+    ),
+    warnings=("pi-b: look there too",),
+)  # fmt: skip
+
+
+def test_both_nodes_where_the_peer_is_heard() -> None:
+    lines = shown(replace(NODE, peer=PEER))
+    assert lines[:4] == [
+        "pi-a is ACTIVE, up for 3m10s, /etc/hapair/hapair.yaml",
+        "pi-b (192.0.2.12) is STANDBY, up for 3m10s, hapair 0.1.0, as of 0.4s ago",
+        "! pool web: DOWN: web2 (answered 503)",
+        "! pi-b: look there too",
+    ]
+    at = lines.index("Virtual routers")
+    assert lines[at + 1 : at + 4] == [
+        "node name vrid on state for addresses lease why",
+        "pi-a lan 51 eth0 Active 12s 192.0.2.100/24 1s, 200ms old Active_Down_Timer fired",
+        "pi-b lan 51 eth0 Backup 9s 192.0.2.100/24 -",
+    ]
+    at = lines.index("Pool web (least_connections, 1 of 2 UP)")
+    assert lines[at + 1 : at + 4] == [
+        "server address weight health at pi-b for open connections requests 5xx why",
+        "web1 192.0.2.21:80 1 UP DOWN - 3 40 500 2",
+        "web2 [2001:db8::22]:80 backup 2 DOWN 1/2 - 2h03m 3 40 500 2 answered 503",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("peer", "line"),
+    [
+        (
+            replace(PEER, up=False, since_s=75.0, age_s=76.0, waits_for="the peer (no answer)"),
+            "pi-b (192.0.2.12) is not heard for 1m15s: the peer (no answer); it was STANDBY 1m16s ago",
+        ),
+        (
+            replace(PEER, up=False, since_s=5.0, age_s=None, snapshot=None, waits_for="the peer"),
+            "pi-b (192.0.2.12) is not heard for 5s: the peer",
+        ),
+        (replace(PEER, age_s=None, snapshot=None), "pi-b (192.0.2.12) is heard, and has said nothing of itself yet"),
+    ],
+)
+def test_a_peer_that_says_nothing(peer: PeerView, line: str) -> None:
+    assert shown(replace(NODE, peer=peer))[1] == line
+
+
+@pytest.mark.parametrize(
+    ("peer", "expected"),
+    [
+        (PEER, "pi-b"),
+        (None, "this node has no peer that it could hear: that needs pair.secret_file, and two nodes"),
+        (
+            replace(PEER, snapshot=None, waits_for="the peer (no answer)"),
+            "nothing was heard of pi-b yet: it waits for the peer (no answer)",
+        ),
+        (replace(PEER, snapshot=None, trouble="another version"), "nothing was heard of pi-b yet: another version"),
+    ],
+)
+def test_the_other_nodes_own_status(peer: PeerView | None, expected: str) -> None:
+    plain = to_plain(replace(NODE, peer=peer))
+    assert status.chosen(plain, of_peer=False) == plain
+    if peer is PEER:
+        assert status.chosen(plain, of_peer=True)["node"] == expected
+    else:
+        with pytest.raises(status.NothingHeardError) as caught:
+            status.chosen(plain, of_peer=True)
+        assert str(caught.value) == expected
+
+
+def test_json_again_each_second_until_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = [to_plain(NODE), NotRunningError("no hapair answers")]
+
+    async def ask(_: Path, command: str) -> object:
+        if not answers:
+            raise KeyboardInterrupt
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(status, "ask", ask)
+    monkeypatch.setattr(status, "INTERVAL_S", 0)
+    result = CliRunner().invoke(status.command, ["--watch", "--json"])
+    assert result.exit_code == 0
+    first, second = result.stdout.splitlines()
+    assert json.loads(first)["node"] == "pi-a"
+    assert json.loads(second) == {"error": "no hapair answers"}
+
+
+def test_watching_plainly_draws_the_same_and_waits_for_a_node_that_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = [to_plain(NODE), NotRunningError("no hapair answers")]
+    drawn: list[str] = []
+
+    async def ask(_: Path, command: str) -> object:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    async def watch(draw: Any, *, console: Console) -> None:
+        for _ in range(2):
+            out = io.StringIO()
+            Console(file=out, width=200, color_system=None).print(await draw())
+            drawn.append(out.getvalue())
+
+    monkeypatch.setattr(status, "ask", ask)
+    monkeypatch.setattr(status, "watch", watch)
+    assert CliRunner().invoke(status.command, ["--watch"]).exit_code == 0
+    assert "pi-a is ACTIVE" in drawn[0]
+    assert drawn[1] == "no hapair answers\n"
 
 
 @pytest.mark.parametrize(

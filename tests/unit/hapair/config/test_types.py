@@ -208,8 +208,8 @@ def test_a_password_is_not_shown() -> None:
 @pytest.mark.parametrize(
     ("written", "problem"),
     [
-        ("port: 0", "pair.port: must be from 1 to 65535"),
-        ("port: 70000", "pair.port: must be from 1 to 65535"),
+        ("port: 0", "pair.port: must be from 1 to 65533: the next two are used as well"),
+        ("port: 65534", "pair.port: must be from 1 to 65533: the next two are used as well"),
         ('secret_file: ""', "pair.secret_file: must be the path of a file, for example pair.key"),
         ("secret_file: 5", "pair.secret_file: must be text"),
         ('nodes: {a: "fe80::1%eth0"}',

@@ -10,14 +10,16 @@ import trio
 from hapair.replication import stream as module
 from hapair.replication.stream import PeerStream, StreamEndedError
 from vrrp.liveness.config import LinkConfig
-from vrrp.liveness.session import Role
+from vrrp.liveness.session import Role, Session
 from vrrp.liveness.tcp import TcpWire
 
 A, B = ip_address("127.0.0.1"), ip_address("127.0.0.2")
 
 
 def config(node: str, peer: str, secret: bytes = b"s" * 32) -> LinkConfig:
-    return LinkConfig(node=node, peer=peer, address=A, peer_address=B, port=1340, secret=secret, interval_s=0.1)
+    return LinkConfig(
+        node=node, peer=peer, address=A, peer_address=B, port=1340, secret=secret, interval_s=0.1, purpose="flows"
+    )
 
 
 @pytest.fixture
@@ -49,6 +51,42 @@ async def test_what_one_says_the_other_hears(wires: tuple[TcpWire, TcpWire]) -> 
     a.close()
     with pytest.raises(StreamEndedError, match="it hung up"):
         await b.receive()
+
+
+class Eager:
+    """A wire to a peer that says something together with the last that proves who it is."""
+
+    def __init__(self) -> None:
+        self.peer = Session(
+            secret=b"s" * 32, purpose="flows", node="pi-b", peer="pi-a", role=Role.LISTENER, nonce=bytes(range(32))
+        )
+        self.arrived = [self.peer.take_output()]
+
+    def receive(self, _: int) -> bytes | None:
+        return self.arrived.pop(0)
+
+    def send(self, data: bytes) -> int:
+        self.peer.feed(data)
+        assert self.peer.next_frame() is None
+        proof = self.peer.take_output()
+        if self.peer.established:
+            self.arrived.append(proof + self.peer.seal(b"first") + self.peer.seal(b"second"))
+        return len(data)
+
+    async def wait_readable(self) -> None:
+        assert self.arrived
+
+    async def wait_writable(self) -> None:
+        raise AssertionError
+
+    def close(self) -> None:
+        self.arrived.clear()
+
+
+async def test_what_comes_together_with_the_handshake_is_heard() -> None:
+    stream = PeerStream(Eager(), config("pi-a", "pi-b"), Role.DIALER)
+    await stream.shake_hands()
+    assert (await stream.receive(), await stream.receive()) == (b"first", b"second")
 
 
 async def test_without_the_secret_nothing_is_said(wires: tuple[TcpWire, TcpWire]) -> None:

@@ -1,0 +1,118 @@
+"""What is known of the other node: the last that it said of itself, and how its file differs. Pure."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Self
+
+from hapair.events.event import Happening
+from hapair.peer.drift import SHOWN, differences, in_words
+from hapair.peer.messages import FileDigests, Status
+from hapair.snapshot import DriftView, NodeSnapshot, PeerView
+from hapair.wire import from_plain
+
+DRIFT_PATIENCE_S = 10.0
+"""A file is copied to one node after the other: a difference is told, beyond the status, when it lasts so long."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeerStanding:
+    """Each method gives the next one; `now` is on any one steady clock, in seconds."""
+
+    node: str
+    peer: str
+    address: str
+    digests: Mapping[str, str]
+    """Of this node's file."""
+    snapshot: NodeSnapshot | None = None
+    heard_at: float | None = None
+    trouble: str | None = None
+    theirs: Mapping[str, str] | None = None
+    """Of the peer's file."""
+    drift: tuple[str, ...] | None = None
+    """None: not known."""
+    drifts_since: float | None = None
+    told: tuple[str, ...] = ()
+    """Of which drift there was an event."""
+
+    def says(self, status: Status, now: float) -> Self:
+        """How the peer is."""
+        try:
+            snapshot = from_plain(status.snapshot, NodeSnapshot)
+        except (TypeError, ValueError, KeyError, OverflowError):
+            trouble = f"what {self.peer} says cannot be read here: it runs hapair {status.hapair[:30]}"
+            return replace(self, trouble=trouble, heard_at=now)
+        return replace(self, snapshot=snapshot, heard_at=now, trouble=None)
+
+    def has_file(self, file: FileDigests, now: float) -> Self:
+        """What its file says."""
+        return replace(self, theirs=file.digests)._compared(now)
+
+    def reloaded(self, digests: Mapping[str, str], now: float) -> Self:
+        """What the file of this node says now."""
+        return replace(self, digests=digests)._compared(now)
+
+    def _compared(self, now: float) -> Self:
+        if self.theirs is None:
+            return self
+        drift = differences(self.digests, self.theirs, node=self.node, peer=self.peer)
+        if not drift:
+            return replace(self, drift=(), drifts_since=None)
+        return replace(self, drift=drift, drifts_since=now if self.drifts_since is None else self.drifts_since)
+
+    def news(self, now: float) -> tuple[Self, Happening | None]:
+        """Drift that has lasted, or is over."""
+        if self.drift is None or self.drift == self.told:
+            return self, None
+        if self.drift and now - (self.drifts_since or now) < DRIFT_PATIENCE_S:
+            return self, None
+        return replace(self, told=self.drift), self._drift_event(self.drift)
+
+    def _drift_event(self, drift: tuple[str, ...]) -> Happening:
+        pair = f"{self.node} and {self.peer}"
+        if not drift:
+            words = f"{pair} run with the same file again"
+            return Happening(kind="drift", subject=self.peer, words=words, details={"differences": 0})
+        return Happening(
+            kind="drift",
+            subject=self.peer,
+            words=f"{pair} run with files that differ",
+            reason=in_words(drift),
+            severity="warning",
+            details={"differences": len(drift)},
+        )
+
+    def view(self, now: float, *, up: bool, since_at: float, waits_for: str | None) -> PeerView:
+        """For the status. The link: whether it stands, since when, and what keeps it down."""
+        view = PeerView(
+            name=self.peer,
+            address=self.address,
+            up=up,
+            since_s=now - since_at,
+            waits_for=waits_for,
+            age_s=None if self.heard_at is None else now - self.heard_at,
+            snapshot=self.snapshot,
+            trouble=self.trouble,
+            drift=self._drift_view(now),
+        )
+        return replace(view, warnings=tuple(warnings_of_peer(self.node, view)))
+
+    def _drift_view(self, now: float) -> DriftView | None:
+        if self.drift is None:
+            return None
+        since_s = None if self.drifts_since is None else now - self.drifts_since
+        return DriftView(places=self.drift[:SHOWN], count=len(self.drift), since_s=since_s)
+
+
+def warnings_of_peer(node: str, peer: PeerView) -> Iterator[str]:
+    """What to look at."""
+    if not peer.up:
+        heard = "it was never heard" if peer.age_s is None else f"last heard {peer.age_s:.0f} s ago"
+        yield f"nothing is known of how {peer.name} is ({peer.waits_for or 'no reason is known'}); {heard}"
+    elif peer.trouble is not None:
+        yield peer.trouble
+    elif peer.snapshot is not None:
+        yield from (f"{peer.name}: {warning}" for warning in peer.snapshot.warnings)
+    if peer.drift is not None and peer.drift.count:
+        places = ", ".join(peer.drift.places[:3])
+        more = f" and {peer.drift.count - 3} more" if peer.drift.count > 3 else ""
+        yield f"{node} and {peer.name} run with files that differ: {places}{more}"
