@@ -1,4 +1,4 @@
-"""Header compression (RFC 7541), by the hpack library: the one module that touches it. Pure."""
+"""Header compression (RFC 7541), by the hpack library, as h2 is given it: the one module that touches it. Pure."""
 
 from collections.abc import Iterable
 
@@ -15,41 +15,42 @@ LARGEST_TABLE = 4_096
 _SECRET = frozenset((b"set-cookie", b"set-cookie2", b"authorization", b"proxy-authenticate", b"www-authenticate"))
 
 
-class FieldDecoder:
+class FieldDecoder(Decoder):
     """Header blocks of one connection, in the order of their arrival."""
-
-    __slots__ = ("_decoder",)
 
     def __init__(self, max_bytes: int) -> None:
         """`max_bytes`: of one decoded list, as RFC 9113 section 6.5.2 counts (32 more for each field)."""
-        self._decoder = Decoder(max_header_list_size=max_bytes)
+        super().__init__(max_header_list_size=max_bytes)
 
-    def decode(self, block: bytes) -> Fields:
+    def fields(self, block: bytes) -> Fields:
         """Raises Violation, after which the connection's compression is out of step: it must end."""
         try:
-            return [(bytes(field[0]), bytes(field[1])) for field in self._decoder.decode(block, raw=True)]
+            return [(bytes(field[0]), bytes(field[1])) for field in self.decode(block, raw=True)]
         except OversizedHeaderListError:
             raise Violation(Reason.BLOCK_TOO_LARGE) from None
         except (HPACKError, IndexError, ValueError):
             raise Violation(Reason.COMPRESSION) from None
 
 
-class FieldEncoder:
+class FieldEncoder(Encoder):
     """Header blocks for one connection, which must be sent in the order in which they were made."""
 
-    __slots__ = ("_encoder",)
+    @property
+    def header_table_size(self) -> int:
+        """Of ours, never above LARGEST_TABLE, whatever the client's SETTINGS_HEADER_TABLE_SIZE says."""
+        return int(self.header_table.maxsize)
 
-    def __init__(self) -> None:
-        self._encoder = Encoder()
+    @header_table_size.setter
+    def header_table_size(self, size: int) -> None:
+        self.header_table.maxsize = size = min(size, LARGEST_TABLE)
+        if self.header_table.resized:
+            # The smallest and the last: all that RFC 7541 section 4.2 asks for, however many there were.
+            smallest = min((size, *self.table_size_changes))
+            self.table_size_changes = [size] if smallest == size else [smallest, size]
 
-    def limit_table(self, size: int) -> None:
-        """What the client's SETTINGS_HEADER_TABLE_SIZE says."""
-        self._encoder.header_table_size = min(size, LARGEST_TABLE)
-
-    def encode(self, fields: Iterable[tuple[bytes, bytes]]) -> bytes:
+    def encode(self, headers: Iterable[tuple[bytes, bytes]], huffman: bool = False) -> bytes:  # type: ignore[override]
         """A header block. Secrets are never put into the table, where their length could be guessed at.
 
         Not Huffman-coded, which would save the client's link little and cost us more than all the rest.
         """
-        block: bytes = self._encoder.encode([(name, value, name in _SECRET) for name, value in fields], huffman=False)
-        return block
+        return super().encode([(name, value, name in _SECRET) for name, value in headers], huffman=huffman)

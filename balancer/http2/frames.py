@@ -25,7 +25,6 @@ PADDED: Final = 0x8
 WITH_PRIORITY: Final = 0x20
 
 HEADER_BYTES: Final = 9
-SMALLEST_MAX_FRAME: Final = 16_384
 
 _HEADER = struct.Struct(">IBI")  # the length's three bytes and the type together
 _LONG = struct.Struct(">I")
@@ -110,23 +109,8 @@ def frame(kind: int, flags: int, stream_id: int, payload: bytes | bytearray = b"
     return _HEADER.pack(len(payload) << 8 | kind, flags, stream_id) + payload
 
 
-def header_frames(stream_id: int, block: bytes, max_bytes: int, *, ended: bool) -> bytes:
-    """A header block as HEADERS and as many CONTINUATION frames as it takes."""
-    first, rest = block[:max_bytes], block[max_bytes:]
-    pieces = [rest[at : at + max_bytes] for at in range(0, len(rest), max_bytes)]
-    flags = (END_STREAM if ended else 0) | (0 if pieces else END_HEADERS)
-    frames = [frame(HEADERS, flags, stream_id, first)]
-    for i, piece in enumerate(pieces, start=1):
-        frames.append(frame(CONTINUATION, END_HEADERS if i == len(pieces) else 0, stream_id, piece))
-    return b"".join(frames)
-
-
 def reset(stream_id: int, code: int) -> bytes:
     return frame(RST_STREAM, 0, stream_id, _LONG.pack(code))
-
-
-def window_update(stream_id: int, increment: int) -> bytes:
-    return frame(WINDOW_UPDATE, 0, stream_id, _LONG.pack(increment))
 
 
 def settings(values: dict[int, int]) -> bytes:

@@ -1,5 +1,6 @@
 """Streams of a connection: one that is open, and what is known of those that ended (RFC 9113 section 5.1). Pure."""
 
+from balancer.http2.library import H2Stream
 from balancer.http2.sending import SendState
 
 REMEMBERED_STREAMS = 1_024
@@ -7,13 +8,12 @@ REMEMBERED_STREAMS = 1_024
 
 
 class StreamState(SendState):
-    """One open stream, both halves."""
+    """One open stream, both halves: what h2 knows of it, and what it does not."""
 
-    __slots__ = ("credit", "length", "receive_window", "received", "remote_ended")
+    __slots__ = ("credit", "length", "received", "remote_ended")
 
-    def __init__(self, stream_id: int, send_window: int, receive_window: int) -> None:
-        super().__init__(stream_id, send_window)
-        self.receive_window = receive_window
+    def __init__(self, stream: H2Stream) -> None:
+        super().__init__(stream)
         self.credit = 0
         """Consumed, and not yet given back by WINDOW_UPDATE."""
         self.length: int | None = None
@@ -21,6 +21,11 @@ class StreamState(SendState):
         self.received = 0
         self.remote_ended = False
         """END_STREAM was received."""
+
+    @property
+    def receive_window(self) -> int:
+        """What we let the client send."""
+        return self._h2.inbound_flow_control_window
 
     def misses_length(self, *, ended: bool) -> bool:
         """The body is longer than Content-Length says, or has `ended` and is shorter."""

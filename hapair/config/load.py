@@ -104,8 +104,8 @@ def _missing_packages(file: HapairFile, tree: Tree) -> Iterator[Problem]:
             message = "needs the package dnspython, which is not installed: pip install 'hapair[dns]'"
             yield problem_at(tree, ("pools", name, *place), message)
     for name, frontend in file.frontends.items():
-        if frontend.http2 is not None and find_spec("hpack") is None:
-            message = "needs the package hpack, which is not installed: pip install 'hapair[http2]'"
+        if frontend.http2 is not None and find_spec("h2") is None:
+            message = "needs the package h2, which is not installed: pip install 'hapair[http2]'"
             yield problem_at(tree, ("frontends", name, "http2"), message)
 
 

@@ -43,7 +43,8 @@ def some_frame(rng: random.Random, encoder: Encoder) -> bytes:
         case 3 | 4:
             return frame(frames.DATA, rng.choice((0, 1, 8)), stream_id, rng.randbytes(rng.choice((0, 1, 3, 300))))
         case 5:
-            return frames.window_update(stream_id, rng.choice((0, 1, 65_536, 2**31 - 1)))
+            increment = rng.choice((0, 1, 65_536, 2**31 - 1))
+            return frame(frames.WINDOW_UPDATE, 0, stream_id, increment.to_bytes(4, "big"))
         case 6:
             return frames.settings({rng.randint(0, 7): rng.choice((0, 1, 16_384, 65_536, 2**32 - 1))})
         case 7:

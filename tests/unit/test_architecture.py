@@ -61,6 +61,9 @@ PURE_IMPORTS = frozenset(
 PURE_BUT: Mapping[str, frozenset[str]] = {
     "hapair/config/tree.py": frozenset({"yaml"}),  # text in, nodes out
     "balancer/http2/compression.py": frozenset({"hpack"}),  # bytes to fields and back
+    "balancer/http2/library.py": frozenset(  # frames to events and back
+        f"h2.{name}" for name in ("config", "connection", "errors", "events", "exceptions", "settings", "stream")
+    ),
     "hapair/config/view.py": frozenset({"os", "hapair.config.load"}),  # how many cores this process may use
     "vrrp/simulation.py": frozenset({"random"}),  # seeded: the same plan is the same run
     "balancer/checks/schedule.py": frozenset({"random"}),  # the type of the generator that is passed in
@@ -87,7 +90,9 @@ SEAMS: Mapping[str, tuple[str, ...]] = {
     "click": ("hapair/cli.py", "hapair/commands/"),
     "rich": ("hapair/commands/", "hapair/lab/"),
     "scapy": (),
+    "h2": ("balancer/http2/library.py",),
     "hpack": ("balancer/http2/compression.py",),
+    "hyperframe": (),
     "dns.asyncresolver": ("balancer/nameserver.py",),
     "pyroute2": ("vrrp/linux/netlink.py",),
     "asyncio": (),
@@ -359,8 +364,8 @@ def test_exceptions_from_that_are_still_needed() -> None:
     ("module", "unwanted"),
     [
         ("hapair.announcer", {"pydantic", "click", "rich", "scapy", "yaml"}),
-        ("hapair.worker", {"pydantic", "click", "rich", "scapy", "yaml", "pyroute2", "hpack", "dns"}),
-        ("hapair.flows", {"pydantic", "click", "rich", "scapy", "yaml", "pyroute2", "hpack"}),
+        ("hapair.worker", {"pydantic", "click", "rich", "scapy", "yaml", "pyroute2", "h2", "hpack", "dns"}),
+        ("hapair.flows", {"pydantic", "click", "rich", "scapy", "yaml", "pyroute2", "h2", "hpack"}),
         ("vrrp", {"trio", "pyroute2", "scapy"}),
         ("balancer", {"trio", "pyroute2", "scapy"}),
     ],

@@ -8,7 +8,7 @@ FIELDS = [(b":method", b"GET"), (b"x", b"\xff\x00"), (b"cookie", b"a=b")]
 
 
 def test_fields_come_as_plain_bytes():
-    assert FieldDecoder(4096).decode(Encoder().encode(FIELDS)) == FIELDS
+    assert FieldDecoder(4096).fields(Encoder().encode(FIELDS)) == FIELDS
 
 
 @pytest.mark.parametrize(
@@ -16,13 +16,13 @@ def test_fields_come_as_plain_bytes():
 )
 def test_what_cannot_be_decoded(block):
     with pytest.raises(Violation) as caught:
-        FieldDecoder(4096).decode(block)
+        FieldDecoder(4096).fields(block)
     assert caught.value.reason is Reason.COMPRESSION
 
 
 def test_a_list_that_is_too_large():
     with pytest.raises(Violation) as caught:
-        FieldDecoder(100).decode(Encoder().encode([(b"x", b"y" * 100)]))
+        FieldDecoder(100).fields(Encoder().encode([(b"x", b"y" * 100)]))
     assert caught.value.reason is Reason.BLOCK_TOO_LARGE
 
 
@@ -42,12 +42,12 @@ def test_a_cookie_is_never_put_into_the_table():
 
 def test_the_client_may_do_without_a_table():
     encoder = FieldEncoder()
-    encoder.limit_table(0)
+    encoder.header_table_size = 0
     assert encoder.encode([(b"a", b"b")])[0] == 0x20  # a table of 0 bytes from here on
     assert encoder.encode([(b"a", b"b")]) == encoder.encode([(b"a", b"b")])
 
 
 def test_the_table_is_never_larger_than_ours():
     encoder = FieldEncoder()
-    encoder.limit_table(1 << 30)
+    encoder.header_table_size = 1 << 30
     assert Decoder().decode(encoder.encode([(b"a", b"b")]), raw=True) == [(b"a", b"b")]

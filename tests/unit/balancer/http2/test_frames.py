@@ -87,21 +87,6 @@ def test_padding_that_does_not_fit(kind, flags, payload, reason):
 
 def test_what_we_write():
     assert frames.reset(3, 8) == b"\0\0\4\3\0\0\0\0\3\0\0\0\x08"
-    assert frames.window_update(0, 100) == b"\0\0\4\x08\0\0\0\0\0\0\0\0\x64"
     assert frames.settings({4: 65_536}) == b"\0\0\6\4\0\0\0\0\0\0\4\0\1\0\0"
     assert frames.goaway(5, 1, "why") == b"\0\0\x0b\7\0\0\0\0\0\0\0\0\5\0\0\0\1why"
     assert frames.settings_of(b"\0\4\0\1\0\0\0\5\0\0\x40\0") == [(4, 65_536), (5, 16_384)]
-
-
-@pytest.mark.parametrize(
-    ("size", "kinds"),
-    [
-        (4, [(1, 0x05, 4)]),
-        (10, [(1, 0x05, 10)]),
-        (11, [(1, 0x01, 10), (9, 4, 1)]),
-        (25, [(1, 1, 10), (9, 0, 10), (9, 4, 5)]),
-    ],
-)
-def test_a_header_block_in_as_many_frames_as_it_takes(size, kinds):
-    found = read(frames.header_frames(1, bytes(size), 10, ended=True), 1000)
-    assert [(one.kind, one.flags, len(one.payload)) for one in found] == kinds

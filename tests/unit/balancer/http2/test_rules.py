@@ -65,7 +65,7 @@ def setting(identifier: int, value: int) -> bytes:
 
 
 def increment(stream_id: int, by: int) -> bytes:
-    return frames.window_update(stream_id, by)
+    return frame(WINDOW_UPDATE, 0, stream_id, by.to_bytes(4, "big"))
 
 
 UPLOAD = request(1, POST, END_HEADERS)

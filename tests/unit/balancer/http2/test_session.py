@@ -1,11 +1,13 @@
 """What is allowed, and what is ignored. What is not allowed is in test_rules.py."""
 
+import tracemalloc
+
 import pytest
 from hpack import Encoder
 
 from balancer.config_http2 import Http2
 from balancer.http2 import frames
-from balancer.http2.errors import Reason
+from balancer.http2.errors import Reason, Violation
 from balancer.http2.events import Acknowledged, Body, Opened, Reset
 from balancer.http2.frames import (
     ACK,
@@ -22,6 +24,7 @@ from balancer.http2.frames import (
     RST_STREAM,
     SETTINGS,
     WINDOW_UPDATE,
+    WITH_PRIORITY,
     Frame,
     FrameReader,
     frame,
@@ -36,6 +39,10 @@ BLOCK = Encoder().encode([(name, value, True) for name, value in GET])
 
 def request(stream_id: int = 1, flags: int = WHOLE) -> bytes:
     return frame(HEADERS, flags, stream_id, BLOCK)
+
+
+def increment(stream_id: int, by: int) -> bytes:
+    return frame(WINDOW_UPDATE, 0, stream_id, by.to_bytes(4, "big"))
 
 
 def sent(session: Session) -> list[Frame]:
@@ -139,7 +146,7 @@ def test_a_reset_by_the_client(session):
 def test_a_reset_by_us_and_what_the_client_sent_before_it_knew(session):
     session.receive(request(1, END_HEADERS), 0.0)
     session.reset(1, 2)
-    late = frame(DATA, 0, 1, b"a") + frames.window_update(1, 9) + frames.reset(1, 8) + request(1)
+    late = frame(DATA, 0, 1, b"a") + increment(1, 9) + frames.reset(1, 8) + request(1)
     assert session.receive(late, 0.0) == []
     assert [(one.kind, one.stream_id) for one in sent(session)] == [(RST_STREAM, 1)]
 
@@ -151,7 +158,7 @@ def test_what_is_ignored(session):
     session.receive(request(3), 0.0)
     session.sender.head(session.streams[3], [(b":status", b"204")], ended=True)
     session.take()
-    assert session.receive(frames.window_update(3, 1) + frames.reset(3, 8), 0.0) == []
+    assert session.receive(increment(3, 1) + frames.reset(3, 8), 0.0) == []
 
 
 def test_ping(session):
@@ -165,7 +172,7 @@ def test_settings_change_the_windows_of_open_streams(session):
     session.receive(request(1), 0.0)
     session.receive(frames.settings({4: 10}), 0.0)
     assert session.streams[1].window == 10
-    session.receive(request(3) + frames.window_update(3, 5), 0.0)
+    session.receive(request(3) + increment(3, 5), 0.0)
     assert session.streams[3].window == 15
 
 
@@ -181,7 +188,7 @@ def test_goaway_twice(session):
 def test_after_the_last_goaway_streams_are_ignored(session):
     session.go_away(last=True)
     session.take()
-    late = request(1, END_HEADERS) + frame(DATA, 0, 1, b"a") + frames.window_update(1, 1) + frames.reset(1, 8)
+    late = request(1, END_HEADERS) + frame(DATA, 0, 1, b"a") + increment(1, 1) + frames.reset(1, 8)
     assert session.receive(late, 0.0) == []
     assert sent(session) == []
 
@@ -200,3 +207,90 @@ def test_the_budget_of_resets_fills_up_again():
     for number in range(40):
         session.receive(request(2 * number + 1) + frames.reset(2 * number + 1, 8), number * 1.0)
     assert session.streams == {}
+
+
+def test_streams_go_on_after_a_goaway_of_the_client(session):
+    session.receive(request(1, END_HEADERS), 0.0)
+    goaway = frame(GOAWAY, 0, 0, bytes(8) + b"enough")
+    assert session.receive(goaway + frame(DATA, END_STREAM, 1, b"abc"), 0.0) == [Body(1, b"abc", ended=True)]
+    session.sender.head(session.streams[1], [(b":status", b"204")], ended=True)
+    assert [(one.kind, one.stream_id) for one in sent(session)] == [(HEADERS, 1)]
+
+
+def test_streams_go_on_after_our_own(session):
+    session.receive(request(1, END_HEADERS), 0.0)
+    session.go_away(last=True)
+    assert session.receive(frame(DATA, END_STREAM, 1, b"abc"), 0.0) == [Body(1, b"abc", ended=True)]
+    session.sender.head(session.streams[1], [(b":status", b"204")], ended=True)
+    assert [one.kind for one in sent(session)] == [GOAWAY, HEADERS]
+
+
+def test_a_stream_may_depend_on_itself_for_nobody_looks(session):
+    assert session.receive(frame(PRIORITY, 0, 1, b"\0\0\0\1\0"), 0.0) == []
+    with_priority = frame(HEADERS, WHOLE | WITH_PRIORITY, 1, b"\0\0\0\1\0" + BLOCK)
+    assert session.receive(with_priority, 0.0) == [Opened(1, HEAD, b"GET", chunked=False, ended=True)]
+
+
+def test_what_comes_for_a_stream_that_was_refused_takes_from_the_window_of_the_connection():
+    session = Session(Http2(max_streams=1), 0.0)
+    session.receive(PREFACE + frame(SETTINGS, 0, 0) + request(1), 0.0)
+    session.take()
+    refused = request(3, END_HEADERS) + frame(DATA, 0, 3, bytes(16_384)) * 2
+    assert session.receive(refused, 0.0) == [Reset(3, 7, Reason.TOO_MANY_STREAMS)]
+    assert [(one.kind, one.stream_id) for one in sent(session)] == [(RST_STREAM, 3), (WINDOW_UPDATE, 0)]
+
+
+def test_compression_stays_in_step_whatever_becomes_of_a_block():
+    session, encoder = Session(Http2(max_streams=1), 0.0), Encoder()
+    session.receive(PREFACE + frame(SETTINGS, 0, 0), 0.0)
+    blocks = [encoder.encode([*GET, (b"x", b"%d" % number)]) for number in (1, 2, 2)]
+    for stream_id, block in zip((1, 3), blocks, strict=False):
+        session.receive(frame(HEADERS, WHOLE, stream_id, block), 0.0)  # the second is refused
+    session.reset(1, 8)
+    [opened] = session.receive(frame(HEADERS, WHOLE, 5, blocks[2]), 0.0)
+    assert isinstance(opened, Opened)
+    assert opened.head == HEAD[:-2] + b"x: 2\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "again",
+    [frame(SETTINGS, ACK, 0), request(1), frame(PING, ACK, 0, bytes(8)), frames.settings({0xFFFF: 1})],
+    ids=["an acknowledgement of nothing", "HEADERS on a stream that we reset", "a PING's answer", "unknown settings"],
+)
+def test_what_carries_nothing_forward_is_counted(again):
+    session = Session(Http2(idle_frames=10), 0.0)
+    session.receive(PREFACE + frame(SETTINGS, 0, 0) + frame(SETTINGS, ACK, 0) + request(1), 0.0)
+    session.reset(1, 2)
+    with pytest.raises(Violation) as caught:
+        session.receive(again * 11, 0.0)
+    assert caught.value.reason is Reason.TOO_MANY_IDLE_FRAMES
+
+
+def test_the_goaway_of_an_error_that_h2_finds_says_why(session):
+    with pytest.raises(Violation):
+        session.receive(frames.settings({5: 1}), 0.0)
+    [goaway] = sent(session)
+    assert goaway.payload == bytes(7) + b"\1" + b"Setting 5 has invalid value 1"
+
+
+def test_of_streams_that_ended_little_is_kept(session):
+    def serve(number: int) -> None:
+        session.receive(request(number), 0.0)
+        session.sender.head(session.streams[number], [(b":status", b"204")], ended=True)
+        session.take()
+
+    for number in range(1, 4_001, 2):
+        serve(number)
+    tracemalloc.start()
+    for number in range(4_001, 8_001, 2):
+        serve(number)
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert kept < 200_000  # of 2,000 streams: the numbers of the last 1,024
+    assert session.streams == {}
+
+
+def test_a_frame_that_is_too_large_is_refused_before_it_is_there(session):
+    with pytest.raises(Violation) as caught:
+        session.receive(b"\xff\xff\xff\0\0\0\0\0\1", 0.0)
+    assert caught.value.reason is Reason.FRAME_TOO_LARGE

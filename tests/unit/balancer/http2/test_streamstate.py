@@ -1,5 +1,7 @@
 import pytest
 
+from balancer.config_http2 import Http2
+from balancer.http2.library import Library
 from balancer.http2.streamstate import REMEMBERED_STREAMS, ClosedStreams, StreamState
 
 
@@ -14,7 +16,7 @@ from balancer.http2.streamstate import REMEMBERED_STREAMS, ClosedStreams, Stream
     ],
 )
 def test_the_length_that_was_said(length, received, ended, misses):
-    stream = StreamState(1, 100, 100)
+    stream = StreamState(Library(Http2()).begin(1, ended=False))
     stream.length, stream.received = length, received
     assert stream.misses_length(ended=ended) is misses
 

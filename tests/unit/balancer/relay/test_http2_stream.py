@@ -150,7 +150,9 @@ def test_no_more_is_taken_than_the_client_takes(reactor, carrier, stream):
         stream.sent()
         await reactor.pause()
         assert not writing.done  # 65,535 of 70,000 bytes fit into the client's window
-        carrier.session.receive(frames.window_update(1, 10_000) + frames.window_update(0, 10_000), 0.0)
+        carrier.session.receive(
+            b"".join(frames.frame(frames.WINDOW_UPDATE, 0, one, b"\0\0\x27\x10") for one in (0, 1)), 0.0
+        )
         carrier.session.take()
         stream.sent()
         return await writing.join()

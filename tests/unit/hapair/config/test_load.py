@@ -308,12 +308,12 @@ pools:
 
 def test_http2_needs_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
     assert load_text(HTTP2).file.frontends["web"].http2 is not None
-    monkeypatch.setitem(sys.modules, "hpack", None)  # as where it is not installed
+    monkeypatch.setitem(sys.modules, "h2", None)  # as where it is not installed
     with pytest.raises(ConfigError) as caught:
         load_text(HTTP2)
     [problem] = caught.value.problems
     assert problem.where == "frontends.web.http2"
-    assert problem.message == "needs the package hpack, which is not installed: pip install 'hapair[http2]'"
+    assert problem.message == "needs the package h2, which is not installed: pip install 'hapair[http2]'"
 
 
 @pytest.mark.parametrize(
