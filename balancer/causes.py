@@ -43,6 +43,8 @@ class Cause(Enum):
     UPSTREAM_BUSY = "the kernel took no datagram for the server"
     CLIENT_BUSY = "the kernel took no datagram for the client"
     QUEUE_FULL = "datagrams came faster than they were taken"
+    HTTP2_INVALID = "the client broke a rule of HTTP/2"
+    HTTP2_FLOOD = "the client sent too much over HTTP/2 that leads to nothing"
 
     @property
     def label(self) -> str:

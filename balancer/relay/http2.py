@@ -17,13 +17,13 @@ from math import inf
 from balancer.config_http2 import Http2
 from balancer.failures import DeadlineExpired, Disconnected, StreamFailure
 from balancer.http2.errors import Reason, Violation
-from balancer.http2.events import Acknowledged, Body, Event, Opened, Reset
+from balancer.http2.events import Acknowledged, Event, Opened, Reset
 from balancer.http2.frames import PREFACE
 from balancer.http2.session import Session
-from balancer.relay import http
+from balancer.relay import http, http2_offences
 from balancer.relay.http2_stream import VirtualStream
 from balancer.service import FrontendService
-from balancer.slots import BAD_REQUESTS, TIMEOUTS
+from balancer.slots import TIMEOUTS
 from balancer.streams import Stream
 from balancer.task import PARK, Task
 
@@ -135,8 +135,8 @@ class Connection:
             self.drain()
         try:
             await self._read(received)
-        except Violation:
-            self.service.counters.add(BAD_REQUESTS)
+        except Violation as violation:
+            http2_offences.note(self.service, self.stream, violation.reason, violation.text)
         finally:
             self.service.told_of_drain.discard(self.drain)
             self._over = True
@@ -176,14 +176,15 @@ class Connection:
         elif isinstance(event, Acknowledged):
             if event.payload == _PING and self._drain_by != inf:
                 self._go_away()
-        elif (task := self._tasks.get(event.stream_id)) is None:
-            return
-        elif isinstance(event, Body):
-            task.virtual.take_body(event)
-        elif isinstance(event, Reset):
-            if event.reason is not None:
-                self.service.counters.add(BAD_REQUESTS)
-            task.virtual.lose()
+        else:
+            task = self._tasks.get(event.stream_id)
+            if isinstance(event, Reset):
+                if event.reason is not None:
+                    http2_offences.note(self.service, self.stream, event.reason, event.reason.text)
+                if task is not None:
+                    task.virtual.lose()
+            elif task is not None:
+                task.virtual.take_body(event)
 
     def _open(self, opened: Opened) -> None:
         if opened.stream_id not in self.session.streams:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -14,8 +14,10 @@ from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.events import DataReceived, Event, ResponseReceived
 
+from balancer.accesslog.journal import Journal
+from balancer.accesslog.writer import Writer
 from balancer.causes import Cause
-from balancer.config import BalancerConfig, Mode, Pool
+from balancer.config import AccessLog, BalancerConfig, Mode, Pool
 from balancer.reactor import Reactor
 from balancer.relay import http, http2
 from balancer.service import FrontendService, Relay
@@ -33,6 +35,7 @@ from balancer.testing import (
 )
 
 _SETTLES_S = 0.002
+_DATE = re.compile(r"^127\.0\.0\.1:[0-9]+ \[[0-9]{2}/[A-Z][a-z]{2}/[0-9]{4}:[0-9:]{8}\.[0-9]{3}\] ")
 _FRONTEND_PORT = re.compile(rb"X-Forwarded-Port: [0-9]{5}(?=\r)")
 
 T = TypeVar("T")
@@ -286,3 +289,60 @@ def make_http2_client() -> Callable[..., Http2Client]:
 def rig(make_rig: RigMaker) -> HttpRig:
     """One server, everything as configured by default."""
     return make_rig()
+
+
+class Memory:
+    """A target that remembers lines."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def write(self, lines: Sequence[str]) -> int:
+        self.lines.extend(lines)
+        return 0
+
+    def close(self) -> None: ...
+
+
+class LoggedRig:
+    """A rig whose frontend logs."""
+
+    def __init__(self, rig: HttpRig, memory: Memory, writer: Writer) -> None:
+        self.rig = rig
+        self._memory = memory
+        self._writer = writer
+        slots = rig.slots
+
+        def gauges(pool: str, server: str) -> tuple[int, int, int, int]:
+            return (1, 1, rig.server_counts().open, slots.server_counts(pool, server).open if server else 0)
+
+        frontend = rig.config.frontends["main"]
+        rig.service.log = Journal("main", frontend, reactor=rig.reactor, writer=writer, gauges=gauges)
+
+    @property
+    def lines(self) -> list[str]:
+        """All that was logged, without addresses, ports and dates."""
+        self.rig.settle()
+        assert self.rig.service.log is not None
+        self.rig.service.log.flush()
+        self._writer.close()
+        return [_DATE.sub("", line) for line in self._memory.lines]
+
+
+Logged = Callable[..., tuple[HttpRig, LoggedRig]]
+
+
+@pytest.fixture
+def logged(make_rig: RigMaker) -> Iterator[Logged]:
+    writers = []
+
+    def make(log: AccessLog | None = None, **rig: Any) -> tuple[HttpRig, LoggedRig]:
+        memory = Memory()
+        writer = Writer(memory, 1000)
+        writers.append(writer)
+        made = make_rig(access_log=log or AccessLog(format="httplog"), **rig)
+        return made, LoggedRig(made, memory, writer)
+
+    yield make
+    for writer in writers:
+        writer.close()

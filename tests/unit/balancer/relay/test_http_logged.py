@@ -7,13 +7,10 @@ from __future__ import annotations
 
 import re
 import socket
-from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from balancer.accesslog.journal import Journal
-from balancer.accesslog.writer import Writer
 from balancer.causes import Cause
 from balancer.config import (
     AccessLog,
@@ -29,70 +26,12 @@ from balancer.pool import PoolState
 from balancer.relay import tcp
 
 if TYPE_CHECKING:
-    from tests.unit.balancer.relay.conftest import HttpRig, RigMaker
+    from tests.unit.balancer.relay.conftest import HttpRig, Logged, RigMaker
 
 GET = b"GET /x?y=1 HTTP/1.1\r\nHost: a\r\n\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n"
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 PART = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\npart"
-DATE = re.compile(r"^127\.0\.0\.1:[0-9]+ \[[0-9]{2}/[A-Z][a-z]{2}/[0-9]{4}:[0-9:]{8}\.[0-9]{3}\] ")
-
-
-class Memory:
-    """A target that remembers lines."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def write(self, lines: Sequence[str]) -> int:
-        self.lines.extend(lines)
-        return 0
-
-    def close(self) -> None: ...
-
-
-class LoggedRig:
-    """A rig whose frontend logs."""
-
-    def __init__(self, rig: HttpRig, memory: Memory, writer: Writer) -> None:
-        self.rig = rig
-        self._memory = memory
-        self._writer = writer
-        slots = rig.slots
-
-        def gauges(pool: str, server: str) -> tuple[int, int, int, int]:
-            return (1, 1, rig.server_counts().open, slots.server_counts(pool, server).open if server else 0)
-
-        frontend = rig.config.frontends["main"]
-        rig.service.log = Journal("main", frontend, reactor=rig.reactor, writer=writer, gauges=gauges)
-
-    @property
-    def lines(self) -> list[str]:
-        """All that was logged, without addresses, ports and dates."""
-        self.rig.settle()
-        assert self.rig.service.log is not None
-        self.rig.service.log.flush()
-        self._writer.close()
-        return [DATE.sub("", line) for line in self._memory.lines]
-
-
-Logged = Callable[..., tuple["HttpRig", LoggedRig]]
-
-
-@pytest.fixture
-def logged(make_rig: RigMaker) -> Iterator[Logged]:
-    writers = []
-
-    def make(log: AccessLog | None = None, **rig: Any) -> tuple[HttpRig, LoggedRig]:
-        memory = Memory()
-        writer = Writer(memory, 1000)
-        writers.append(writer)
-        made = make_rig(access_log=log or AccessLog(format="httplog"), **rig)
-        return made, LoggedRig(made, memory, writer)
-
-    yield make
-    for writer in writers:
-        writer.close()
 
 
 def test_all_well(logged: Logged) -> None:
