@@ -24,6 +24,9 @@ from balancer.config_limits import FrontendTimeouts as FrontendTimeouts
 from balancer.config_limits import HttpLimits as HttpLimits
 from balancer.config_limits import RequestLimit as RequestLimit
 from balancer.config_log import AccessLog as AccessLog
+from balancer.config_persistence import CookieSettings as CookieSettings
+from balancer.config_persistence import PersistenceSettings as PersistenceSettings
+from balancer.config_persistence import SourceSettings as SourceSettings
 from balancer.config_pools import Policy as Policy
 from balancer.config_pools import Pool as Pool
 from balancer.config_pools import PoolTimeouts as PoolTimeouts

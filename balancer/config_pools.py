@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from balancer.config_checks import AgentCheck, Check
 from balancer.config_compression import Compression
 from balancer.config_discovery import MOST, Resolve, check_names, expanded
+from balancer.config_persistence import PersistenceSettings
 from balancer.config_routes import Maintenance
 from balancer.config_sockets import ServerTcp
 from balancer.config_tls import PoolTls
@@ -139,6 +140,8 @@ class Pool:
     """What becomes of connections to a server that goes DOWN or into MAINT."""
     on_up: Literal["keep", "close_backups"] = "keep"
     """What becomes of connections to backups when a server that is none comes UP."""
+    persistence: PersistenceSettings | None = None
+    """None: a request goes where the policy says, wherever the last one of its client went."""
     retries: int = 2
     """Further attempts where no connection to a server could be made."""
     redispatch: bool = True

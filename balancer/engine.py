@@ -20,6 +20,7 @@ from balancer.config import BalancerConfig, Frontend, Mode, pools_of
 from balancer.fieldtypes import Endpoint
 from balancer.networks import Networks
 from balancer.observe import ObservedCounters, Streak
+from balancer.persistence.memory import Memory
 from balancer.pool import PoolSnapshot, PoolState
 from balancer.reactor import Reactor
 from balancer.relay import http as relay_http
@@ -97,8 +98,13 @@ class Engine:
         *,
         relays: Mapping[Mode, Relay] = RELAYS,
         on_errors: OnErrors | None = None,
+        memory: Memory | None = None,
     ) -> None:
-        """`on_errors` is told of servers that pools observe, when they make too many errors in a row."""
+        """`on_errors` is told of servers that pools observe, when they make too many errors in a row.
+
+        `memory` knows which clients belong to which servers, for pools with persistence; None: such a pool has none.
+        """
+        self._memory = memory
         self._on_errors = on_errors
         self.reactor = reactor
         self.slots = slots
@@ -129,6 +135,8 @@ class Engine:
         self.slots.forget_open(self.worker_index)
         self._logs = AccessLogs(self.reactor, self.slots, config, log_files or {})
         self._pools = {name: self._make_pool(config, name) for name in config.pools}
+        if self._memory is not None:
+            self._memory.equip(config.pools, {name: pool.state for name, pool in self._pools.items()})
         link_pools(self._pools)
         sockets = {"udp": datagram_sockets or {}}
         self._frontends = {
@@ -246,6 +254,8 @@ class Engine:
         now = time.monotonic()
         for pool in self._pools.values():
             pool.state.tick(now)
+        if self._memory is not None:
+            self._memory.sweep(now)
 
     def snapshot(self) -> EngineSnapshot:
         """How things stand now."""

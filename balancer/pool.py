@@ -13,6 +13,7 @@ from random import Random
 from balancer.config import Pool, Server
 from balancer.config_pools import READS_REQUEST
 from balancer.fieldtypes import Endpoint
+from balancer.persistence.belonging import Belonging
 from balancer.policies import Candidate, Chance, Connections, First, Policy, Request, policy_of
 from balancer.standing import WHOLE, Admin, Standing, shown_weight, throttle_percent, warm_limit, warmth
 
@@ -82,14 +83,44 @@ class PoolState:
             self._backup = policy_of(config.policy, config.hash, connections, chance)
         self.reads_request = config.policy in (*READS_REQUEST, "source_hash")
         """Whether `choose` wants to know the request."""
+        self.belonging: Belonging | None = None
+        """Who knows whom a request belongs to; None: requests belong to nobody."""
         self._tell_policies()
+
+    def belong(self, belonging: Belonging | None) -> None:
+        """Requests belong to servers from now on; None: they do not."""
+        self.belonging = belonging
+        self.reads_request = belonging is not None or self._config.policy in (*READS_REQUEST, "source_hash")
+
+    def wanted(self, request: Request | None) -> str | None:
+        """The server that a request belongs to, where that takes persistent work; it may be full. None: any will do."""
+        if self.belonging is None or request is None:
+            return None
+        server = self.belonging.server_of(request)
+        if server is None or server not in self._config.servers or not self.takes_persistent(server):
+            return None
+        return server
 
     def choose(self, excluded: Collection[str] = (), request: Request | None = None) -> str | None:
         """The name of the server for the next attempt, or None where no server can take it.
 
         `excluded` are servers that were already tried for this request. Backup servers stand in when every other is
-        DOWN, full or excluded: an answer from a backup is better than none.
+        DOWN, full or excluded: an answer from a backup is better than none. Before all others comes the server that a
+        request belongs to, whatever its weight and load.
         """
+        if self.belonging is not None and request is not None:
+            return self._choose_wanted(self.belonging, excluded, request)
+        return self._choose_any(excluded, request)
+
+    def _choose_wanted(self, belonging: Belonging, excluded: Collection[str], request: Request) -> str | None:
+        server = self.wanted(request)
+        if server is None or server in excluded:
+            server = self._choose_any(excluded, request)
+        if server is not None:
+            belonging.went_to(request, server)
+        return server
+
+    def _choose_any(self, excluded: Collection[str], request: Request | None) -> str | None:
         refused = self._refused(excluded) if self._limits else excluded
         chosen = self._primary.choose(refused, request)
         return self._backup.choose(refused, request) if chosen is None else chosen

@@ -14,6 +14,7 @@ from balancer.fieldtypes import Endpoint
 from balancer.gzip_stream import Compressor
 from balancer.limits import Limiter
 from balancer.networks import Networks
+from balancer.persistence.cookies import CookieJar, CookieJars
 from balancer.policies import Request
 from balancer.pool import PoolState
 from balancer.reactor import Reactor
@@ -37,6 +38,7 @@ class PoolService:
         "compressor",
         "config",
         "fallback",
+        "jars",
         "kept",
         "moves",
         "name",
@@ -70,6 +72,8 @@ class PoolService:
         """Where that goes which this pool has no server for."""
         self.reads_request = state.reads_request
         """Whether a choice here, or in a pool that this one falls back on, wants to know the request."""
+        self.jars: CookieJars | None = None
+        """Cookies that name servers, here or in a pool that this one falls back on; None: there are none."""
         page = config.sorry_page
         self.sorry_page: Answer | None = None if page is None else answers.maintenance(page, files or {})
         """What a client is shown while no server can be had."""
@@ -88,6 +92,13 @@ class PoolService:
         """Name the pool that stands in. In the order of the chain, its last one first."""
         self.fallback = other
         self.reads_request = self.state.reads_request or (other is not None and other.reads_request)
+        jars: dict[str, CookieJar] = {}
+        pool: PoolService | None = self
+        while pool is not None:
+            belonging, name, pool = pool.state.belonging, pool.name, pool.fallback
+            if belonging is not None and belonging.jar is not None:
+                jars[name] = belonging.jar
+        self.jars = CookieJars(jars) if jars else None
 
     def new_kept(self) -> Kept:
         """Room for idle upstream connections by server."""

@@ -147,6 +147,8 @@ class Serve:
     logs: tuple[str, ...] = ()
     """Paths of the files that access logs go to."""
     datagrams: tuple[Endpoint, ...] = ()
+    cookie_key: bytes = field(default=b"", repr=False)
+    """What cookies that name servers are signed with."""
 
 
 @dataclass(frozen=True, slots=True)

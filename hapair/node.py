@@ -41,6 +41,7 @@ from hapair.node_handover import NodeHandover, preempted
 from hapair.node_peer import NodePeer
 from hapair.node_servers import server_story
 from hapair.notify import Notifier
+from hapair.persistence.key import cookie_key
 from hapair.processes import Programs
 from hapair.role import active_frontends, node_role
 from hapair.snapshot import NodeSnapshot
@@ -208,7 +209,7 @@ class _Node:
         self._discovery = Discovery(config.balancer.pools, self.checks.place)
         self._workers = WorkersWatch(
             *(replace(config, balancer=self._proxied), listeners, self._slots, self._judge),
-            *(self.checks.errors_observed, log_files, datagrams),
+            *(self.checks.errors_observed, log_files, datagrams, cookie_key(opening.secret, state_folder)),
         )
         self._flows = FlowsWatch(flows_opening(config.balancer, opening.link))
         self._kernel = KernelPlane(

@@ -47,11 +47,13 @@ class WorkersWatch:
         on_errors: Callable[[str, str, str], None],
         logs: LogFiles | None = None,
         datagrams: Mapping[Endpoint, Sequence[socket.socket]] | None = None,
+        cookie_key: bytes = b"",
     ) -> None:
         """`on_errors` is called with pool, server and why, when a worker has met too many errors in a row.
 
-        `datagrams` has a socket for each worker for each endpoint.
+        `datagrams` has a socket for each worker for each endpoint. `cookie_key` is what cookies are signed with.
         """
+        self._cookie_key = cookie_key
         self._on_errors = on_errors
         self.count = config.workers if config.balancer.frontends else 0
         self.states = [WorkerState.STARTING] * self.count
@@ -100,7 +102,10 @@ class WorkersWatch:
     def _brief(self, index: int, child: Child) -> None:
         balancer, listen, roles = self._config.balancer, tuple(self._listeners), tuple(self._roles.values())
         logs, datagrams = self._logs.fds, tuple(self._datagrams)
-        serve = Serve(index, self.count, balancer, listen, roles, self._material, tuple(logs), datagrams)
+        serve = Serve(
+            *(index, self.count, balancer, listen, roles, self._material, tuple(logs), datagrams),
+            cookie_key=self._cookie_key,
+        )
         own = [sockets[index].fileno() for sockets in self._datagrams.values()]
         fds = [self._slots.fd, *(listener.fileno() for listener in self._listeners.values()), *logs.values(), *own]
         child.channel.post(serve, fds=fds)

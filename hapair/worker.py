@@ -4,6 +4,7 @@ import logging
 import socket
 import ssl
 import sys
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ import trio
 from balancer.drivers import run_with_trio_as_guest
 from balancer.engine import Engine
 from balancer.fieldtypes import Endpoint
+from balancer.persistence.memory import Memory
 from balancer.reactor import Reactor
 from balancer.serve import settle_memory
 from balancer.slots import Slots
@@ -66,7 +68,8 @@ def _engine(reactor: Reactor, serve: Serve, fds: list[int], channel: Channel) ->
     slots = Slots.attach(serve.config, serve.workers, fds[0])
     first_log = 1 + len(serve.listen)
     first_datagrams = first_log + len(serve.logs)
-    engine = Engine(reactor, slots, serve.worker, on_errors=tell_errors)
+    memory = Memory(serve.cookie_key, time.monotonic, time.time)
+    engine = Engine(reactor, slots, serve.worker, on_errors=tell_errors, memory=memory)
     engine.apply(
         serve.config,
         _sockets(serve.listen, fds[1:first_log]),

@@ -31,7 +31,7 @@ async def exchange(client: Client, head: RequestHead, pool: PoolService) -> bool
     downstream, response_s = client.stream, pool.config.timeouts.response_s
     reactor = downstream.reactor
     client.began_at = reactor.now
-    outgoing = Outgoing(client, head)
+    outgoing = Outgoing(client, head, pool.jars)
     request = request_of(client, head) if pool.reads_request else None
     server = pool.state.choose((), request)
     while server is None and pool.fallback is not None:
@@ -63,6 +63,8 @@ async def exchange(client: Client, head: RequestHead, pool: PoolService) -> bool
                     return False
             else:
                 received = received[response.size :]
+                if outgoing.jars is not None:
+                    response = outgoing.marked(response, upstream)
                 if response.body == len(received) and compressor is None:
                     more, data = whole_response(outgoing, response, received, upstream)
                     sent = downstream.try_send(data)
@@ -95,9 +97,9 @@ async def _later_head(outgoing: Outgoing, upstream: Upstream, buffer: bytes) -> 
             buffer = buffer[response.size :]
             if response.status == 101:
                 _check_switch(response, outgoing.head, upstream)
-                return response, buffer
+                return outgoing.marked(response, upstream), buffer
             if response.status >= 200:
-                return response, buffer
+                return outgoing.marked(response, upstream), buffer
             await _send_interim(outgoing, response)
         try:
             data = await upstream.stream.receive()

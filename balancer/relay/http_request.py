@@ -9,6 +9,8 @@ from balancer.http1.chunked import ChunkedDecoder
 from balancer.http1.errors import BadMessage
 from balancer.http1.framing import CHUNKED
 from balancer.http1.request import RequestHead
+from balancer.http1.response import ResponseHead
+from balancer.persistence.cookies import CookieJars
 from balancer.relay.http_body import check_room, encoded
 from balancer.relay.http_client import Client
 from balancer.relay.http_route import edited_request
@@ -23,11 +25,15 @@ _GRACE_S = 1.0
 class Outgoing:
     """One request, ready to be sent. `first` is sent in one call: the head and what is there of the body."""
 
-    __slots__ = ("_in_hand", "_rest", "_room_bytes", "client", "complete", "first", "head", "sent")
+    __slots__ = ("_in_hand", "_rest", "_room_bytes", "client", "complete", "first", "head", "jars", "sent")
 
-    def __init__(self, client: Client, head: RequestHead) -> None:
+    def __init__(self, client: Client, head: RequestHead, jars: CookieJars | None = None) -> None:
         """Takes what belongs to this request from the client's received bytes. Raises BadMessage."""
         self.client = client
+        self.jars = jars
+        """What is to be done about cookies that name servers; None: nothing."""
+        if jars is not None:
+            head = jars.stripped(head)
         self.head = head
         self.first = client.forwarder.forward(head)
         if client.route is not None:
@@ -67,6 +73,13 @@ class Outgoing:
         self.client.received = decoder.surplus
         if not decoder.done:
             self._rest = decoder
+
+    def marked(self, response: ResponseHead, upstream: Upstream) -> ResponseHead:
+        """The response of a server, with a cookie that names it where that is to be."""
+        if self.jars is None:
+            return response
+        secure = self.client.origin.scheme == "https"
+        return self.jars.marked(self.head, response, upstream.pool, upstream.server, secure=secure)
 
     @property
     def repeatable(self) -> bool:

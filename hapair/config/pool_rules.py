@@ -38,6 +38,10 @@ def problems(file: HapairFile, tree: Tree) -> Iterator[Problem]:
                 message = f"reads a request, and frontend {name} is of mode {frontend.mode}; source_hash would do"
                 yield problem_at(tree, ("pools", pool, "policy"), message)
             yield from _connections_only(file, tree, name, pool)
+            persistence = file.pools[pool].persistence
+            if persistence is not None and persistence.cookie is not None:
+                message = f"is for requests, and frontend {name} is of mode {frontend.mode}; source would do"
+                yield problem_at(tree, ("pools", pool, "persistence", "cookie"), message)
 
 
 def _behind_kernel(file: HapairFile, tree: Tree, name: str, frontend: Frontend) -> Iterator[Problem]:

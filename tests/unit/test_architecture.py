@@ -76,6 +76,7 @@ PURE_BUT: Mapping[str, frozenset[str]] = {
     "vrrp/limitedlog.py": frozenset({"logging"}),  # it logs, and the caller brings the time
     "hapair/lab/bulk.py": frozenset({"hashlib"}),  # a function of bytes
     "balancer/limits.py": frozenset({"hashlib"}),  # a function of bytes
+    "balancer/persistence/tokens.py": frozenset({"base64"}),  # functions of bytes
     "hapair/lab/page.py": frozenset({"importlib.resources"}),  # the style sheet beside it
     "hapair/snapshot.py": frozenset({"balancer.slots"}),  # Counts, which are data
     "hapair/admin/haproxy_rows.py": frozenset({"balancer.slots"}),  # the same
@@ -137,6 +138,7 @@ SEAMS: Mapping[str, tuple[str, ...]] = {
     "os.popen": (),
     "time.sleep": (),
     "time.time": (
+        "hapair/worker.py",
         "hapair/node_admin.py",
         "hapair/node_events.py",
         "hapair/epoch.py",

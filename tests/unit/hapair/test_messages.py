@@ -10,6 +10,7 @@ from balancer.config import (
     Check,
     ClientLimits,
     Compression,
+    CookieSettings,
     Frontend,
     FrontendTimeouts,
     HeaderRules,
@@ -18,6 +19,7 @@ from balancer.config import (
     KeepAlive,
     ListenTcp,
     Maintenance,
+    PersistenceSettings,
     Pool,
     PoolTimeouts,
     RequestId,
@@ -25,6 +27,7 @@ from balancer.config import (
     Route,
     Server,
     ServerTcp,
+    SourceSettings,
     UdpSettings,
     UnixFile,
 )
@@ -265,6 +268,10 @@ BALANCER = BalancerConfig(
         "api": Pool(
             tcp=ServerTcp(keep_alive=KeepAlive(), user_timeout_s=2.0, fast_open=True),
             source="192.0.2.100",
+            persistence=PersistenceSettings(
+                cookie=CookieSettings(name="H", mode="prefix", max_idle_s=60.0),
+                source=SourceSettings(size=9, expiry_s=60.0, ipv4_prefix=24),
+            ),
             servers={"api1": Server(address=Endpoint("192.0.2.31", 80))},
             check=Check(tcp="connect"),
         ),
@@ -327,7 +334,7 @@ TO = [
     (FROM_ANNOUNCER, FromPeer(b"")),
     (TO_WORKER, Heartbeat()),
     (TO_WORKER, Renew(MATERIAL)),
-    (TO_WORKER, Serve(1, 1, BALANCER, (), (), MATERIAL)),
+    (TO_WORKER, Serve(1, 1, BALANCER, (), (), MATERIAL, cookie_key=bytes(range(32)))),
     (TO_WORKER, Serve(1, 4, BALANCER, (Endpoint("::", 5432),), (FrontendRole("web", True), FrontendRole("db", False)))),
     (TO_WORKER, Serve(0, 1, BALANCER, (), (), datagrams=(Endpoint("::", 53),))),
     (TO_WORKER, FrontendRole("web", False, lives_on=True)),

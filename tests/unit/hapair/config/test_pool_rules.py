@@ -112,3 +112,18 @@ def test_the_kernel_plane_takes_no_names() -> None:
         "3: pools.dns.servers: the kernel forwards to IP addresses that the file says, and a has ns.internal:53, "
         "and frontend dns is of plane: kernel"
     ) in said(text)
+
+
+def test_a_cookie_needs_requests() -> None:
+    text = pools('db: {persistence: {cookie: H}, servers: {a: "192.0.2.1:80"}}')
+    text += 'frontends: {db: {listen: [":1"], mode: tcp, pool: db}}\n'
+    assert said(text) == [
+        "3: pools.db.persistence.cookie: is for requests, and frontend db is of mode tcp; source would do"
+    ]
+    assert load_text(text.replace("cookie: H", "source: {}")).warnings == []
+
+
+def test_the_kernel_remembers_no_client() -> None:
+    text = pools('db: {persistence: {source: {}}, servers: {a: "192.0.2.1:80"}}')
+    text += 'frontends: {db: {listen: ["192.0.2.1:1"], mode: tcp, plane: kernel, pool: db}}\n'
+    assert "it does nothing where the kernel moves the packets" in said(text)[0]
