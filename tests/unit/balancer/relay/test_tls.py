@@ -3,6 +3,7 @@
 import socket
 import ssl
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -100,7 +101,9 @@ def serve(reactor: Reactor, server: ListeningPeer, issued: Any, authority: Any) 
     def make(**frontend: Any) -> Running:
         with socket.create_server(("127.0.0.1", 0)) as probe:
             listen = f"127.0.0.1:{probe.getsockname()[1]}"
+        in_pool = frontend.pop("in_pool", {})
         config = config_for({"one": server.endpoint}, listen=listen, **{"tls": TLS, **frontend})
+        config = replace(config, pools={"pool": replace(config.pools["pool"], **in_pool)})
         bundle = Bundle(names=("www.example.org",), pem=issued.pem)
         material = FrontendMaterial(bundles=(bundle,), client_ca=authority.pem)
         made.append(Running(reactor, config, Material(frontends={"main": material})))
@@ -171,6 +174,27 @@ def test_and_of_one_without_a_certificate(reactor: Reactor, server: Any, serve: 
     client = serve(mode="http", tls=ASKING).connect(context)
     client.ask(b"GET / HTTP/1.1\r\nHost: www.example.org\r\n\r\n")
     assert b"\r\nX-SSL-Client-Verify: NONE\r\n" in answer(reactor, server, b"HTTP/1.1 204 No Content\r\n\r\n")
+    client.socket.close()
+
+
+def test_a_proxy_header_tells_of_tls_and_of_the_name(
+    reactor: Reactor, server: ListeningPeer, serve: Any, context: ssl.SSLContext
+) -> None:
+    client = serve(mode="http", in_pool={"send_proxy": "v2"}).connect(context)
+    client.ask(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    with server.accept() as accepted:
+        header = accepted.recv(65536)
+    assert header[:14] == b"\r\n\r\n\x00\r\nQUIT\n\x21\x11"
+    end = 16 + int.from_bytes(header[14:16], "big")
+    told, at = {}, 28
+    while at < end:
+        size = int.from_bytes(header[at + 1 : at + 3], "big")
+        told[header[at]] = header[at + 3 : at + 3 + size]
+        at += 3 + size
+    assert told[0x02] == b"www.example.org"
+    assert told[0x20][:5] == b"\x01\x00\x00\x00\x01"  # by TLS; no certificate was shown
+    assert b"\x21\x00\x07TLSv1.3" in told[0x20]
+    assert header[end:].startswith(b"GET / HTTP/1.1\r\n")
     client.socket.close()
 
 
