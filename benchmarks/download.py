@@ -1,4 +1,4 @@
-"""A load client: `python -m benchmarks.download PORT STREAMS MEGABYTES` reads that much and prints the bytes.
+"""A load client: `python -m benchmarks.download PORT STREAMS MEGABYTES [ADDRESS]` reads that much and prints the bytes.
 
 The kernel throws the bytes away (MSG_TRUNC), so that the client costs next to nothing beside the proxy.
 """
@@ -12,10 +12,10 @@ import sys
 CHUNK = 1 << 20
 
 
-def download(port: int, streams: int, limit: int) -> int:
+def download(port: int, streams: int, limit: int, address: str = "127.0.0.1") -> int:
     """Read /bulk over several connections until `limit` bytes have come."""
     waiting = selectors.DefaultSelector()
-    opened = [_ask(port) for _ in range(streams)]
+    opened = [_ask(address, port) for _ in range(streams)]
     for connection in opened:
         waiting.register(connection, selectors.EVENT_READ)
     moved = 0
@@ -32,11 +32,11 @@ def download(port: int, streams: int, limit: int) -> int:
     return moved
 
 
-def _ask(port: int) -> socket.socket:
-    connection = socket.create_connection(("127.0.0.1", port))
+def _ask(address: str, port: int) -> socket.socket:
+    connection = socket.create_connection((address, port))
     connection.sendall(b"GET /bulk HTTP/1.1\r\nHost: bench\r\n\r\n")
     return connection
 
 
 if __name__ == "__main__":
-    print(download(int(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]) * 1_000_000))
+    print(download(int(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]) * 1_000_000, *sys.argv[4:5]))

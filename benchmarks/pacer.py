@@ -1,6 +1,6 @@
 """One client that asks again and again, one request at a time, and notes how long each answer took.
 
-    python -m benchmarks.pacer PORT PATH COUNT RATE        prints the times in microseconds, one a line
+    python -m benchmarks.pacer PORT PATH COUNT RATE [ADDRESS]      prints the times in microseconds, one a line
 
 RATE is requests per second, 0 as fast as the answers come. One keep-alive connection; a blocking socket, so that
 nothing of an event loop is measured.
@@ -14,10 +14,10 @@ import time
 from collections.abc import Iterator
 
 
-def times_us(port: int, path: str, count: int, rate: int) -> Iterator[float]:
+def times_us(port: int, path: str, count: int, rate: int, address: str = "127.0.0.1") -> Iterator[float]:
     """From before the sending of each request until its answer is whole. Raises OSError, EOFError."""
-    request = f"GET /{path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode("ascii")
-    with socket.create_connection(("127.0.0.1", port), 5) as connection:
+    request = f"GET /{path} HTTP/1.1\r\nHost: {address}:{port}\r\n\r\n".encode("ascii")
+    with socket.create_connection((address, port), 5) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         size = _answer(connection, request, None)
         due = time.monotonic()
@@ -47,5 +47,6 @@ def _answer(connection: socket.socket, request: bytes, size: int | None) -> int:
 
 
 if __name__ == "__main__":
-    for taken in times_us(int(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4])):
+    chosen = int(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+    for taken in times_us(*chosen, *sys.argv[5:6]):
         print(f"{taken:.1f}")
