@@ -6,6 +6,7 @@ the pair itself, is for who furnishes it.
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import trio
@@ -57,7 +58,8 @@ class KernelPair:
         self._hosts = dict(hosts)
         self.file = self["pi-a"].folder.parent / "hapair.yaml"
         self.file.write_text(_PAIR + file)
-        secret.make(self.file.with_name("pair.key"))
+        with suppress(secret.SecretError):  # a pair before this one has made it
+            secret.make(self.file.with_name("pair.key"))
 
     def __getitem__(self, name: str) -> Host:
         return self._hosts[name]
