@@ -1,8 +1,9 @@
 """Streams that come and go: `python -m benchmarks.churn PORT COUNT SEED HOST ...`, until stdin ends.
 
 So many are open at any time, half of them uploads, on the hosts in turn. Each carries numbered lines, which its taker
-checks to the last one, for 2 to 30 seconds, ends in good order, and is followed by another. A line of JSON on stdout for
-each that has ended: kind, when it was connected and when it ended (time.monotonic), its longest stall, and why it broke.
+checks to the last one, for 2 to 30 seconds, ends in good order, and is followed by another. A line of JSON on stdout
+for each that has ended: kind, when it was connected and when it ended (time.monotonic), its longest stall, and why it
+broke.
 """
 
 from __future__ import annotations
@@ -58,7 +59,8 @@ class Churning(Client):
                 stall_s = await (self._download(stream) if kind == "download" else self._upload(stream))
                 nursery.cancel_scope.cancel()
         except* (OSError, trio.BrokenResourceError, ValueError, trio.TooSlowError) as group:
-            reason = " / ".join(f"{type(one.__cause__ or one).__name__} {one.__cause__ or one}" for one in group.exceptions)
+            causes = [one.__cause__ or one for one in group.exceptions]
+            reason = " / ".join(f"{type(cause).__name__} {cause}" for cause in causes)
         return Ended(kind, host, self.connected_at, time.monotonic(), stall_s, reason)
 
     async def _end_after(self, life_s: float) -> None:

@@ -92,7 +92,9 @@ async def connections(
     return done, {"connections": rate}
 
 
-async def requests(client: Host, address: str, port: int, options: argparse.Namespace) -> tuple[float, dict[str, float]]:
+async def requests(
+    client: Host, address: str, port: int, options: argparse.Namespace
+) -> tuple[float, dict[str, float]]:
     """Requests on connections that stay."""
     done, rate = await _wrk(client, address, port, options.seconds)
     return done, {"requests": rate}
@@ -157,7 +159,9 @@ async def _start_server(server: Host, folder: Path) -> None:
             file.truncate(size)
     file = server.folder / "web.conf"
     file.write_text(kernel_files.web(folder, server.folder))
-    await server.start(["taskset", "-c", str(SERVER_CORE), "nginx", "-c", str(file), "-g", "daemon off;"], log="web.log")
+    await server.start(
+        ["taskset", "-c", str(SERVER_CORE), "nginx", "-c", str(file), "-g", "daemon off;"], log="web.log"
+    )
 
 
 async def _start_node(node: Host) -> None:
@@ -194,7 +198,9 @@ async def measure(options: argparse.Namespace) -> list[Row]:
                         done, figures = await case(client, *target, options)
                         if number:  # the first round warms up
                             seen[case.__name__][name].append(Sample(figures, (machine_s() - before) / done))
-                            print(name, *(f"{metric} {value:.1f}" for metric, value in figures.items()), file=sys.stderr)
+                            print(
+                                name, *(f"{metric} {value:.1f}" for metric, value in figures.items()), file=sys.stderr
+                            )
     return [row for samples in seen.values() for row in rows(samples)]
 
 
@@ -218,14 +224,18 @@ def rows(samples: Mapping[str, Sequence[Sample]]) -> list[Row]:
 
 def show(result: Sequence[Row]) -> None:
     """The table."""
-    print(f"{'':12} {'':8} {'':5} {'median':>10} {'min':>10} {'max':>10} {'/haproxy':>9} {'/direct':>8} {'node cpu':>9}")
+    print(
+        f"{'':12} {'':8} {'':5} {'median':>10} {'min':>10} {'max':>10} {'/haproxy':>9} {'/direct':>8} {'node cpu':>9}"
+    )
     for row in result:
         figures = f"{row.median:10.2f} {row.min:10.2f} {row.max:10.2f} {row.to_haproxy:9.2f} {row.to_direct:8.2f}"
         print(f"{row.metric:12} {row.subject:8} {UNITS[row.metric]:5} {figures} {row.node_cpu:9.2f}")
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.kernel", description="The kernel plane beside the proxies.")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.kernel", description="The kernel plane beside the proxies."
+    )
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=3, help="of each load of wrk")
     parser.add_argument("--megabytes", type=int, default=4096, help="of each bulk load")

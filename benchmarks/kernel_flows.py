@@ -20,12 +20,20 @@ import trio
 from balancer.kernel.conntrack import TCP, Flow, Tcp
 from balancer.kernel.ctnetlink import Entries
 from balancer.kernel.flows import Put
-from benchmarks.kernel_failover import flows, furnish, until_told
 from hapair.lab.entry import enter, inside
 from hapair.lab.host import Host
+from hapair.lab.kernel_pair import furnish
 from hapair.lab.network import open_lab
-from hapair.lab.pair import SERVERS, VIP
+from hapair.lab.pair import VIP
 
+SERVERS = ("192.168.1.21", "192.168.1.22", "192.168.1.23", "192.168.1.24")
+FILE = f"""\
+frontends:
+  web: {{listen: ["{VIP}:80"], mode: tcp, plane: kernel, pool: web}}
+pools:
+  web: {{servers: {json.dumps({f"web{number}": f"{address}:8080" for number, address in enumerate(SERVERS, 1)})}}}
+"""
+"""Four servers that are never asked anything: flows are entered, no packet belongs to them."""
 _BURST = 100
 _TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -33,7 +41,7 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 def fill(first: int, count: int, rate: int) -> None:
     """Runs on the Active node: enters so many flows, at a rate where one is given."""
     entries, vip = Entries(), ip_address(VIP).packed
-    servers = [ip_address(address).packed for address in SERVERS.values()]
+    servers = [ip_address(address).packed for address in SERVERS]
     began_at = time.monotonic()
     for start in range(first, first + count, _BURST):
         entries.enter(Put(_flow(number, vip, servers)) for number in range(start, min(start + _BURST, first + count)))
@@ -78,10 +86,10 @@ async def filled(node: Host, *numbers: int) -> str:
 async def main(options: argparse.Namespace) -> None:
     """Both parts, a line for each."""
     async with open_lab() as lab:
-        hosts = await furnish(lab)
-        a, b = hosts["pi-a"], hosts["pi-b"]
-        await until_told([a, b], 0)
-        await a.addresses.until(VIP, present=True, within_s=20)
+        net = await furnish(lab, FILE)
+        await net.start()
+        await net.until(net.replicates)
+        a, b = net.nodes
         pids, count = [process_of(a), process_of(b)], options.rate * options.seconds
         before, lags = [cpu_s(pid) for pid in pids], []
         async with trio.open_nursery() as nursery:
@@ -89,27 +97,28 @@ async def main(options: argparse.Namespace) -> None:
             async def watch() -> None:
                 while True:
                     await trio.sleep(0.5)
-                    lags.append((await flows(a))["lag_s"])
+                    lags.append((await net.flows(a))["lag_s"])
 
             nursery.start_soon(watch)
             said = await filled(a, 0, count, options.rate)
             nursery.cancel_scope.cancel()
-        await until_told([a, b], count)
+        await net.until(lambda: net.has_told(count))
         spent = [cpu_s(pid) - one for pid, one in zip(pids, before, strict=True)]
         each = ", ".join(f"{1000 * one / count:.3f} s" for one in spent)
         lag_ms = max(lags, default=0.0) * 1000
         print(f"{options.rate} new flows/s: {said}; lag at most {lag_ms:.0f} ms; CPU per 1000 flows {each}")
         await filled(a, count, max(0, options.flows - count), 0)
-        told = await until_told([a, b], options.flows)
+        await net.until(lambda: net.has_told(options.flows), within_s=60)
+        told = await net.flows(a)
         print(f"{told['told']} flows told, {told['overruns']} overruns; memory {rss_mib(pids[0]):.0f} MiB", flush=True)
         b.kill(pids[1])
         began_at = time.monotonic()
-        while True:
-            await trio.sleep(0.1)
-            told = await flows(a)
-            if told["resyncs"] >= 2 and not told["waiting"] and told["told"] >= options.flows:
-                break
-        after_s = time.monotonic() - began_at
+
+        async def knows_again() -> bool:
+            return (await net.flows(a))["resyncs"] >= 2 and await net.has_told(options.flows)
+
+        await net.until(knows_again, within_s=60)
+        after_s, told = time.monotonic() - began_at, await net.flows(a)
         there = (await b.run(["cat", "/proc/sys/net/netfilter/nf_conntrack_count"])).stdout.decode().strip()
         print(f"resync of {told['told']} flows took {told['resync_s']:.2f} s, {after_s:.2f} s after the other one died")
         print(f"{there} entries there; memory {rss_mib(process_of(b)):.0f} MiB there")

@@ -3,8 +3,8 @@
     python -m benchmarks.kernel_random [--minutes 10] [--seed 1] [--streams 100]
 
 A fault is undone after half a second to three, then the pair is let come together again (both flows processes have
-told each other everything), then the next one strikes, on either node; what strikes and when follows from the seed, which
-is printed. Every line of every stream is checked (benchmarks/churn.py).
+told each other everything), then the next one strikes, on either node; what strikes and when follows from the seed,
+which is printed. Every line of every stream is checked (benchmarks/churn.py).
 
 The rules. No fault may corrupt a line. None may break a stream, but for those that it struck in their first 0.3 s: what
 is told to the other node is gathered for 20 ms after the handshake, and the handshake may have been under way. Streams
@@ -34,7 +34,8 @@ from hapair.lab.pair import VIP
 from hapair.lab.programs import at, hapair
 from hapair.lab.streams import serving
 
-FAULTS = ("kill all", "kill announcer", "kill node", "kill flows", "term", "unplug", "link down", "blackhole", "freeze", "handover")
+PROCESSES = {"kill announcer": "hapair.announcer", "kill node": "up", "kill flows": "hapair.flows"}
+FAULTS = (*PROCESSES, "kill all", "term", "unplug", "link down", "blackhole", "freeze", "handover")
 YOUNG_S = 0.3
 NAT = SUBJECTS[0]
 
@@ -54,8 +55,8 @@ async def strike(fault: str, net: KernelPair, node: Host, for_s: float) -> None:
     match fault:
         case "kill all":
             await node.kill_all()
-        case "kill announcer" | "kill node" | "kill flows":
-            node.kill(*node.find(*{"kill announcer": ["hapair.announcer"], "kill node": ["up"], "kill flows": ["hapair.flows"]}[fault]))
+        case _ if fault in PROCESSES:
+            node.kill(*node.find(PROCESSES[fault]))
         case "term":
             node.terminate("up")
         case "unplug":
@@ -69,6 +70,11 @@ async def strike(fault: str, net: KernelPair, node: Host, for_s: float) -> None:
         case "handover":
             await node.run([*hapair("handover"), *at(node)], check=False)
     await trio.sleep(for_s)
+    await undo(fault, net, node)
+
+
+async def undo(fault: str, net: KernelPair, node: Host) -> None:
+    """What a fault took."""
     match fault:
         case "kill all" | "kill node" | "term":
             await node.kill_all()
@@ -103,7 +109,10 @@ async def strike_on(net: KernelPair, options: argparse.Namespace, struck: list[S
         await strike(fault, net, node, for_s)
         await net.until(lambda: together(net), within_s=60)
         struck.append(Struck(fault, node.name, began, time.monotonic()))
-        print(f"{fault:14} {node.name} for {for_s:.1f} s; together again after {time.monotonic() - began:.1f} s", flush=True)
+        print(
+            f"{fault:14} {node.name} for {for_s:.1f} s; together again after {time.monotonic() - began:.1f} s",
+            flush=True,
+        )
         await trio.sleep(rng.uniform(0.2, 1.5))
 
 
@@ -116,17 +125,11 @@ async def collect(lines: trio.abc.ReceiveStream, ended: list[Ended]) -> None:
 
 
 def is_allowed(stream: Ended, struck: list[Struck]) -> bool:
-    """Whether a stream broke by one of the rules."""
-    if stream.reason is None or stream.reason.startswith("ValueError line"):
-        return stream.reason is None
-    return stream.connected_at is not None and any(
-        one.at - YOUNG_S < stream.connected_at < one.over_at and stream.ended_at > one.at for one in struck
-    ) and _was_young(stream, struck)
-
-
-def _was_young(stream: Ended, struck: list[Struck]) -> bool:
-    assert stream.connected_at is not None
-    return any(stream.connected_at <= one.at < stream.connected_at + YOUNG_S for one in struck)
+    """Whether a stream broke by one of the rules: a fault struck it when it was young."""
+    born_at, reason = stream.connected_at, stream.reason or ""
+    if born_at is None or reason.startswith("ValueError line"):
+        return False
+    return any(born_at <= one.at < born_at + YOUNG_S for one in struck)
 
 
 async def main(options: argparse.Namespace) -> bool:

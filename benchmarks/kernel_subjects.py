@@ -128,7 +128,7 @@ listen web
 
 
 def nat_rules() -> str:
-    """The VIP's port 80 to the servers in turn, which answer to the VIP: what the kernel plane does, without its care."""
+    """The VIP's port 80 to the servers in turn, which answer to the VIP: the kernel plane without its care."""
     listed = ", ".join(f"{number} : {address}" for number, address in enumerate(SERVERS.values()))
     return f"""\
 table ip peer {{
