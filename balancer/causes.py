@@ -45,6 +45,8 @@ class Cause(Enum):
     QUEUE_FULL = "datagrams came faster than they were taken"
     HTTP2_INVALID = "the client broke a rule of HTTP/2"
     HTTP2_FLOOD = "the client sent too much over HTTP/2 that leads to nothing"
+    QUEUE_TIMEOUT = "all servers were busy for too long"
+    QUEUE_TOO_LONG = "all servers are busy, and too many wait for them"
 
     @property
     def label(self) -> str:

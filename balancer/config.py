@@ -31,6 +31,7 @@ from balancer.config_pools import Policy as Policy
 from balancer.config_pools import Pool as Pool
 from balancer.config_pools import PoolTimeouts as PoolTimeouts
 from balancer.config_pools import Server as Server
+from balancer.config_queue import QueueSettings as QueueSettings
 from balancer.config_routes import Acme as Acme
 from balancer.config_routes import Maintenance as Maintenance
 from balancer.config_routes import Route as Route

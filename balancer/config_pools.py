@@ -9,6 +9,7 @@ from balancer.config_checks import AgentCheck, Check
 from balancer.config_compression import Compression
 from balancer.config_discovery import MOST, Resolve, check_names, expanded
 from balancer.config_persistence import PersistenceSettings
+from balancer.config_queue import MOST_WAITING, QueueSettings
 from balancer.config_routes import Maintenance
 from balancer.config_sockets import ServerTcp
 from balancer.config_tls import PoolTls
@@ -73,7 +74,9 @@ class Server:
     weight: int = 1
     """0 to 256; 0 takes no new work."""
     max_connections: int | None = None
-    """Over all workers; a server that is full is passed over."""
+    """Over all workers; a server that is full is passed over, and where all are, requests wait."""
+    max_queue: int | None = None
+    """As many requests that belong to it may wait for it, over all workers; to others any other server will do."""
     backup: bool = False
     """Used only while no other server of the pool is usable."""
     check_address: ServerEndpoint | None = None
@@ -87,6 +90,8 @@ class Server:
             raise ValueError("weight must be from 0 to 256")
         if self.max_connections is not None and self.max_connections < 1:
             raise ValueError("max_connections must be at least 1")
+        if self.max_queue is not None and not 0 <= self.max_queue <= MOST_WAITING:
+            raise ValueError(f"max_queue must be from 0 to {MOST_WAITING}")
 
     def _check_whereabouts(self) -> None:
         if self.srv is not None:
@@ -149,6 +154,8 @@ class Pool:
     tls: PoolTls | None = None
     """None: what is sent to servers can be read on the way."""
     timeouts: PoolTimeouts = field(default_factory=PoolTimeouts)
+    queue: QueueSettings = field(default_factory=QueueSettings)
+    """Where requests wait while all servers have their `max_connections`."""
     tcp: ServerTcp = field(default_factory=ServerTcp)
     """How TCP connections to servers are set up."""
     source: SourceAddress | None = None

@@ -36,6 +36,7 @@ from balancer.standing import Standing
 from balancer.streams import Stream
 from balancer.tls.contexts import DoorContexts, ServerTls
 from balancer.tls.material import FrontendMaterial, Material, PoolMaterial
+from balancer.waiting import open_room
 
 OnErrors = Callable[[str, str, str], None]
 """Called with pool, server and why."""
@@ -166,6 +167,10 @@ class Engine:
         service = self._pools[pool]
         was_in_service, was_at = service.state.standing(server).in_service, service.state.endpoint(server)
         service.state.set_standing(server, standing, time.monotonic())
+        if service.room is not None:
+            service.room.look_again()
+        elif service.state.is_limited:
+            open_room(service, self.slots, self.worker_index, self.reactor)
         if has_moved := service.state.endpoint(server) != was_at:
             service.server_moved(server)
         if has_moved or not standing.takes_persistent:
@@ -281,7 +286,10 @@ class Engine:
         if pool.tls is not None:
             tls = self._server_tls[name] = ServerTls(pool.tls, self._material.pools.get(name, PoolMaterial()))
         state = PoolState(pool, self._connections_of(config, name))
-        return PoolService(name, pool, state, counters, config.files, tls)
+        service = PoolService(name, pool, state, counters, config.files, tls)
+        if state.is_limited:
+            open_room(service, self.slots, self.worker_index, self.reactor)
+        return service
 
     def _counters_of(self, config: BalancerConfig, pool: str, server: str) -> Counters:
         check = config.pools[pool].check

@@ -49,6 +49,10 @@ class ObservedCounters(Counters):
         self._layer = layer
         self._streak = streak
 
+    def observe_as(self, other: "ObservedCounters") -> None:
+        """Go on with what another one has seen."""
+        self.observe(other._layer, other._streak)
+
     def add(self, slot: int, amount: int = 1) -> None:
         super().add(slot, amount)
         if slot == FAILED:

@@ -101,7 +101,7 @@ class PoolState:
             return None
         return server
 
-    def choose(self, excluded: Collection[str] = (), request: Request | None = None) -> str | None:
+    def choose(self, excluded: Container[str] = (), request: Request | None = None) -> str | None:
         """The name of the server for the next attempt, or None where no server can take it.
 
         `excluded` are servers that were already tried for this request. Backup servers stand in when every other is
@@ -110,20 +110,39 @@ class PoolState:
         """
         if self.belonging is not None and request is not None:
             return self._choose_wanted(self.belonging, excluded, request)
-        return self._choose_any(excluded, request)
+        return self.choose_any(excluded, request)
 
-    def _choose_wanted(self, belonging: Belonging, excluded: Collection[str], request: Request) -> str | None:
+    def _choose_wanted(self, belonging: Belonging, excluded: Container[str], request: Request) -> str | None:
         server = self.wanted(request)
         if server is None or server in excluded:
-            server = self._choose_any(excluded, request)
+            server = self.choose_any(excluded, request)
         if server is not None:
             belonging.went_to(request, server)
         return server
 
-    def _choose_any(self, excluded: Collection[str], request: Request | None) -> str | None:
+    def choose_any(self, excluded: Container[str] = (), request: Request | None = None) -> str | None:
+        """As `choose`, wherever the request belongs."""
         refused = self._refused(excluded) if self._limits else excluded
         chosen = self._primary.choose(refused, request)
         return self._backup.choose(refused, request) if chosen is None else chosen
+
+    def went_to(self, request: Request | None, server: str) -> None:
+        """Take note of a choice that `choose` has not made."""
+        if self.belonging is not None and request is not None:
+            self.belonging.went_to(request, server)
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether a server may become full."""
+        return bool(self._limits)
+
+    def exceeds(self, server: str) -> bool:
+        """Whether a server has more connections than it may have."""
+        return server in self._limits and self._connections(server) > self._limits[server]
+
+    def is_hopeless(self, excluded: Collection[str] = ()) -> bool:
+        """No server could be chosen besides these, were none of them full."""
+        return not any(name not in excluded and self._weight_now(member) > 0 for name, member in self._members.items())
 
     def takes_persistent(self, server: str) -> bool:
         """Whether a request that belongs to this server may go to it: also while it drains, and whatever its weight.
@@ -239,7 +258,7 @@ class PoolState:
         self._primary.update(self._candidates(backup=False))
         self._backup.update(self._candidates(backup=True))
 
-    def _refused(self, excluded: Collection[str]) -> Container[str]:
+    def _refused(self, excluded: Container[str]) -> Container[str]:
         return _Refused(excluded, self._limits, self._connections) if excluded else self._full
 
 
@@ -247,7 +266,7 @@ class PoolState:
 class _Refused:
     """The servers that must not be chosen now. A container, so that only servers that are asked about are counted."""
 
-    excluded: Collection[str]
+    excluded: Container[str]
     limits: Mapping[str, int]
     connections: Connections
 

@@ -273,6 +273,17 @@ class SecureStream(Stream):
         if self._plain:
             self.readable, self.ended = True, False
 
+    def has_left(self) -> bool:
+        if self._session is None or self._plain:
+            return self._session is None and super().has_left()
+        try:
+            data = self.try_receive()
+        except StreamFailure:
+            return True
+        if data:
+            self._plain, self.readable = data, True
+        return data == b""
+
     def _pending(self) -> int:
         return 0 if self._session is None else self._session.pending()
 

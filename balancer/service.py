@@ -24,6 +24,7 @@ from balancer.sockets import way_of
 from balancer.streams import Stream
 from balancer.tls.contexts import ServerTls
 from balancer.upstream import Kept, KeptConnections
+from balancer.waiting import WaitingRoom
 
 REST_S = 1.0
 """Before a server that could not be reached is tried again, at most."""
@@ -44,6 +45,7 @@ class PoolService:
         "name",
         "private",
         "reads_request",
+        "room",
         "sorry_page",
         "state",
         "tls",
@@ -68,6 +70,8 @@ class PoolService:
         """How often a server has got another address; what clients keep for themselves is kept apart by it."""
         self.compressor = None if config.compression is None else Compressor(config.compression)
         """None: it is for the frontend to say."""
+        self.room: WaitingRoom | None = None
+        """Where requests wait while its servers are full; None: none of them can be."""
         self.fallback: PoolService | None = None
         """Where that goes which this pool has no server for."""
         self.reads_request = state.reads_request
@@ -113,9 +117,13 @@ class PoolService:
 
         Without `redispatch` it is the last one again, after `rest_s`: what has just refused is seldom well at once.
         """
-        if len(tried) > self.config.retries:
+        if not self.may_try(tried):
             return None
         return self.choose(tried, request) if self.config.redispatch else tried[-1]
+
+    def may_try(self, tried: Sequence[str]) -> bool:
+        """Whether there may be another attempt after these."""
+        return len(tried) <= self.config.retries
 
     @property
     def rest_s(self) -> float:
@@ -147,6 +155,11 @@ class PoolService:
     def counters(self, server: str) -> Counters:
         """The server's counters; a relay adds to OPEN while it holds a connection to the server."""
         return self._counters[server]
+
+    @property
+    def all_counters(self) -> dict[str, Counters]:
+        """By server; others may be put in their place."""
+        return self._counters
 
     def server_moved(self, server: str) -> None:
         """It has another address: no connection to the one before is used again."""

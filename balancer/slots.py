@@ -25,6 +25,7 @@ from balancer.config import BalancerConfig, ClientLimits
 from balancer.latencies import BUCKETS, bucket_of
 from balancer.limits import SECRET_CELLS, Limiter
 from balancer.limits import Layout as LimitsLayout
+from balancer.queue_counts import COMMON_QUEUE, QUEUE_ALL, QueueCounts, queue_counts_of
 
 RECORD: Final = 24
 CAUSES_RECORDS: Final = 5
@@ -68,6 +69,8 @@ CONNECT_US: Final = 20
 """Server: of that, and in mode tcp, how long connections took to be made."""
 TOTAL_US: Final = 21
 """Server: from a request's head, or the connection of mode tcp, to the end."""
+
+AnyCounters = TypeVar("AnyCounters", bound="Counters")
 
 
 class Unsettled(Protocol):
@@ -143,6 +146,10 @@ class Counters:
         """Count in a record of causes how long a client waited for a response."""
         self._cells[self._base + LATENCIES + bucket_of(latency_s)] += 1
 
+    def moved_to(self, kind: type[AnyCounters]) -> AnyCounters:
+        """The same record in the hands of counters that do more."""
+        return kind(self._cells, self._base)
+
     def add_cause(self, cause: Cause, amount: int = 1) -> None:
         """Count in a record of causes."""
         self._cells[self._base + cause.slot] += amount
@@ -153,9 +160,6 @@ class Counters:
     def get(self, slot: int) -> int:
         """What this writer has counted, not the other workers."""
         return int(self._cells[self._base + slot])
-
-
-AnyCounters = TypeVar("AnyCounters", bound=Counters)
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +205,8 @@ class Layout:
     """By frontend."""
     limits: dict[str, tuple[int, LimitsLayout]]
     """Where the cells of a frontend that limits its clients begin: after the blocks, and for all workers."""
+    queues: dict[tuple[str, str], int]
+    """By pool and server, and by pool and COMMON_QUEUE."""
 
     @classmethod
     def of(cls, config: BalancerConfig, workers: int) -> Self:
@@ -208,7 +214,9 @@ class Layout:
         frontends = {name: 1 + index for index, name in enumerate(sorted(config.frontends))}
         pairs = sorted((name, server) for name, pool in config.pools.items() for server in pool.servers)
         servers = {pair: 1 + len(frontends) + index for index, pair in enumerate(pairs)}
-        first = 1 + len(frontends) + len(servers)
+        queued = sorted([*pairs, *((name, COMMON_QUEUE) for name in config.pools)])
+        queues = {pair: 1 + len(frontends) + len(servers) + index for index, pair in enumerate(queued)}
+        first = 1 + len(frontends) + len(servers) + len(queues)
         causes = {name: first + CAUSES_RECORDS * index for index, name in enumerate(frontends)}
         limits = {}
         start = workers * RECORD * (first + CAUSES_RECORDS * len(causes))
@@ -217,7 +225,7 @@ class Layout:
             if layout.cells:
                 limits[name] = (start, layout)
                 start += layout.cells
-        return cls(workers, frontends, servers, causes, limits)
+        return cls(workers, frontends, servers, causes, limits, queues)
 
     @property
     def block(self) -> int:
@@ -227,7 +235,7 @@ class Layout:
     @property
     def counted(self) -> int:
         """Records of one worker that are not of causes."""
-        return 1 + len(self.frontends) + len(self.servers)
+        return 1 + len(self.frontends) + len(self.servers) + len(self.queues)
 
     @property
     def size_bytes(self) -> int:
@@ -292,6 +300,14 @@ class Slots:
         """`kind`: a class of counters that does more than count."""
         return kind(self._cells, worker * self.layout.block + RECORD * self.layout.servers[pool, server])
 
+    def queue(self, worker: int, pool: str, server: str = COMMON_QUEUE) -> Counters:
+        """What a worker tells of one of its queues."""
+        return Counters(self._cells, worker * self.layout.block + RECORD * self.layout.queues[pool, server])
+
+    def queue_counts(self, pool: str, server: str = COMMON_QUEUE) -> QueueCounts:
+        """Over all workers."""
+        return queue_counts_of([self.queue(worker, pool, server) for worker in range(self.layout.workers)])
+
     def frontend_counts(self, name: str) -> Counts:
         """Over all workers."""
         return self._sum(self.layout.frontends[name])
@@ -339,6 +355,8 @@ class Slots:
         """A worker starts: what its predecessor had open is closed. Totals go on."""
         for record in range(1, self.layout.counted):
             self._cells[worker * self.layout.block + record * RECORD + OPEN] = 0
+        for record in self.layout.queues.values():
+            self._cells[worker * self.layout.block + record * RECORD + QUEUE_ALL] = 0
         for start, layout in self.layout.limits.values():
             for cell in layout.rows_of(worker):
                 if self._cells[start + cell]:

@@ -317,16 +317,16 @@ class Stream:
                 raise
         return False
 
-    def watch(self, watcher: Watcher, deadline: float = inf) -> None:
-        """While no task is parked here: call `watcher` when anything comes or `deadline` passes. For kept streams."""
-        self.watcher = watcher
-        self.deadline = deadline
-        self.reactor.wheel.file(self, self.reactor.now)
-
-    def unwatch(self) -> None:
-        """End `watch`."""
-        self.watcher = None
-        self.deadline = inf
+    def has_left(self) -> bool:
+        """The peer has ended its half, and what it sent before was received; or the connection has failed."""
+        try:
+            return not self._socket.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            if error.errno not in PEER_ERRNOS:
+                raise
+            return True
 
     def interrupt_if_lost(self, task: Task[Any]) -> None:
         """Should the peer reset the connection while nobody is parked here, throw Disconnected into `task`."""

@@ -20,6 +20,7 @@ from balancer.service import FrontendService, PoolService, link_pools
 from balancer.slots import Slots
 from balancer.streams import Stream
 from balancer.task import Task, Work
+from balancer.waiting import open_room
 
 T = TypeVar("T")
 
@@ -162,6 +163,9 @@ def service_for(reactor: Reactor, config: BalancerConfig, slots: Slots) -> Front
         for name, pool in config.pools.items()
     }
     link_pools(pools)
+    for service in pools.values():
+        if service.state.is_limited:
+            open_room(service, slots, 0, reactor)
     frontend = config.frontends["main"]
     return FrontendService(
         "main",

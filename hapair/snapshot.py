@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from balancer.config import BalancerConfig
+from balancer.queue_counts import QueueCounts
 from balancer.slots import Counts
 
 VERSION = 1
@@ -201,6 +202,10 @@ class ServerView:
     checks_on: bool = True
     """False: somebody stopped them."""
     agent_on: bool = True
+    max_queue: int | None = None
+    """None: no limit of its own."""
+    queue: QueueCounts = field(default_factory=QueueCounts)
+    """Of requests that belong to it and waited for it; the times are of all that it was given."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,6 +217,8 @@ class PoolView:
     servers: tuple[ServerView, ...]
     mode: str = "http"
     """That of the frontends that use it."""
+    queue: QueueCounts = field(default_factory=QueueCounts)
+    """Of requests that waited for any server."""
 
     @property
     def up(self) -> int:

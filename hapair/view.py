@@ -201,8 +201,14 @@ def _pool(config: NodeConfig, name: str, slots: Slots, kernel: KernelPlane, heal
         by_kernel = counters.of_server(kernel.services, name, server, kernel.counters)
         return counters.added(slots.server_counts(name, server), by_kernel)
 
-    servers = tuple(_server(pool, server, counts(server), healths[name][server], now) for server in pool.servers)
-    return PoolView(name=name, policy=pool.policy, servers=servers, mode=_mode_of(config, name))
+    servers = tuple(
+        replace(
+            _server(pool, server, counts(server), healths[name][server], now), queue=slots.queue_counts(name, server)
+        )
+        for server in pool.servers
+    )
+    queue = slots.queue_counts(name)
+    return PoolView(name=name, policy=pool.policy, servers=servers, mode=_mode_of(config, name), queue=queue)
 
 
 def _mode_of(config: NodeConfig, pool: str) -> str:
@@ -234,6 +240,7 @@ def _server(pool: Pool, name: str, counts: Counts, health: ServerHealth, now: fl
         agent=health.agent_text,
         agent_up=health.agent_up,
         max_connections=health.max_connections or server.max_connections,
+        max_queue=server.max_queue,
         failed_checks=health.failed_probes,
         downs=health.downs,
         down_s=round(health.down_before_s + (0.0 if health.down_at is None else now - health.down_at), 3),

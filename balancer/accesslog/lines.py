@@ -25,7 +25,7 @@ def httplog(record: Record, date: str) -> str:
         captures = _captures(record.captured) + _captures(record.captured_response)
     return (
         f"{_begin(record, date)} {_timers(record)} {record.status or -1} {record.bytes_out} - - "
-        f"{termination(record)}-- {_gauges(record)} 0/0 {captures}{_request(record)}"
+        f"{termination(record)}-- {_gauges(record)} {_behind(record)} {captures}{_request(record)}"
     )
 
 
@@ -56,7 +56,8 @@ def tcplog(record: Record, date: str) -> str:
         f"{_ms(record.begun_at, record.chosen_at)}/{_ms(record.chosen_at, record.connected_at)}"
         f"/{_ms(record.begun_at, record.ended_at)}"
     )
-    return f"{_begin(record, date)} {timers} {record.bytes_out} {termination(record)} {_gauges(record)} 0/0"
+    gauges = f"{_gauges(record)} {_behind(record)}"
+    return f"{_begin(record, date)} {timers} {record.bytes_out} {termination(record)} {gauges}"
 
 
 def as_json(record: Record, date: str) -> str:
@@ -77,6 +78,7 @@ def as_json(record: Record, date: str) -> str:
         "pool": record.pool,
         "server": record.server,
         "request_ms": _between(record.begun_at, record.head_at),
+        "queue_ms": _between(record.head_at, record.chosen_at) if record.had_to_wait else None,
         "connect_ms": _between(record.chosen_at, record.connected_at),
         "response_ms": _between(record.connected_at, record.answered_at),
         "total_ms": _between(record.begun_at, record.ended_at),
@@ -102,6 +104,11 @@ def _begin(record: Record, date: str) -> str:
 def _gauges(record: Record) -> str:
     node, frontend, pool, server = record.gauges
     return f"{node}/{frontend}/{pool}/{server}/{'+' if record.redispatched else ''}{record.retries}"
+
+
+def _behind(record: Record) -> str:
+    """`%sq/%bq`."""
+    return "%d/%d" % record.behind  # noqa: UP031 - faster than an f-string
 
 
 def _request(record: Record) -> str:

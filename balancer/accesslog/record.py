@@ -41,6 +41,12 @@ class Record:
     host: bytes = b""
     request_id: bytes = b""
     tls: bool = False
+    had_to_wait: bool = False
+    """For a server."""
+    behind: tuple[int, int] = (0, 0)
+    """How many were ahead: of those who wait for the server that it belongs to, and for any."""
+    queued: bool = False
+    """It waits, or left while it did."""
     retries: int = 0
     redispatched: bool = False
     cause: Cause | None = None
@@ -75,8 +81,19 @@ class Record:
         if server is not None:
             self.redispatched = tried > 0 and server != self.server
             self.server, self.retries = server, self.retries + (tried > 0)
+            self.queued = False
             if self.chosen_at is None:
                 self.chosen_at = now
+
+    def note_queued(self, pool: str, server: str | None, ahead: int) -> None:
+        """It waits for a server; `ahead` of it as many others."""
+        self.pool, self.queued, self.had_to_wait = pool, True, True
+        self.behind = (self.behind[0], ahead) if server is None else (ahead, self.behind[1])
+
+    def note_unqueued(self, now: float, *, served: bool) -> None:
+        """It waits no more, or never will have waited enough."""
+        self.queued = not served
+        self.chosen_at = now
 
     def add(self, slot: int, amount: int = 1) -> None:
         """Bytes went through: a record can stand beside counters."""
@@ -92,6 +109,8 @@ _BEFORE_ANSWER = {
     Cause.BODY_TOO_SLOW: "cH",
     Cause.CONNECT_FAILED: "SC",
     Cause.NO_SERVER: "SC",
+    Cause.QUEUE_TIMEOUT: "sQ",
+    Cause.QUEUE_TOO_LONG: "SQ",
     Cause.NO_ROUTE: "SC",
     Cause.RESPONSE_TIMEOUT: "sH",
     Cause.RESPONSE_CUT: "SH",
@@ -136,6 +155,8 @@ def _phase(record: Record) -> str:
         return "D"
     if record.head_at is None:
         return "R"
+    if record.queued:
+        return "Q"
     return "C" if record.connected_at is None else "H"
 
 

@@ -11,10 +11,12 @@ from balancer.http1.response import ResponseHead, parse_response
 from balancer.policies import Request
 from balancer.relay.http_client import Client, Refusal
 from balancer.relay.http_request import Outgoing
+from balancer.relay.queueing import find, find_again
 from balancer.service import PoolService
 from balancer.slots import BAD_RESPONSES, CONNECT_US, CONNECTIONS, FAILED, OPEN, RETRIES, TIMEOUTS, Counters
 from balancer.streams import Stream
 from balancer.upstream import Upstream
+from balancer.waiting import Unserved
 
 
 class NoResponse(StreamFailure):
@@ -31,8 +33,33 @@ def request_of(client: Client, head: RequestHead) -> Request:
     return Request(client.origin.address, head.target, head.fields)
 
 
+async def find_server(client: Client, pool: PoolService, request: Request | None) -> tuple[PoolService, str | None]:
+    """As `find`, for a client of mode http. Raises Refusal."""
+    try:
+        return await find(client.stream, pool, request, client)
+    except Unserved as unserved:
+        raise _refused(client, pool, unserved) from None
+
+
+async def find_repeat(
+    client: Client, pool: PoolService, server: str, request: Request | None
+) -> tuple[PoolService, str | None]:
+    """Where a request is sent again that `server` has not answered: to the same one, or where there is a place."""
+    if pool.room is None:
+        return pool, server
+    return await find_server(client, pool, request)  # its place was given away
+
+
+def _refused(client: Client, pool: PoolService, unserved: Unserved) -> Refusal:
+    client.note_attempt(unserved.pool, None, 0)
+    return Refusal(503, unserved.cause, shown=pool.sorry_page)
+
+
 async def connect(client: Client, pool: PoolService, server: str | None, request: Request | None = None) -> Upstream:
-    """A new connection to `server`, or to another one where that fails. Raises Refusal when there is none to be had."""
+    """A new connection to `server`, or to another one where that fails. Raises Refusal when there is none to be had.
+
+    With a waiting room `server` has been given a place already.
+    """
     reactor = client.stream.reactor
     tried: list[str] = []
     began_at = reactor.now
@@ -41,7 +68,8 @@ async def connect(client: Client, pool: PoolService, server: str | None, request
     while server is not None:
         client.note_attempt(pool.name, server, len(tried))
         counters = pool.counters(server)
-        counters.add(OPEN)
+        if pool.room is None:
+            counters.add(OPEN)
         if tried:
             counters.add(RETRIES)
         try:
@@ -53,9 +81,7 @@ async def connect(client: Client, pool: PoolService, server: str | None, request
             counters.add(FAILED)
             counters.add(OPEN, -1)
             tried.append(server)
-            server = pool.choose_again(tried, request)
-            if server is not None and pool.rest_s:
-                await reactor.sleep_until(reactor.now + pool.rest_s)
+            server = await _find_another(client, pool, tried, request)
         except BaseException:
             counters.add(OPEN, -1)
             raise
@@ -66,9 +92,16 @@ async def connect(client: Client, pool: PoolService, server: str | None, request
             client.note_connected()
             return Upstream(keeper, server, counters, stream)
     if pool.fallback is not None:
-        return await connect(client, pool.fallback, pool.fallback.choose((), request), request)
+        return await connect(client, *await find_server(client, pool.fallback, request), request)
     client.note_attempt(pool.name, None, len(tried))
     raise Refusal(503, Cause.CONNECT_FAILED if tried else Cause.NO_SERVER, shown=pool.sorry_page)
+
+
+async def _find_another(client: Client, pool: PoolService, tried: list[str], request: Request | None) -> str | None:
+    try:
+        return await find_again(client.stream, pool, tried, request, client)
+    except Unserved as unserved:
+        raise _refused(client, pool, unserved) from None
 
 
 def check_repeatable(outgoing: Outgoing, upstream: Upstream, failure: StreamFailure) -> None:

@@ -15,7 +15,16 @@ from balancer.http1.errors import BadMessage, Reason
 from balancer.http1.forward import forward_response
 from balancer.http1.request import RequestHead
 from balancer.http1.response import ResponseHead
-from balancer.relay.http_attempt import NoResponse, check_repeatable, connect, invalid, parse, request_of
+from balancer.relay.http_attempt import (
+    NoResponse,
+    check_repeatable,
+    connect,
+    find_repeat,
+    find_server,
+    invalid,
+    parse,
+    request_of,
+)
 from balancer.relay.http_client import Client
 from balancer.relay.http_compressed import relay_perhaps_compressed
 from balancer.relay.http_request import Outgoing
@@ -28,17 +37,17 @@ from balancer.upstream import Upstream
 
 async def exchange(client: Client, head: RequestHead, pool: PoolService) -> bool:
     """Carry one request out. True when the client may send another. Raises Refusal and BadMessage to be answered."""
-    downstream, response_s = client.stream, pool.config.timeouts.response_s
-    reactor = downstream.reactor
+    downstream, reactor, response_s = client.stream, client.stream.reactor, pool.config.timeouts.response_s
     client.began_at = reactor.now
     outgoing = Outgoing(client, head, pool.jars)
     request = request_of(client, head) if pool.reads_request else None
-    server = pool.state.choose((), request)
-    while server is None and pool.fallback is not None:
-        pool = pool.fallback
-        server = pool.state.choose((), request)
+    server = pool.state.choose((), request) if pool.room is None else None
+    if server is None:
+        pool, server = await find_server(client, pool, request)
     kept = client.own_connections(pool) if pool.private else pool.kept
     upstream = None if server is None else kept[server].take()
+    if upstream is not None and pool.room is not None:
+        pool.room.share(upstream.server)  # one connection has one place
     compressor = pool.compressor or client.service.compressor
     while True:
         if upstream is None:
@@ -84,7 +93,8 @@ async def exchange(client: Client, head: RequestHead, pool: PoolService) -> bool
             finally:
                 upstream.end()
         check_repeatable(outgoing, upstream, failure)
-        server, upstream = upstream.server, None
+        pool, server = await find_repeat(client, pool, upstream.server, request)
+        upstream = None
 
 
 async def _later_head(outgoing: Outgoing, upstream: Upstream, buffer: bytes) -> tuple[ResponseHead, bytes]:

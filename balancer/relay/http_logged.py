@@ -71,6 +71,14 @@ class LoggedClient(Client):
         if self.record is not None:
             self.record.unreachable = str(failure)
 
+    def note_queued(self, pool: str, server: str | None, ahead: int) -> None:
+        if self.record is not None:
+            self.record.note_queued(pool, server, ahead)
+
+    def note_unqueued(self, *, served: bool) -> None:
+        if self.record is not None:
+            self.record.note_unqueued(self.stream.reactor.now, served=served)
+
     def note_connected(self) -> None:
         if self.record is not None:
             self.record.connected_at = self.stream.reactor.now
@@ -79,7 +87,9 @@ class LoggedClient(Client):
         record = self.record
         if record is not None and record.connected_at is None:
             record.pool, record.server = upstream.pool, upstream.server
-            record.chosen_at = record.connected_at = record.head_at
+            if not record.had_to_wait:
+                record.chosen_at = record.head_at
+            record.connected_at = record.chosen_at
 
     def note_repeat(self) -> None:
         if self.record is not None:

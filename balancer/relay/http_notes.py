@@ -24,6 +24,12 @@ class Notes:
     def note_unreachable(self, failure: ConnectFailed) -> None:
         """It could not be made."""
 
+    def note_queued(self, pool: str, server: str | None, ahead: int) -> None:
+        """All servers are busy, and it waits for one, as `ahead` others do; or for `server`, which it belongs to."""
+
+    def note_unqueued(self, *, served: bool) -> None:
+        """It waits no more: a server was chosen, or it was in vain."""
+
     def note_connected(self) -> None:
         """It has been made."""
 

@@ -21,6 +21,8 @@ from balancer.failures import ConnectFailed, DeadlineExpired, Disconnected, Stre
 from balancer.networks import canonical
 from balancer.policies import Request
 from balancer.proxyproto import encode, facts_of
+from balancer.reactor import Reactor
+from balancer.relay.queueing import find, find_again
 from balancer.service import FrontendService, PoolService
 from balancer.slots import (
     BYTES_IN,
@@ -37,6 +39,7 @@ from balancer.slots import (
 from balancer.streams import RECEIVE_BYTES, Stream, until_either
 from balancer.tally import Tally, Tee
 from balancer.task import Cancelled
+from balancer.waiting import Unserved
 
 SMALL_BYTES = 16_384
 """What is read at once in small talk. A read that fills it ends the small talk."""
@@ -66,6 +69,11 @@ async def serve_from(service: FrontendService, pool: PoolService, downstream: St
             _blame(service, Cause.NO_SERVER if pool.choose() is None else Cause.CONNECT_FAILED, record)
             return
         await _relay_to(service, downstream, *connected, record)
+    except Unserved as unserved:
+        service.counters.add(FAILED)
+        _blame(service, unserved.cause, record)
+        if record is not None:
+            record.pool = unserved.pool
     except StreamFailure as failure:
         if record is not None:
             record.aborted = getattr(failure, "stream", None) is downstream
@@ -111,17 +119,46 @@ async def _connect(
 ) -> tuple[Stream, Counters] | None:
     """A connection to a server, and its counters; None where no pool in the chain of fallbacks has one to be had."""
     request = Request(canonical(downstream.peername[0])) if pool.reads_request else None
-    connected = await _attempt(service, pool, downstream, request, record)
-    while connected is None and pool.fallback is not None:
+    notes = None if record is None else _Notes(service.reactor, record)
+    while True:
+        server = pool.choose((), request) if pool.room is None else None
+        if server is None:
+            pool, server = await find(downstream, pool, request, notes)
+        connected = await _attempt(service, pool, server, downstream, request, notes)
+        if connected is not None or pool.fallback is None:
+            return connected
         pool = pool.fallback
-        connected = await _attempt(service, pool, downstream, request, record)
-    return connected
+
+
+class _Notes:
+    """What is written into a record while a server is looked for."""
+
+    __slots__ = ("_reactor", "record")
+
+    def __init__(self, reactor: Reactor, record: Record) -> None:
+        self._reactor = reactor
+        self.record = record
+
+    def note_queued(self, pool: str, server: str | None, ahead: int) -> None:
+        self.record.note_queued(pool, server, ahead)
+
+    def note_unqueued(self, *, served: bool) -> None:
+        self.record.note_unqueued(self._reactor.now, served=served)
 
 
 async def _attempt(
-    service: FrontendService, pool: PoolService, downstream: Stream, request: Request | None, record: Record | None
+    service: FrontendService,
+    pool: PoolService,
+    server: str | None,
+    downstream: Stream,
+    request: Request | None,
+    notes: _Notes | None,
 ) -> tuple[Stream, Counters] | None:
-    """None after `retries` further servers of the pool failed too, or no server of it is usable."""
+    """None after `retries` further servers of the pool failed too, or where there is none from the start.
+
+    With a waiting room `server` has been given a place already.
+    """
+    record = None if notes is None else notes.record
     tried: list[str] = []
     began_at = service.reactor.now
     version = pool.config.send_proxy
@@ -130,12 +167,12 @@ async def _attempt(
         peer, tls = downstream.peername[:2], facts_of(downstream.tls)
         preamble = encode(version, peer, downstream.sockname[:2], tls=tls)
     client = canonical(downstream.peername[0]) if pool.config.transparent else None
-    server = pool.choose((), request)
     while server is not None:
         if record is not None:
             record.attempt(pool.name, server, len(tried), service.reactor.now)
         counters = pool.counters(server)
-        counters.add(OPEN)
+        if pool.room is None:
+            counters.add(OPEN)
         if tried:
             counters.add(RETRIES)
         try:
@@ -149,9 +186,7 @@ async def _attempt(
             counters.add(FAILED)
             counters.add(OPEN, -1)
             tried.append(server)
-            server = pool.choose_again(tried, request)
-            if server is not None and pool.rest_s:
-                await service.reactor.sleep_until(service.reactor.now + pool.rest_s)
+            server = await find_again(downstream, pool, tried, request, notes)
         except BaseException:
             counters.add(OPEN, -1)
             raise

@@ -22,6 +22,9 @@ _CODES: Final = ("1xx", "2xx", "3xx", "4xx", "5xx", "other")
 _COLUMNS: Final[tuple[tuple[str, str, Literal["counter", "gauge"], tuple[int, ...], str], ...]] = (
     ("current_queue", "qcur", "gauge", _BS, "Requests that wait for a server."),
     ("max_queue", "qmax", "gauge", _BS, "The most that waited."),
+    ("queue_limit", "qlimit", "gauge", _S, "How many requests that belong to it may wait for it."),
+    ("queue_time_average_seconds", "qtime", "gauge", _BS, "How long the last 1024 requests waited for a server."),
+    ("max_queue_time_seconds", "qtime_max", "gauge", _BS, "The longest that one waited for a server."),
     ("current_sessions", "scur", "gauge", _FBS, "Connections that are open now."),
     ("max_sessions", "smax", "gauge", _FBS, "The most connections that were open at once."),
     ("limit_sessions", "slim", "gauge", _FBS, "How many connections there may be."),
@@ -60,7 +63,7 @@ _COLUMNS: Final[tuple[tuple[str, str, Literal["counter", "gauge"], tuple[int, ..
     ("connection_reuses_total", "reuse", "counter", _BS, "Requests on connections that were there already."),
     ("used_connections_current", "used_conn_cur", "gauge", _S, "Connections to it that are in use."),
 )
-_SCALE: Final = {"check_duration": 0.001}
+_SCALE: Final = {"check_duration": 0.001, "qtime": 0.001, "qtime_max": 0.001}
 
 
 def metrics_of(node: NodeSnapshot, rows: Sequence[Row], started_at: float) -> Iterator[Metric]:

@@ -7,6 +7,7 @@ is not here has no value: the figure is not kept, or does not exist.
 from collections.abc import Mapping
 from typing import Final
 
+from balancer.queue_counts import QueueCounts
 from balancer.slots import Counts
 from hapair.admin.rates import FRONTEND, NO_HISTORY, NO_PACE, POOL, SERVER, Pace, Rates, pool_counts
 from hapair.snapshot import FrontendView, NodeSnapshot, PoolView, ServerView
@@ -107,13 +108,15 @@ def _frontend(frontend: FrontendView, number: int, pace: Pace) -> Row:
     return row
 
 
-def _upstream(counts: Counts, pace: Pace, mode: str) -> dict[str, int | str | None]:
+def _upstream(counts: Counts, queue: QueueCounts, pace: Pace, mode: str) -> dict[str, int | str | None]:
     """What servers and backends have. In mode http HAProxy counts each request as a session."""
     is_http = mode == "http"
     sessions = counts.requests if is_http else counts.connections
     return _shared(counts, pace, mode) | {
-        "qcur": 0,
-        "qmax": 0,
+        "qcur": queue.waiting,
+        "qmax": queue.waiting_max,
+        "qtime": round(queue.average_ms),
+        "qtime_max": round(queue.longest_ms),
         "stot": sessions,
         "lbtot": sessions,
         "econ": counts.failed,
@@ -130,10 +133,11 @@ def _upstream(counts: Counts, pace: Pace, mode: str) -> dict[str, int | str | No
 def _server(
     node: NodeSnapshot, pool: PoolView, server: ServerView, numbers: tuple[int, int], pace: Pace, now: float
 ) -> Row:
-    row = _upstream(server.counts, pace, pool.mode) | {
+    row = _upstream(server.counts, server.queue, pace, pool.mode) | {
         "pxname": pool.name,
         "svname": server.name,
         "slim": server.max_connections,
+        "qlimit": server.max_queue,
         "status": status_of(server),
         "weight": server.weight,
         "uweight": server.full_weight,
@@ -175,7 +179,7 @@ def _backend(node: NodeSnapshot, pool: PoolView, number: int, rates: Rates, now:
     usable = [one for one in pool.servers if one.up and one.admin == "ready" and one.weight]
     active = [one for one in usable if not one.backup]
     weight = sum(one.weight for one in active or usable)
-    return _upstream(pool_counts(pool), pace, pool.mode) | {
+    return _upstream(pool_counts(pool), pool.queue, pace, pool.mode) | {
         "pxname": pool.name,
         "svname": "BACKEND",
         "dreq": 0,

@@ -272,7 +272,9 @@ def _datagrams(frontends: Sequence[FrontendView]) -> Table:
 
 
 def _pool(pool: PoolView, there: NodeSnapshot | None) -> Table:
-    title = f"\nPool {escape(pool.name)} ({pool.policy}, {pool.up} of {len(pool.servers)} UP)"
+    waiting = pool.queue.waiting + sum(server.queue.waiting for server in pool.servers)
+    queued = f", {waiting} waiting" if waiting else ""
+    title = f"\nPool {escape(pool.name)} ({pool.policy}, {pool.up} of {len(pool.servers)} UP{queued})"
     at_peer = _health_there(pool.name, there)
     peer = () if there is None else (f"at {there.node}",)
     columns = ("for", "open", "connections", "requests", "5xx", "why")

@@ -51,6 +51,7 @@ _ELSEWHERE = {
     "gzip": "compression",
     "log": "access_log",
     "maxconn": "max_connections",
+    "maxqueue": "max_queue",
     "path_beg": "path",
     "path_prefix": "path",
     "proxy_protocol": "send_proxy",

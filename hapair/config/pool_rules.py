@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from balancer.config import Frontend, fallback_circle, pools_of
+from balancer.config import Frontend, Pool, QueueSettings, fallback_circle, pools_of
 from balancer.config_kernel import pool_obstacle
 from balancer.config_pools import READS_REQUEST
 from hapair.config.errors import Problem
@@ -129,3 +129,15 @@ def warnings(file: HapairFile) -> Iterator[str]:
             yield f"pools.{name}: policy first without max_connections sends everything to the first server"
         if pool.use_all_backups and not any(one.backup for one in servers):
             yield f"pools.{name}: use_all_backups and no server is a backup"
+        yield from _idle_queues(name, pool)
+
+
+def _idle_queues(name: str, pool: Pool) -> Iterator[str]:
+    """Nobody waits for servers that are never full. An agent may say that they are."""
+    if pool.agent is not None:
+        return
+    for server, one in pool.servers.items():
+        if one.max_queue is not None and one.max_connections is None:
+            yield f"pools.{name}: max_queue of {server} does nothing without max_connections"
+    if pool.queue != QueueSettings() and all(one.max_connections is None for one in pool.servers.values()):
+        yield f"pools.{name}: queue, and no server has max_connections"

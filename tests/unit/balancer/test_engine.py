@@ -1,7 +1,9 @@
 """A worker as the control process sees it: apply, health, activate, stand_by, drain, snapshot."""
 
 import socket
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -427,3 +429,68 @@ def test_a_server_that_moves_is_reached_where_it_is(house: House, on_down: Any, 
     elsewhere.accept()[0].close()
     elsewhere.close()
     old.close()
+
+
+def test_requests_wait_from_the_moment_that_a_server_is_limited(house: House) -> None:
+    house.apply()
+    pool = house.engine._pools["pool"]
+    assert pool.room is None
+    house.engine.set_standing("pool", "one", Standing(max_connections=1))
+    assert pool.room is not None
+    house.engine.set_standing("pool", "two", Standing(admin="maint"))
+    house.connect()
+    accepted = house.server.accept()
+    house.connect()
+    assert house.slots.queue_counts("pool").waiting == 1
+    house.engine.set_standing("pool", "two", Standing())
+    settle(house.reactor)
+    assert house.slots.queue_counts("pool").waiting == 0
+    assert house.slots.server_counts("pool", "two").open == 1
+    accepted.close()
+
+
+def test_two_engines_keep_one_limit_and_nobody_is_forgotten() -> None:
+    house = House()
+    servers = {"one": replace(house.config.pools["pool"].servers["one"], max_connections=2)}
+    house.config = replace(house.config, pools={"pool": replace(house.config.pools["pool"], servers=servers)})
+    house.slots.close()
+    house.slots = Slots.create(house.config, 2)
+    reactors = [house.reactor, Reactor()]
+    engines = [Engine(reactor, house.slots, index) for index, reactor in enumerate(reactors)]
+    house.engine = engines[0]
+    clients = []
+    for turn in range(8):
+        engine, reactor = engines[turn % 2], reactors[turn % 2]
+        if turn < 2:
+            engine.apply(house.config, house.listeners)
+        client = socket.create_connection(("127.0.0.1", house.endpoint.port), 5)
+        client.sendall(b"%d" % turn)
+        client.settimeout(5)
+        clients.append(client)
+        settle(reactor)
+    served: list[bytes] = []
+    most = 0
+    gives_up_at = time.monotonic() + 10
+    while len(served) < 8:
+        assert time.monotonic() < gives_up_at
+        for reactor in reactors:
+            reactor.turn(0.01)
+        most = max(most, house.slots.server_counts("pool", "one").open)
+        with suppress(BlockingIOError):
+            house.server.socket.setblocking(False)
+            accepted, _ = house.server.socket.accept()
+            accepted.settimeout(5)
+            for reactor in reactors:
+                settle(reactor)
+            served.append(accepted.recv(10))
+            accepted.close()
+            clients[int(served[-1])].close()
+    assert sorted(served) == [b"%d" % turn for turn in range(8)]
+    assert most == 2
+    for client in clients:
+        client.close()
+    for engine, reactor in zip(engines, reactors, strict=True):
+        engine.close()
+        settle(reactor)
+    reactors[1].close()
+    house.close()

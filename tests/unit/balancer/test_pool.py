@@ -283,3 +283,18 @@ def test_a_server_that_is_known_by_its_name_takes_no_work_before_it_is_found() -
     assert pool.backups() == ("app",)
     assert pool.choose(("old",)) == "app"
     assert (pool.snapshot().servers[0].endpoint.port, pool.snapshot().servers[0].backup) == (81, True)
+
+
+def test_whether_a_server_can_be_full_and_whether_any_is_left() -> None:
+    open_now = {"a": 3, "b": 1}
+    state = pool(open_now, a=server(max_connections=2), b=server(weight=0), c=server(backup=True))
+    assert state.is_limited
+    assert (state.exceeds("a"), state.exceeds("b")) == (True, False)
+    open_now["a"] = 2
+    assert not state.exceeds("a")
+    assert not state.is_hopeless()
+    assert not state.is_hopeless(("a",))
+    assert state.is_hopeless(("a", "c"))
+    state.set_health("c", False)
+    assert state.is_hopeless(("a",))
+    assert not pool({}, a=server()).is_limited

@@ -395,3 +395,20 @@ def test_sockets_of_another_kind_are_untouched(reactor: Reactor) -> None:
     stream.close()
     one.close()
     settle(reactor)
+
+
+def test_a_peer_that_says_the_end_has_left_once_all_is_received(
+    reactor: Reactor, pair: tuple[SecureStream, SecureStream]
+) -> None:
+    client, server = pair
+    settle(reactor)
+    assert not server.has_left()
+    client.try_send(b"x")
+    settle(reactor)
+    assert not server.has_left()
+    client.shutdown()
+    settle(reactor)
+    assert not server.has_left()
+    assert run(reactor, server.receive()) == b"x"
+    assert server.has_left()
+    assert run(reactor, server.receive()) == b""

@@ -8,6 +8,7 @@ from balancer.causes import Cause
 from balancer.config import BalancerConfig, ClientLimits, Frontend, Pool, Server
 from balancer.fieldtypes import Endpoint
 from balancer.latencies import BUCKETS
+from balancer.queue_counts import QUEUE_ALL, QUEUE_WAITING, QUEUED, QueueCounts
 from balancer.slots import (
     BYTES_IN,
     CAUSES_RECORDS,
@@ -35,8 +36,34 @@ def test_the_layout_follows_from_the_names_alone() -> None:
     layout = Layout.of(CONFIG, 2)
     assert layout.frontends == {"api": 1, "web": 2}
     assert layout.servers == {("a", "one"): 3, ("b", "one"): 4, ("b", "two"): 5}
-    assert layout.causes == {"api": 6, "web": 11}
-    assert (layout.block, layout.size_bytes) == (384, 6144)
+    assert layout.queues == {("a", ""): 6, ("a", "one"): 7, ("b", ""): 8, ("b", "one"): 9, ("b", "two"): 10}
+    assert layout.causes == {"api": 11, "web": 16}
+    assert (layout.block, layout.size_bytes) == (504, 8064)
+
+
+def test_a_worker_that_starts_anew_has_nobody_waiting() -> None:
+    node = Slots.create(CONFIG, 2)
+    for worker in (0, 1):
+        for server in ("", "one"):
+            for slot in (QUEUE_WAITING, QUEUED, QUEUE_ALL):
+                node.queue(worker, "b", server).add(slot, 3)
+    node.forget_open(0)
+    assert (node.queue_counts("b").waiting, node.queue_counts("b").waited) == (3, 6)
+    assert node.queue_counts("b", "one") == QueueCounts(waiting=3, waited=6)
+    assert [node.queue(worker, "b").get(QUEUE_ALL) for worker in (0, 1)] == [0, 3]
+    node.close()
+
+
+def test_a_record_can_be_moved_to_counters_that_do_more() -> None:
+    class More(Counters):
+        __slots__ = ()
+
+    node = Slots.create(CONFIG, 1)
+    node.server(0, "b", "two").add(OPEN)
+    more = node.server(0, "b", "two").moved_to(More)
+    more.add(OPEN)
+    assert node.server_counts("b", "two").open == 2
+    node.close()
 
 
 def test_limits_are_shared_by_all_workers_and_a_new_one_begins_with_nothing_open() -> None:

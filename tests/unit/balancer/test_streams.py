@@ -371,7 +371,9 @@ def test_a_kept_stream_tells_its_watcher(reactor: Reactor, clock: FakeClock) -> 
         stream = stream_of(reactor, ours)
         settle(reactor)
         assert stream.quiet
-        stream.watch(lambda _, mask, happens=happens: seen.append((happens, mask != 0)), clock.now + 10)  # type: ignore[misc]
+        stream.watcher = lambda _, mask, happens=happens: seen.append((happens, mask != 0))  # type: ignore[misc]
+        stream.deadline = clock.now + 10
+        reactor.wheel.file(stream, reactor.now)
         match happens:
             case "bytes":
                 peer.sendall(b"x")
@@ -400,15 +402,19 @@ def test_is_dry_knows_of_bytes_that_no_event_has_told(reactor: Reactor, pair: tu
     assert not stream.is_dry()
 
 
-def test_a_watcher_is_not_told_once_unwatched(reactor: Reactor, pair: tuple[Stream, socket.socket]) -> None:
+def test_a_peer_has_left_once_it_has_ended_and_all_that_it_sent_is_received(
+    reactor: Reactor, pair: tuple[Stream, socket.socket]
+) -> None:
     stream, peer = pair
-    seen: list[int] = []
-    stream.watch(lambda _, mask: seen.append(mask))
-    stream.unwatch()
+    assert not stream.has_left()
     peer.sendall(b"x")
+    peer.shutdown(socket.SHUT_WR)
     settle(reactor)
-    assert seen == []
-    assert stream.deadline == inf
+    assert not stream.has_left()
+    assert stream.try_receive() == b"x"
+    assert stream.has_left()
+    reset(peer)
+    assert stream.has_left()
 
 
 def test_a_reset_while_the_task_waits_elsewhere_interrupts_it(

@@ -7,6 +7,7 @@ import pytest
 
 from balancer.checks.runner import ServerHealth
 from balancer.kernel.services import Count, Service, services
+from balancer.queue_counts import QUEUE_WAITING
 from balancer.slots import BYTES_IN, OPEN, REQUESTS, Slots
 from hapair.config import NodeConfig, load_text, node_view
 from hapair.fitness import WorkerState
@@ -123,6 +124,8 @@ def test_a_node_that_is_active(config: NodeConfig, slots: Slots) -> None:
     for worker, requests in ((0, 5), (1, 7)):
         slots.frontend(worker, "web").add(REQUESTS, requests)
         slots.server(worker, "web", "web1").add(OPEN, 1)
+        slots.queue(worker, "web", "web1").add(QUEUE_WAITING, 2)
+        slots.queue(worker, "web").add(QUEUE_WAITING, 3)
     slots.frontend(0, "any").add(BYTES_IN, 512)
     view = look(config, slots, announcer, workers)
     assert (view.version, view.hapair, view.node, view.role) == (1, "0.1.0", "pi-a", "ACTIVE")
@@ -149,6 +152,7 @@ def test_a_node_that_is_active(config: NodeConfig, slots: Slots) -> None:
         ("web1", "192.0.2.21:80", 1, False),
         ("web2", "192.0.2.22:80", 3, True),
     ]
+    assert (pool.queue.waiting, [one.queue.waiting for one in pool.servers]) == (6, [4, 0])
     assert [(one.health, one.up, one.reason, one.since_s, one.counts.open) for one in pool.servers] == [
         ("UP 2/3", True, "", None, 2),
         ("DOWN", False, "connection refused", 60.0, 0),

@@ -92,8 +92,8 @@ async def test_each_gets_the_configuration_the_slots_and_every_listening_socket(
     for index, child in enumerate(stage.children.started):
         assert child.heard == [Serve(index, 2, balancer, LISTEN, ())]
         slots, *sockets = child.fds
-        # 2 workers x 6 records (worker, web, web1, web2, 2 of causes) x 192 bytes
-        assert os.fstat(slots).st_size == 3456
+        # 2 workers x 12 records (worker, web, web1, web2, 3 of queues, 5 of causes) x 192 bytes
+        assert os.fstat(slots).st_size == 4608
         received = [socket.socket(fileno=os.dup(fd)) for fd in sockets]
         ports = [listener.getsockname() for listener in listeners.values()]
         assert [one.getsockname() for one in received] == ports

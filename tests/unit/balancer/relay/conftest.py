@@ -142,8 +142,10 @@ class HttpRig:
             peer.socket.setblocking(False)
         endpoints = {name: peer.endpoint for name, peer in zip(("one", "two", "three"), self.peers, strict=False)}
         files = frontend.pop("files", {})
+        each_server = frontend.pop("each_server", {})
         plain = config_for(endpoints or {"one": closed_endpoint()}, mode=mode, **frontend)
-        pools: dict[str, Pool] = {"pool": replace(plain.pools["pool"], **in_pool)}
+        servers_of_pool = {name: replace(one, **each_server) for name, one in plain.pools["pool"].servers.items()}
+        pools: dict[str, Pool] = {"pool": replace(plain.pools["pool"], servers=servers_of_pool, **in_pool)}
         self.config = BalancerConfig(frontends=plain.frontends, pools=pools, files=files)
         self.slots = Slots.create(self.config, workers=1)
         self.service = service_for(reactor, self.config, self.slots)
@@ -209,6 +211,7 @@ class HttpRig:
         for pool in self.service.pools.values():
             pool.close_kept()
         self.settle()
+        assert self.slots.queue_counts("pool").waiting == 0
         for peer in self.peers:
             peer.close()
         assert self.server_counts().open == 0, "an attempt was not ended"

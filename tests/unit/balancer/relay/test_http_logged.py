@@ -5,6 +5,7 @@ Times pass only when a test says so, so that the timers of a line are literals t
 
 from __future__ import annotations
 
+import json
 import re
 import socket
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from balancer.config import (
     FrontendTimeouts,
     HttpLimits,
     PoolTimeouts,
+    QueueSettings,
     RequestLimit,
     Route,
 )
@@ -26,7 +28,7 @@ from balancer.pool import PoolState
 from balancer.relay import tcp
 
 if TYPE_CHECKING:
-    from tests.unit.balancer.relay.conftest import HttpRig, Logged, RigMaker
+    from tests.unit.balancer.relay.conftest import HttpRig, Logged, LoggedRig, RigMaker
 
 GET = b"GET /x?y=1 HTTP/1.1\r\nHost: a\r\n\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n"
@@ -476,3 +478,83 @@ def test_a_plain_client_makes_no_record(make_rig: RigMaker) -> None:
     rig.server().send(OK)
     assert rig.service.log is None
     assert Cause.RESPONSE_CUT not in rig.slots.cause_counts("main")
+
+
+def _busy(logged: Logged, **queue: Any) -> tuple[HttpRig, LoggedRig]:
+    """Its one server is busy with a client's request."""
+    settings = {"in_pool": {"queue": QueueSettings(**queue)}} if queue else {}
+    rig, log = logged(each_server={"max_connections": 1}, **settings)
+    rig.client(GET)
+    return rig, log
+
+
+def test_a_request_that_had_to_wait(logged: Logged) -> None:
+    rig, log = _busy(logged)
+    rig.client(GET)
+    rig.client(GET)
+    server = rig.server()
+    rig.clock.now += 0.25
+    server.send(OK)
+    rig.clock.now += 0.5
+    server.send(OK)
+    rig.clock.now += 0.25
+    server.send(OK)
+    assert [line.removeprefix("main pool/one ")[:45].rstrip() for line in log.lines] == [
+        '0/0/0/250/250 200 40 - - ---- 1/1/1/1/0 0/0 "',
+        "0/250/0/500/750 200 40 - - ---- 1/1/1/1/0 0/0",
+        "0/750/0/250/1000 200 40 - - ---- 1/1/0/0/0 0/",
+    ]
+
+
+def test_a_request_that_waited_for_too_long(logged: Logged) -> None:
+    rig, log = _busy(logged, timeout_s=3.0)
+    rig.client(GET)
+    rig.pass_time(3.1)
+    assert log.lines == ['main pool/<NOSRV> 0/3100/-1/-1/3100 503 201 - - sQ-- 1/1/1/0/0 0/0 "GET /x?y=1 HTTP/1.1"']
+
+
+def test_a_request_that_could_not_even_wait(logged: Logged) -> None:
+    rig, log = _busy(logged, length=0)
+    rig.client(GET)
+    (line,) = log.lines
+    assert line.startswith("main pool/<NOSRV> 0/-1/-1/-1/0 503 ")
+    assert " SQ-- " in line
+
+
+def test_a_client_that_leaves_while_it_waits(logged: Logged) -> None:
+    rig, log = _busy(logged)
+    client = rig.client(GET)
+    rig.clock.now += 0.5
+    client.close()
+    assert log.lines == ['main pool/<NOSRV> 0/500/-1/-1/500 -1 0 - - CQ-- 1/1/1/0/0 0/0 "GET /x?y=1 HTTP/1.1"']
+
+
+def test_json_says_how_long_and_why(make_rig: RigMaker, logged: Logged) -> None:
+    rig, log = logged(
+        AccessLog(format="json"), each_server={"max_connections": 1}, in_pool={"queue": QueueSettings(timeout_s=3.0)}
+    )
+    rig.client(GET)
+    rig.client(GET)
+    rig.pass_time(3.1)
+    (line,) = map(json.loads, log.lines)
+    assert (line["termination"], line["reason"]) == ("sQ", "all servers were busy for too long")
+    assert (line["queue_ms"], line["status"], line["pool"]) == (3100, 503, "pool")
+
+
+def test_connections_of_mode_tcp_that_wait(logged: Logged) -> None:
+    rig, log = logged(
+        AccessLog(format="tcplog"),
+        mode="tcp",
+        relay=tcp.serve,
+        each_server={"max_connections": 1},
+        in_pool={"queue": QueueSettings(timeout_s=3.0)},
+    )
+    rig.client(b"x")
+    rig.client(b"x")
+    rig.client().close()
+    rig.pass_time(3.1)
+    gone, late = log.lines
+    assert gone.startswith("main pool/<NOSRV> 0/-1/0 0 CQ ")
+    assert gone.endswith(" 0/1")
+    assert late.startswith("main pool/<NOSRV> 3100/-1/3100 0 sQ ")
+    assert late.endswith(" 0/0")

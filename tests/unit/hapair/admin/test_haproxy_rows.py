@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from balancer.queue_counts import QueueCounts
 from hapair.admin.columns import COLUMNS
 from hapair.admin.haproxy_rows import rows_of, status_of
 from hapair.admin.rates import Pace, PoolHistory, Rates
@@ -95,3 +96,16 @@ def test_a_backend_is_its_servers_together() -> None:
 )
 def test_a_status_in_haproxys_words(server: ServerView, status: str) -> None:
     assert status_of(server) == status
+
+
+def test_queues_of_servers_and_of_their_pool() -> None:
+    (pool,) = NODE.pools
+    waits = QueueCounts(waiting=2, waiting_max=9, waited=70, average_ms=12.6, longest_ms=420.4)
+    server = replace(pool.servers[0], queue=waits, max_queue=20)
+    pool = replace(pool, servers=(server, *pool.servers[1:]), queue=replace(waits, waiting=3))
+    rows = {row["svname"]: row for row in rows_of(replace(NODE, pools=(pool,)), RATES, 100.0)}
+    names = ("qcur", "qmax", "qlimit", "qtime", "qtime_max")
+    assert [rows["web1"].get(name) for name in names] == [2, 9, 20, 13, 420]
+    assert [rows["web2"].get(name) for name in names] == [0, 0, None, 0, 0]
+    assert [rows["BACKEND"].get(name) for name in names] == [3, 9, None, 13, 420]
+    assert [rows["FRONTEND"].get(name) for name in names] == [None] * 5

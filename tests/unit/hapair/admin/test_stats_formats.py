@@ -26,7 +26,7 @@ def test_csv_as_its_consumers_want_it() -> None:
         "web1",
         "UP 2/3",
         "2",
-        "",
+        "0",
         "192.0.2.21:80",
     )
 

@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 from rich.console import Console
 
+from balancer.queue_counts import QueueCounts
 from balancer.slots import Counts
 from hapair.admin.runtime import NotRunningError
 from hapair.commands import status
@@ -296,3 +297,11 @@ def test_where_no_node_runs_the_exit_status_is_3(tmp_path: Path) -> None:
     assert result.exit_code == 3
     assert result.stdout == ""
     assert result.stderr == f"hapair: no hapair answers on {tmp_path}/hapair.sock; `hapair up` starts one\n"
+
+
+def test_how_many_wait_is_shown_while_somebody_does() -> None:
+    (pool,) = NODE.pools
+    waiting = QueueCounts(waiting=2)
+    servers = (replace(pool.servers[0], queue=waiting), *pool.servers[1:])
+    node = replace(NODE, pools=(replace(pool, queue=waiting, servers=servers),))
+    assert "Pool web (least_connections, 1 of 2 UP, 4 waiting)" in shown(node)

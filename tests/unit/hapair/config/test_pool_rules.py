@@ -49,6 +49,17 @@ def test_what_is_probably_not_meant() -> None:
     ]
 
 
+def test_queues_are_for_servers_that_may_be_full() -> None:
+    text = pools('web: {queue: {timeout: 1s}, servers: {a: {address: "192.0.2.1:80", max_queue: 5}}}')
+    text += 'frontends: {web: {listen: [":1"], pool: web}}\n'
+    assert load_text(text).warnings == [
+        "pools.web: max_queue of a does nothing without max_connections",
+        "pools.web: queue, and no server has max_connections",
+    ]
+    assert load_text(text.replace("max_queue", "max_connections: 1, max_queue")).warnings == []
+    assert load_text(text.replace("queue: {t", "agent: {port: 1}, queue: {t")).warnings == []
+
+
 def test_a_proxy_header_needs_a_connection() -> None:
     text = pools('dns: {send_proxy: v2, servers: {a: "192.0.2.1:53"}}')
     text += 'frontends: {dns: {listen: [":53"], mode: udp, pool: dns}}\n'
