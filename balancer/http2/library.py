@@ -13,6 +13,8 @@ The one module that touches h2. What is different from h2 taken as it is:
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.errors import ErrorCodes
@@ -96,14 +98,9 @@ class Library:
         h2.decoder = self.decoder = FieldDecoder(config.header_list_bytes)
         h2.encoder = FieldEncoder()
         h2.max_inbound_frame_size = config.frame_bytes  # whether or not the client has acknowledged it
-        # A client that has not seen our settings goes by the default window, and one that has may not say so at once.
-        h2.local_settings = Settings(
-            client=False,
-            initial_values={SettingCodes.INITIAL_WINDOW_SIZE: max(DEFAULT_WINDOW, config.window_bytes)},
-        )
-        h2.update_settings(_our_settings(config))
+        h2.local_settings = _local_settings(config.window_bytes)
         h2.receive_data(frames.PREFACE)  # the session has seen it
-        self.outgoing = bytearray(h2.data_to_send())
+        self.outgoing = bytearray(frames.settings(_our_settings(config)))
 
     def receive(self, frame: frames.Frame) -> list[Event]:
         """What a frame brings about. Raises Violation: an error of the connection."""
@@ -214,7 +211,26 @@ class Library:
         return self._h2.outbound_flow_control_window
 
 
-def _our_settings(config: Http2) -> dict[SettingCodes | int, int]:
+def _local_settings(window_bytes: int) -> Settings:
+    """What h2 has to know of our settings: how large the windows of new streams are.
+
+    A client that has not seen them goes by the default, and one that has may not say so at once: the larger of the two
+    holds until it is acknowledged.
+    """
+    if window_bytes >= DEFAULT_WINDOW:
+        return _settled(window_bytes)
+    settings = Settings(client=False)
+    settings[SettingCodes.INITIAL_WINDOW_SIZE] = window_bytes
+    return settings
+
+
+@lru_cache(maxsize=64)
+def _settled(window_bytes: int) -> Settings:
+    """Shared by all connections, for it changes no more: it is 6 KB, a third of what h2 takes for a connection."""
+    return Settings(client=False, initial_values={SettingCodes.INITIAL_WINDOW_SIZE: window_bytes})
+
+
+def _our_settings(config: Http2) -> dict[int, int]:
     return {
         SettingCodes.MAX_CONCURRENT_STREAMS: config.max_streams,
         SettingCodes.INITIAL_WINDOW_SIZE: config.window_bytes,
