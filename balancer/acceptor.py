@@ -11,6 +11,7 @@ without being woken, at each heartbeat.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import logging
 import socket
@@ -92,22 +93,45 @@ class Acceptor:
         self._worker = worker
         self._stream = stream
         self._listening = tuple(listening)
-        self._loops: list[Task[None]] = []
+        self._loops: dict[socket.socket, Task[None]] = {}
         self._emptied = trio.Event()
 
     def start(self) -> None:
         """Begin to take connections."""
-        self._loops = [self._reactor.spawn(self._accept_loop(listening)) for listening in self._listening]
+        self._loops = {one: self._reactor.spawn(self._accept_loop(one)) for one in self._listening}
+
+    def become(self, other: Acceptor) -> None:
+        """Take connections as another one would that was not started; those that are open go on.
+
+        Sockets that both listen on are listened on all the time. From others, what is queued is taken first.
+        """
+        self.relay, self._stream = other.relay, other._stream
+        before, self._listening = self._listening, other._listening
+        for listening in set(before) - set(other._listening):
+            self._take_queued(listening)
+            if (loop := self._loops.pop(listening, None)) is not None:
+                loop.cancel()
+        for listening in other._listening:
+            if listening not in self._loops:
+                self._loops[listening] = self._reactor.spawn(self._accept_loop(listening))
+        self.look()  # there may be room for more
+
+    def _take_queued(self, listening: socket.socket) -> None:
+        door = _door_of(listening)
+        with contextlib.suppress(OSError):  # it is about to be closed
+            for _ in range(0, max(0, self._room()), BATCH):
+                if self._accept_batch(door) < BATCH:
+                    break
 
     def stop(self) -> None:
         """Take no more; what is queued stays in the kernel, what is open stays open."""
-        for loop in self._loops:
+        for loop in self._loops.values():
             loop.cancel()
-        self._loops = []
+        self._loops = {}
 
     def look(self) -> None:
         """Look for connections without having been woken."""
-        for loop in self._loops:
+        for loop in self._loops.values():
             loop.wake()
 
     def abort_all(self) -> None:
@@ -151,8 +175,7 @@ class Acceptor:
         return service.config.max_connections - len(self.connections) - service.open_elsewhere()
 
     async def _accept_loop(self, listening: socket.socket) -> None:
-        kind = _UnixDoor if listening.family == socket.AF_UNIX else _Door
-        door = kind(listening, self._reactor.current)
+        door = _door_of(listening, self._reactor.current)
         while True:
             self._reactor.watch(listening.fileno(), door, EPOLLIN | EPOLLEXCLUSIVE)
             try:
@@ -230,7 +253,7 @@ class _Door:
 
     __slots__ = ("_family", "_listening", "_loop")
 
-    def __init__(self, listening: socket.socket, loop: Task[Any]) -> None:
+    def __init__(self, listening: socket.socket, loop: Task[Any] | None = None) -> None:
         self._listening = listening
         self._family = int(listening.family)
         self._loop = loop
@@ -246,7 +269,8 @@ class _Door:
         return accepted, peername
 
     def on_events(self, mask: int) -> None:
-        self._loop.wake()
+        if self._loop is not None:
+            self._loop.wake()
 
 
 class _UnixDoor(_Door):
@@ -256,3 +280,7 @@ class _UnixDoor(_Door):
 
     def accept(self) -> tuple[socket.SocketType, Any]:
         return super().accept()[0], LOCAL
+
+
+def _door_of(listening: socket.socket, loop: Task[Any] | None = None) -> _Door:
+    return (_UnixDoor if listening.family == socket.AF_UNIX else _Door)(listening, loop)

@@ -16,6 +16,7 @@ import socket
 import struct
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 from balancer.fieldtypes import Endpoint
 from balancer.listener import allow_absent_address, failure
@@ -38,18 +39,27 @@ _DROPS = slice(32, 36)
 """The ninth 32-bit number of SO_MEMINFO: SK_MEMINFO_DROPS."""
 ANCILLARY_BYTES = socket.CMSG_SPACE(_IN6_PKTINFO.size)
 
+_NONE: Mapping[Endpoint, Sequence[socket.socket]] = MappingProxyType({})
+
 Ancillary = tuple[tuple[int, int, bytes], ...]
 """Control data that names the local address of a datagram, as sendmsg takes it."""
 
 
-def open_datagram_sockets(endpoints: Iterable[Endpoint], count: int) -> dict[Endpoint, tuple[socket.socket, ...]]:
-    """`count` sockets for each endpoint, one for each worker. Raises ListenFailed, and then none is open."""
+def open_datagram_sockets(
+    endpoints: Iterable[Endpoint], count: int, known: Mapping[Endpoint, Sequence[socket.socket]] = _NONE
+) -> dict[Endpoint, tuple[socket.socket, ...]]:
+    """`count` sockets for each endpoint, one for each worker. Raises ListenFailed, and then none is open.
+
+    `known`: sockets of ours that are used again where their endpoint is wanted, and may be in the way where not.
+    """
     opened: dict[Endpoint, tuple[socket.socket, ...]] = {}
+    ports = {endpoint.port for endpoint in known}
     with contextlib.ExitStack() as stack:
         for endpoint in endpoints:
-            sockets: list[socket.socket] = []
-            for _ in range(count):
-                sockets.append(stack.enter_context(_open(endpoint, joins=bool(sockets))))
+            sockets = list(known.get(endpoint, ()))[:count]
+            for _ in range(count - len(sockets)):
+                joins = bool(sockets) or endpoint.port in ports
+                sockets.append(stack.enter_context(_open(endpoint, joins=joins)))
             opened[endpoint] = tuple(sockets)
         stack.pop_all()
     return opened

@@ -33,14 +33,31 @@ class Discovery:
         self._pools = pools
         self._tell = tell
         self._look_up = look_up
+        self._nursery: trio.Nursery | None = None
+        self._asked: dict[tuple[str, Question, tuple[str, ...]], trio.CancelScope] = {}
 
     async def run(self) -> None:
-        """Ask for ever; to end it, cancel it. Ends at once where no server is known by its name."""
-        async with trio.open_nursery() as nursery:
-            for pool, resolution in resolutions(self._pools):
-                nursery.start_soon(self._follow, pool, resolution, name=f"resolve {resolution.question.name}")
+        """Ask for ever; to end it, cancel it."""
+        async with trio.open_nursery() as self._nursery:
+            self._nursery.start_soon(trio.sleep_forever)
+            self.reload(self._pools)
 
-    async def _follow(self, pool: str, known: Resolution) -> None:
+    def reload(self, pools: Mapping[str, Pool]) -> None:
+        """Ask for the names of these from now on; who is asked for already is asked for on."""
+        self._pools = pools
+        wanted = {(pool, one.question, one.servers): one for pool, one in resolutions(pools)}
+        for key in self._asked.keys() - wanted.keys():
+            self._asked.pop(key).cancel()
+        for key in wanted.keys() - self._asked.keys() if self._nursery is not None else ():
+            assert self._nursery is not None
+            scope = self._asked[key] = trio.CancelScope()
+            self._nursery.start_soon(self._follow, scope, key[0], wanted[key], name=f"resolve {key[1].name}")
+
+    async def _follow(self, scope: trio.CancelScope, pool: str, known: Resolution) -> None:
+        with scope:
+            await self._keep_asking(pool, known)
+
+    async def _keep_asking(self, pool: str, known: Resolution) -> None:
         while True:
             before = known
             known = known.after(await self._look_up(known.question), trio.current_time())

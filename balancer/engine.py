@@ -7,52 +7,29 @@ and passes on what the control process says: apply, set_health, activate, stand_
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from math import inf
 from socket import socket
 
 import trio
 
 from balancer.acceptor import Acceptor
 from balancer.accesslog.logs import AccessLogs
-from balancer.config import BalancerConfig, Frontend, Mode, pools_of
+from balancer.config import BalancerConfig, Frontend, Mode
 from balancer.fieldtypes import Endpoint
-from balancer.networks import Networks
-from balancer.observe import ObservedCounters, Streak
+from balancer.parts import RELAYS as RELAYS
+from balancer.parts import OnErrors, Parts
+from balancer.parts import alpn_relays as alpn_relays
 from balancer.persistence.memory import Memory
-from balancer.pool import PoolSnapshot, PoolState
+from balancer.pool import PoolSnapshot
 from balancer.reactor import Reactor
-from balancer.relay import http as relay_http
-from balancer.relay import tcp as relay_tcp
-from balancer.relay.proxied import behind_proxies
-from balancer.relay.sni import SniRelay
-from balancer.relay.tls import TlsRelay
 from balancer.relay.udp import DatagramRelay
-from balancer.secure import SecureStream
 from balancer.service import FrontendService, PoolService, Relay, link_pools
-from balancer.slots import BUGS, HEARTBEAT_NS, LOG_LINES_DROPPED, Counters, Counts, Slots
+from balancer.slots import BUGS, HEARTBEAT_NS, LOG_LINES_DROPPED, Counts, Slots
 from balancer.standing import Standing
-from balancer.streams import Stream
-from balancer.tls.contexts import DoorContexts, ServerTls
-from balancer.tls.material import FrontendMaterial, Material, PoolMaterial
-from balancer.waiting import open_room
-
-OnErrors = Callable[[str, str, str], None]
-"""Called with pool, server and why."""
-
-RELAYS: Mapping[Mode, Relay] = {"tcp": relay_tcp.serve, "http": relay_http.serve}
-
-
-def alpn_relays(frontend: Frontend) -> Mapping[str, Relay]:
-    """The protocols that are offered to clients with TLS, the best first, and the relay of each."""
-    if frontend.mode == "tcp":
-        return dict.fromkeys(frontend.tls.alpn if frontend.tls else (), relay_tcp.serve)
-    if frontend.http2 is None:
-        return {"http/1.1": relay_http.serve}
-    from balancer.relay import http2  # only here: it needs a library that most workers need not load
-
-    return {"h2": http2.serve_http2, "http/1.1": relay_http.serve}
+from balancer.tls.material import Material
+from balancer.waiting import open_room, renew_room
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +59,13 @@ class _Running:
     service: FrontendService
     acceptor: Acceptor | DatagramRelay
     active: bool = True
+    leaves_at: float = inf
+    """When what it has open is cut; it is configured no more."""
+
+    def can_become(self, frontend: Frontend) -> bool:
+        """Whether its connections can go on with another configuration."""
+        mine = self.service.config
+        return mine.mode == frontend.mode and mine.udp.replies == frontend.udp.replies
 
     def lives_on(self) -> bool:
         """Whether connections go on here although the VIP has left."""
@@ -106,18 +90,23 @@ class Engine:
         `memory` knows which clients belong to which servers, for pools with persistence; None: such a pool has none.
         """
         self._memory = memory
-        self._on_errors = on_errors
         self.reactor = reactor
-        self.slots = slots
         self.worker_index = worker_index
-        self._worker = slots.worker(worker_index)
-        self._relays = relays
+        self._parts = Parts(reactor, slots, worker_index, relays, on_errors)
+        self._config = BalancerConfig(frontends={}, pools={})
+        self._sockets: dict[tuple[bool, Endpoint], socket] = {}
+        """Those that are listened on, by whether they are for datagrams, and address."""
         self._frontends: dict[str, _Running] = {}
+        self._leaving: list[_Running] = []
+        """No longer configured; what they have open may finish."""
         self._pools: dict[str, PoolService] = {}
         self._logs: AccessLogs | None = None
         self._material = Material()
-        self._doors: dict[str, DoorContexts] = {}
-        self._server_tls: dict[str, ServerTls] = {}
+
+    @property
+    def slots(self) -> Slots:
+        """Where everything is counted."""
+        return self._parts.slots
 
     def apply(
         self,
@@ -126,34 +115,131 @@ class Engine:
         material: Material | None = None,
         log_files: Mapping[str, int] | None = None,
         datagram_sockets: Mapping[Endpoint, socket] | None = None,
+        slots: Slots | None = None,
     ) -> None:
-        """Begin to serve. There is a socket for each of config.listeners() and of config.datagram_listeners().
+        """Serve this from now on; at once, and without a pause for what is served already.
 
-        `material` has the certificates; raises ssl.SSLError where they are not fit for use. `log_files` has descriptors
-        of the files that access logs go to, by path; those that it lacks are opened here.
+        There is a socket for each of config.listeners() and of config.datagram_listeners() that was not listened on
+        before; those of addresses that are not configured any more are closed. Connections that are open go on. A
+        frontend that is not configured any more, or has another mode, drains for config.drain_s.
+
+        `material` has the certificates; raises ssl.SSLError where they are not fit for use, and changes nothing.
+        `log_files` has descriptors of the files that access logs go to, by path; those that it lacks are opened here.
+        `slots` are others to count in, which `config` and a number of workers asked for.
         """
-        self._material = material or Material()
-        self.slots.forget_open(self.worker_index)
-        self._logs = AccessLogs(self.reactor, self.slots, config, log_files or {})
-        self._pools = {name: self._make_pool(config, name) for name in config.pools}
-        if self._memory is not None:
-            self._memory.equip(config.pools, {name: pool.state for name, pool in self._pools.items()})
-        link_pools(self._pools)
-        sockets = {"udp": datagram_sockets or {}}
-        self._frontends = {
-            name: self._make_frontend(config, name, sockets.get(frontend.mode, listeners))
-            for name, frontend in config.frontends.items()
-        }
-        for running in self._frontends.values():
-            running.acceptor.start()
+        material = material or Material()
+        secrets = self._parts.secrets.after(config, material, self._material)
+        self._parts.note(self._pools)
+        before, doors = self._config, self._parts.secrets.doors
+        self._config, self._material, self._parts.secrets = config, material, secrets
+        moved = slots is not None
+        same_doors = {name for name, (_, door) in secrets.doors.items() if name in doors and doors[name][1] is door}
+        if self._logs is None:
+            self.slots.forget_open(self.worker_index)
+            self._logs = AccessLogs(self.reactor, self.slots, config, log_files or {})
+        else:
+            if slots is not None:
+                self._parts.move(slots)
+            self._logs.become(self.slots, config, log_files or {})
+        self._sockets |= {(False, endpoint): one for endpoint, one in listeners.items()}
+        self._sockets |= {(True, endpoint): one for endpoint, one in (datagram_sockets or {}).items()}
+        self._apply_pools(before, moved)
+        self._apply_frontends(before, moved, same_doors)
+        self._logs.close_unused()
+        self._close_unused_sockets()
+        self._parts.forget(config)
         self.heartbeat()
+
+    def _apply_pools(self, before: BalancerConfig, moved: bool) -> None:
+        config, known, now = self._config, self._pools, time.monotonic()
+        self._pools = {}
+        for name, pool in config.pools.items():
+            running = known.pop(name, None) or self._parts.pool(config, name)
+            if name in before.pools and (
+                moved or pool != before.pools[name] or config.files != before.files or pool.tls is not None
+            ):
+                running.become(self._parts.pool(config, name, running), now)
+                self._renew_room(running)
+            self._pools[name] = running
+        for gone in known.values():
+            gone.retire_kept()
+        if self._memory is not None:
+            self._memory.equip(config.pools, {name: running.state for name, running in self._pools.items()})
+        link_pools(self._pools)
+
+    def _renew_room(self, pool: PoolService) -> None:
+        if pool.room is not None:
+            renew_room(pool, self.slots, self.worker_index)
+        elif pool.state.is_limited:
+            open_room(pool, self.slots, self.worker_index, self.reactor)
+
+    def _apply_frontends(self, before: BalancerConfig, moved: bool, same_doors: Container[str]) -> None:
+        """First of all those that leave a socket let go of it."""
+        config, known = self._config, self._frontends
+        moved_or_files = moved or config.files != before.files
+        for name, running in tuple(known.items()):
+            frontend = config.frontends.get(name)
+            if frontend is None or not running.can_become(frontend):
+                self._let_leave(known.pop(name))
+        self._frontends = {}
+        for name, frontend in config.frontends.items():
+            if name not in known:
+                self._frontends[name] = self._begin(name)
+                continue
+            running = self._frontends[name] = known[name]
+            secret = frontend.tls is not None and name not in same_doors
+            if moved_or_files or secret or frontend != before.frontends[name]:
+                self._renew_frontend(running, moved=moved)
+
+    def _begin(self, name: str) -> _Running:
+        service = self._service(name)
+        running = _Running(service, self._parts.acceptor(service, self._listening(service.config)))
+        running.acceptor.start()
+        return running
+
+    def _renew_frontend(self, running: _Running, *, moved: bool) -> None:
+        service = running.service
+        fresh, limiter = self._service(service.name), service.limiter
+        if fresh.limiter is not None and limiter is not None:
+            fresh.limiter.take_over(limiter, same_cells=not moved)
+        service.become(fresh)
+        service.log = fresh.log
+        other = self._parts.acceptor(service, self._listening(service.config))
+        if isinstance(running.acceptor, Acceptor):
+            assert isinstance(other, Acceptor)
+            running.acceptor.become(other)
+        else:
+            assert isinstance(other, DatagramRelay)
+            running.acceptor.become(other)
+
+    def _service(self, name: str) -> FrontendService:
+        assert self._logs is not None
+        return self._parts.frontend(self._config, name, self._pools, self._logs)
+
+    def _listening(self, frontend: Frontend) -> list[socket]:
+        return [self._sockets[frontend.mode == "udp", endpoint] for endpoint in frontend.listen]
+
+    def _let_leave(self, running: _Running) -> None:
+        """Its connections finish what they do."""
+        running.acceptor.stop()
+        running.service.drain()
+        running.acceptor.close_idle()
+        running.leaves_at = self.reactor.now + self._config.drain_s
+        self._leaving.append(running)
+
+    def _close_unused_sockets(self) -> None:
+        used = {(False, endpoint) for endpoint in self._config.listeners()}
+        used |= {(True, endpoint) for endpoint in self._config.datagram_listeners()}
+        unused = [self._sockets.pop(key) for key in self._sockets.keys() - used]
+        if unused:
+            self.reactor.spawn(_close(unused))
 
     def renew(self, material: Material) -> None:
         """Other certificates, for new connections. Raises ssl.SSLError; what came before it was renewed."""
-        for name, door in self._doors.items():
+        for name, (_, door) in self._parts.secrets.doors.items():
             if (mine := material.frontends.get(name)) is not None and mine != self._material.frontends.get(name):
                 door.renew(mine)
-        for name, tls in self._server_tls.items():
+        for name, (_, tls) in self._parts.secrets.servers.items():
             if (one := material.pools.get(name)) is not None and one != self._material.pools.get(name):
                 tls.renew(one)
                 self._pools[name].close_kept()
@@ -164,7 +250,9 @@ class Engine:
 
         So are those to where it was before, when it is elsewhere.
         """
-        service = self._pools[pool]
+        service = self._pools.get(pool)
+        if service is None or server not in service.config.servers:
+            return  # it was configured when this was said
         was_in_service, was_at = service.state.standing(server).in_service, service.state.endpoint(server)
         service.state.set_standing(server, standing, time.monotonic())
         if service.room is not None:
@@ -195,7 +283,9 @@ class Engine:
 
     def activate(self, frontend: str) -> None:
         """The frontend's VIP is here now."""
-        running = self._frontends[frontend]
+        running = self._frontends.get(frontend)
+        if running is None:
+            return  # it was configured when this was said
         running.active = True
         running.service.draining = running.service.stopping
 
@@ -205,7 +295,9 @@ class Engine:
         `lives_on`: by a handover that keeps the way to the clients, so connections go on until they end, at the latest
         until this is called again without it. Some may still wait to be accepted; each gets the answer to one request.
         """
-        running = self._frontends[frontend]
+        running = self._frontends.get(frontend)
+        if running is None:
+            return  # it was configured when this was said
         running.active = False
         if lives_on:
             running.service.drain()
@@ -215,9 +307,18 @@ class Engine:
         running.service.draining = running.service.stopping
         running.acceptor.abort_all()
 
+    def leave_sockets(self) -> None:
+        """Listen no more: others do, by sockets of their own. Flows of datagrams end; connections go on."""
+        for running in self._frontends.values():
+            running.acceptor.stop()
+            if isinstance(running.acceptor, DatagramRelay):
+                running.acceptor.become(DatagramRelay(running.service, (), worker=self._parts.worker))
+        self.reactor.spawn(_close(list(self._sockets.values())))
+        self._sockets.clear()
+
     async def drain(self, deadline_s: float) -> None:
         """Take no more connections and wait for the end of those that are open; after `deadline_s` abort them."""
-        for running in self._frontends.values():
+        for running in self._all_running():
             running.acceptor.stop()
             running.service.drain(stopping=True)
             running.acceptor.close_idle()
@@ -225,7 +326,7 @@ class Engine:
             pool.close_kept()
         with trio.move_on_after(deadline_s):
             await self._until_all_closed()
-        for running in self._frontends.values():
+        for running in self._all_running():
             running.acceptor.abort_all()
         await self._until_all_closed()
         self.close_logs()
@@ -242,7 +343,7 @@ class Engine:
 
     def close(self) -> None:
         """End at once: every connection is reset, at the end of the next turn."""
-        for running in self._frontends.values():
+        for running in self._all_running():
             running.acceptor.stop()
             running.acceptor.abort_all()
         for pool in self._pools.values():
@@ -250,10 +351,13 @@ class Engine:
 
     def heartbeat(self) -> None:
         """Say that this worker lives (call it every 250 ms or so); look for connections that nobody was woken for."""
-        self._worker.set(HEARTBEAT_NS, time.monotonic_ns())
-        self._worker.set(BUGS, self.reactor.bugs.count)
+        worker = self._parts.worker
+        worker.set(HEARTBEAT_NS, time.monotonic_ns())
+        worker.set(BUGS, self.reactor.bugs.count)
         if self._logs is not None:
-            self._worker.set(LOG_LINES_DROPPED, self._logs.dropped)
+            worker.set(LOG_LINES_DROPPED, self._logs.dropped)
+        if self._leaving:
+            self._see_off()
         for running in self._frontends.values():
             running.acceptor.look()
         now = time.monotonic()
@@ -261,6 +365,13 @@ class Engine:
             pool.state.tick(now)
         if self._memory is not None:
             self._memory.sweep(now)
+
+    def _see_off(self) -> None:
+        """Frontends that are not configured any more end when their connections have ended, or their time has."""
+        for running in self._leaving:
+            if running.leaves_at <= self.reactor.now:
+                running.acceptor.abort_all()
+        self._leaving = [running for running in self._leaving if running.acceptor.connections]
 
     def snapshot(self) -> EngineSnapshot:
         """How things stand now."""
@@ -279,77 +390,15 @@ class Engine:
             counts=self.slots.frontend_counts(running.service.name),
         )
 
-    def _make_pool(self, config: BalancerConfig, name: str) -> PoolService:
-        pool = config.pools[name]
-        counters = {server: self._counters_of(config, name, server) for server in pool.servers}
-        tls = None
-        if pool.tls is not None:
-            tls = self._server_tls[name] = ServerTls(pool.tls, self._material.pools.get(name, PoolMaterial()))
-        state = PoolState(pool, self._connections_of(config, name))
-        service = PoolService(name, pool, state, counters, config.files, tls)
-        if state.is_limited:
-            open_room(service, self.slots, self.worker_index, self.reactor)
-        return service
-
-    def _counters_of(self, config: BalancerConfig, pool: str, server: str) -> Counters:
-        check = config.pools[pool].check
-        if check is None or check.observe is None or self._on_errors is None:
-            return self.slots.server(self.worker_index, pool, server)
-        counters = self.slots.server(self.worker_index, pool, server, kind=ObservedCounters)
-        # Each worker sees its part of the traffic, and of a row of errors.
-        limit = -(-check.error_limit // self.slots.layout.workers)
-        counters.observe(check.observe, Streak(limit, partial(self._on_errors, pool, server)))
-        return counters
-
-    def _connections_of(self, config: BalancerConfig, pool: str) -> Callable[[str], int]:
-        """Open connections of a server of this pool, over all workers."""
-        readers = {
-            server: partial(self.slots.open_at, self.slots.open_indexes(pool, server))
-            for server in config.pools[pool].servers
-        }
-        return lambda server: readers[server]()
-
-    def _make_frontend(self, config: BalancerConfig, name: str, listeners: Mapping[Endpoint, socket]) -> _Running:
-        frontend = config.frontends[name]
-        service = FrontendService(
-            name,
-            frontend,
-            reactor=self.reactor,
-            counters=self.slots.frontend(self.worker_index, name),
-            causes=self.slots.causes(self.worker_index, name),
-            pools={pool: self._pools[pool] for pool in pools_of(frontend)},
-            open_elsewhere=self._open_elsewhere(name),
-            limiter=self.slots.limiter(self.worker_index, name, frontend.limits),
-            files=config.files,
-        )
-        listening = [listeners[endpoint] for endpoint in frontend.listen]
-        if frontend.mode == "udp":
-            return _Running(service, DatagramRelay(service, listening, worker=self._worker))
-        service.log = None if self._logs is None else self._logs.journal(name, frontend)
-        relay, stream = self._relay_of(frontend), Stream
-        if frontend.tls is not None:
-            by_alpn = alpn_relays(frontend)
-            material = self._material.frontends.get(name, FrontendMaterial())
-            door = self._doors[name] = DoorContexts(frontend.tls, material, tuple(by_alpn))
-            relay, stream = TlsRelay(door, relay, by_alpn if frontend.mode == "http" else {}), SecureStream
-        if frontend.accept_proxy:
-            relay = behind_proxies(relay, Networks(frontend.accept_proxy))
-        return _Running(service, Acceptor(service, listening, relay=relay, worker=self._worker, stream=stream))
-
-    def _open_elsewhere(self, frontend: str) -> Callable[[], int]:
-        """Connections that the other workers have open; `int`, which makes a 0, where there are none."""
-        others = self.slots.frontend_open_indexes(frontend, besides=self.worker_index)
-        return partial(self.slots.open_at, others) if others else int
-
-    def _relay_of(self, frontend: Frontend) -> Relay:
-        if frontend.mode == "tcp" and frontend.routes:
-            return SniRelay(frontend)
-        if frontend.http2 is None or frontend.tls is not None:  # with TLS the two sides agree upon it
-            return self._relays[frontend.mode]
-        from balancer.relay import http2
-
-        return http2.serve
-
     async def _until_all_closed(self) -> None:
-        for running in self._frontends.values():
+        for running in self._all_running():
             await running.acceptor.until_empty()
+
+    def _all_running(self) -> tuple[_Running, ...]:
+        return (*self._frontends.values(), *self._leaving)
+
+
+async def _close(sockets: Sequence[socket]) -> None:
+    """As a task of its own, which runs after those that listened there have let go."""
+    for one in sockets:
+        one.close()

@@ -117,13 +117,29 @@ class OpenConnections:
 
     def remove(self, key: int) -> None:
         """One that was added has ended."""
-        left = self._here[key] - 1
+        left = self._here.get(key, 0) - 1
+        if left < 0:
+            return  # it was added when other limits held
         if left:
             self._here[key] = left
         else:
             del self._here[key]
         for place in self._places(key):
             self._cells[self._mine + place] -= 1
+
+    def take_over(self, before: OpenConnections, *, same_cells: bool) -> None:
+        """Go on with what another has counted: in the same cells, or in ours, which are empty."""
+        self._here = before._here
+        for key, count in () if same_cells else self._here.items():
+            for place in self._places(key):
+                self._cells[self._mine + place] += count
+
+    def forget(self) -> None:
+        """Nobody will tell of the ends of these."""
+        for key, count in self._here.items():
+            for place in self._places(key):
+                self._cells[self._mine + place] -= count
+        self._here = {}
 
     def _places(self, key: int) -> tuple[int, int]:
         return key % self._row, self._row + (key >> 32) % self._row
@@ -159,6 +175,7 @@ class Limiter:
         "_deny",
         "_hash_of_address",
         "_hash_of_value",
+        "_ipv6_prefix",
         "_new",
         "_open",
         "_rules",
@@ -176,6 +193,7 @@ class Limiter:
         self._deny = Networks(limits.deny)
         self.denies = lru_cache(maxsize=4096)(self._denies)
         """Whether an address may have nothing here."""
+        self._ipv6_prefix = limits.ipv6_prefix
         hasher = _hasher(secret, limits.ipv6_prefix)
         self._hash_of_address = lru_cache(maxsize=4096)(hasher)
         self._hash_of_value = hasher  # never remembered: it may be a credential, and is as long as a client likes
@@ -189,6 +207,15 @@ class Limiter:
             all_rows = [layout.rows_of(number) for number in range(workers)]
             rows = [range(start + one.start, start + one.stop) for one in all_rows]
             self._open = OpenConnections(cells, rows.pop(worker), tuple(rows))
+
+    def take_over(self, before: Limiter, *, same_cells: bool) -> None:
+        """Stand in for a limiter of the same frontend and worker. `same_cells`: what it has counted is in our cells."""
+        if before._open is None:
+            return
+        if self._open is not None and self._ipv6_prefix == before._ipv6_prefix:
+            self._open.take_over(before._open, same_cells=same_cells)
+        elif same_cells:
+            before._open.forget()
 
     def connect(self, address: str, now: float) -> Cause | None:
         """A client connects. None: it may, and `disconnect` is to be called at the end; else why it may not."""

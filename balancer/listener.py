@@ -13,14 +13,16 @@ import os
 import pwd
 import re
 import socket
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from balancer.config import Frontend, ListenTcp, UnixFile
 from balancer.fieldtypes import Endpoint
 from balancer.sockets import address_of, family_of, listen_options, remove_stale
 
 _PLAIN, _FILE = ListenTcp(), UnixFile()
+_NONE: Mapping[Endpoint, socket.socket] = MappingProxyType({})
 
 # Named by the socket module from Python 3.14 on, or never; the numbers are Linux's for all architectures.
 _IP_FREEBIND = 15
@@ -40,20 +42,23 @@ class ListenFailed(Exception):  # noqa: N818 - named for what happened
 
 
 def open_listeners(
-    endpoints: Iterable[Endpoint], frontends: Mapping[Endpoint, Frontend] | None = None
+    endpoints: Iterable[Endpoint],
+    frontends: Mapping[Endpoint, Frontend] | None = None,
+    *,
+    beside: Mapping[Endpoint, socket.socket] = _NONE,
 ) -> dict[Endpoint, socket.socket]:
     """A non-blocking listening socket for each endpoint, set up as its frontend says, where that is given.
 
-    Raises ListenFailed, and then none is open.
+    `beside`: sockets of ours that are about to be closed, and may be in the way until then: `0.0.0.0:80` is when
+    `192.0.2.1:80` is to be listened on. Raises ListenFailed, and then none is open.
     """
     listeners: dict[Endpoint, socket.socket] = {}
     try:
         for endpoint in endpoints:
             frontend = None if frontends is None else frontends.get(endpoint)
-            if frontend is None:
-                listeners[endpoint] = open_listener(endpoint)
-            else:
-                listeners[endpoint] = open_listener(endpoint, frontend.tcp, frontend.unix)
+            tcp, unix = (_PLAIN, _FILE) if frontend is None else (frontend.tcp, frontend.unix)
+            in_the_way = [one for other, one in beside.items() if other.port == endpoint.port and not other.is_unix]
+            listeners[endpoint] = open_listener(endpoint, tcp, unix, beside=in_the_way)
     except BaseException:
         close_listeners(listeners)
         raise
@@ -69,8 +74,13 @@ def close_listeners(listeners: Mapping[Endpoint, socket.socket]) -> None:
                 os.unlink(endpoint.host)
 
 
-def open_listener(endpoint: Endpoint, tcp: ListenTcp = _PLAIN, unix: UnixFile = _FILE) -> socket.socket:
-    """One listening socket. `[::]` (written `:80` in a configuration) takes IPv4 too. Raises ListenFailed."""
+def open_listener(
+    endpoint: Endpoint, tcp: ListenTcp = _PLAIN, unix: UnixFile = _FILE, *, beside: Sequence[socket.socket] = ()
+) -> socket.socket:
+    """One listening socket. `[::]` (written `:80` in a configuration) takes IPv4 too. Raises ListenFailed.
+
+    `beside`: see `open_listeners`. For the time that both are there, both allow it (SO_REUSEPORT).
+    """
     listener = socket.socket(family_of(endpoint), socket.SOCK_STREAM)
     try:
         listener.setblocking(False)
@@ -78,8 +88,12 @@ def open_listener(endpoint: Endpoint, tcp: ListenTcp = _PLAIN, unix: UnixFile = 
             _bind_file(listener, endpoint, unix)
         else:
             _set_options(listener, endpoint, tcp)
+            for one in (*beside, listener) if beside else ():
+                one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
             listener.bind(address_of(endpoint))
         listener.listen(tcp.backlog)
+        if beside and not endpoint.is_unix:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 0)
     except ListenFailed:
         listener.close()
         raise
@@ -99,16 +113,23 @@ def _bind_file(listener: socket.socket, endpoint: Endpoint, unix: UnixFile) -> N
             raise
         listener.bind(path)
     try:
+        set_file(endpoint, unix)
+    except (OSError, ListenFailed):
+        os.unlink(path)
+        raise
+
+
+def set_file(endpoint: Endpoint, unix: UnixFile) -> None:
+    """Who may connect to a unix socket. Raises ListenFailed, OSError."""
+    path = endpoint.host
+    try:
         user = -1 if unix.user is None else pwd.getpwnam(unix.user).pw_uid
         group = -1 if unix.group is None else grp.getgrnam(unix.group).gr_gid
         os.chmod(path, unix.bits)
         if (user, group) != (-1, -1):
             os.chown(path, user, group)
-    except (KeyError, OSError) as error:
-        os.unlink(path)
-        if isinstance(error, KeyError):
-            raise ListenFailed(endpoint, f"no user or group of this machine is called {_last_word(error)}") from None
-        raise
+    except KeyError as error:
+        raise ListenFailed(endpoint, f"no user or group of this machine is called {_last_word(error)}") from None
 
 
 def _last_word(error: KeyError) -> str:

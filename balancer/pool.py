@@ -44,10 +44,14 @@ class PoolSnapshot:
     servers: tuple[ServerSnapshot, ...]
 
 
+GONE_S = 60.0
+"""For so long at least a server that left the file is known: a request may wait to try it again."""
+
+
 class _Member:
     """One server of the pool at run time."""
 
-    __slots__ = ("backup", "config", "endpoint", "limit", "since", "sixteenths", "standing", "weight")
+    __slots__ = ("backup", "config", "endpoint", "gone_at", "limit", "since", "sixteenths", "standing", "weight")
 
     def __init__(self, config: Server) -> None:
         self.config = config
@@ -60,6 +64,17 @@ class _Member:
         self.weight = config.weight
         """What is set, whether or not it can take work."""
         self.limit = config.max_connections
+        self.gone_at: float | None = None
+        """Since when it is no longer in the file; None: it is."""
+
+    def set_up(self, config: Server) -> None:
+        """It is configured otherwise."""
+        if config.address != self.config.address and self.standing.place is None:
+            self.endpoint = config.address
+        place = self.standing.place
+        self.config = config
+        self.backup = config.backup or (place is not None and place.backup)
+        self.weight = config.weight if self.standing.weight is None else self.standing.weight
 
 
 class PoolState:
@@ -76,16 +91,51 @@ class PoolState:
         self._limits: dict[str, int] = {}
         self._full = _Refused((), self._limits, connections)
         self._warming: set[str] = set()
-        chance = Random().random if chance is None else chance
-        self._primary = policy_of(config.policy, config.hash, connections, chance)
-        self._backup: Policy = First(connections)
-        if config.use_all_backups:
-            self._backup = policy_of(config.policy, config.hash, connections, chance)
-        self.reads_request = config.policy in (*READS_REQUEST, "source_hash")
-        """Whether `choose` wants to know the request."""
+        self._chance = Random().random if chance is None else chance
         self.belonging: Belonging | None = None
         """Who knows whom a request belongs to; None: requests belong to nobody."""
+        self._make_policies()
         self._tell_policies()
+
+    def _make_policies(self) -> None:
+        config, connections = self._config, self._connections
+        self._primary = policy_of(config.policy, config.hash, connections, self._chance)
+        self._backup: Policy = First(connections)
+        if config.use_all_backups:
+            self._backup = policy_of(config.policy, config.hash, connections, self._chance)
+        self.reads_request = self.belonging is not None or config.policy in (*READS_REQUEST, "source_hash")
+        """Whether `choose` wants to know the request."""
+
+    def reconfigure(self, config: Pool, now: float) -> tuple[str, ...]:
+        """Go on as configured now. What is said of servers holds, as long as nobody says otherwise.
+
+        A server that is no longer configured takes no work, and is forgotten GONE_S later, when it has no connections.
+        Returns the names of those that are forgotten.
+        """
+        before, self._config = self._config, config
+        chosen_by = (config.policy, config.hash, config.use_all_backups)
+        if chosen_by != (before.policy, before.hash, before.use_all_backups):
+            self._make_policies()
+        known, self._members = self._members, {}
+        for name, server in config.servers.items():
+            member = known.pop(name, None)
+            if member is None or member.gone_at is not None:
+                member = _Member(server)
+            member.set_up(server)
+            self._members[name] = member
+        forgotten = [name for name, member in known.items() if self._is_forgotten(name, member, now)]
+        self._members |= {name: member for name, member in known.items() if name not in forgotten}
+        self._warming &= config.servers.keys()
+        for name in config.servers:
+            self._warm_up(name, now)
+        self._tell_policies()
+        return tuple(forgotten)
+
+    def _is_forgotten(self, name: str, member: _Member, now: float) -> bool:
+        if member.gone_at is None:
+            member.gone_at = now
+            member.standing = replace(member.standing, admin="maint")
+        return now - member.gone_at >= GONE_S and not self._connections(name)
 
     def belong(self, belonging: Belonging | None) -> None:
         """Requests belong to servers from now on; None: they do not."""
@@ -210,10 +260,10 @@ class PoolState:
 
     def backups(self) -> tuple[str, ...]:
         """The names of the backup servers."""
-        return tuple(name for name, member in self._members.items() if member.backup)
+        return tuple(name for name, member in self._members.items() if member.backup and member.gone_at is None)
 
     def snapshot(self) -> PoolSnapshot:
-        return PoolSnapshot(self._config.policy, tuple(self._snapshot_of(name) for name in self._members))
+        return PoolSnapshot(self._config.policy, tuple(self._snapshot_of(name) for name in self._config.servers))
 
     def _snapshot_of(self, name: str) -> ServerSnapshot:
         member = self._members[name]
@@ -248,13 +298,14 @@ class PoolState:
 
     def _candidates(self, *, backup: bool) -> Iterator[Candidate]:
         for name, member in self._members.items():
-            if member.backup == backup:
+            if member.backup == backup and member.gone_at is None:
                 full_weight = max(member.config.weight, member.weight)
                 yield Candidate(name, self._weight_now(member), full_weight)
 
     def _tell_policies(self) -> None:
         self._limits.clear()
-        self._limits.update((name, one.limit) for name, one in self._members.items() if one.limit is not None)
+        here = ((name, self._members[name]) for name in self._config.servers)
+        self._limits.update((name, one.limit) for name, one in here if one.limit is not None)
         self._primary.update(self._candidates(backup=False))
         self._backup.update(self._candidates(backup=True))
 

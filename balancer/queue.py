@@ -93,6 +93,10 @@ class Queue:
         self._picky: dict[Waiter, None] = {}
         """In the common line: those with whom some server was tried."""
 
+    def reconfigure(self, *, timeout_s: float, own_s: float) -> None:
+        """Those who wait already are late by these from now on."""
+        self._timeout_s, self._own_s = timeout_s, own_s
+
     def __len__(self) -> int:
         return sum(len(line) for line in self._lines.values())
 

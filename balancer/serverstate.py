@@ -147,6 +147,10 @@ class ServerState:
         after = replace(self, health=replace(self.health, count=count))
         return after._flipped_since(self, f"{'UP' if up else 'DOWN'} by {by}", now)
 
+    def examined_otherwise(self, health: Health | None, *, now: float) -> Self:
+        """Its checks are others; None: there are none any more, and it is taken to be UP."""
+        return replace(self, health=health)._flipped_since(self, "its checks are configured otherwise", now)
+
     def watched(self, *, checks: bool | None = None, agent: bool | None = None) -> Self:
         """Whether its checks are made, and its agent is asked; None: as it was."""
         checks_on = self.checks_on if checks is None else checks

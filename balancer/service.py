@@ -23,7 +23,7 @@ from balancer.slots import OPEN, Counters
 from balancer.sockets import way_of
 from balancer.streams import Stream
 from balancer.tls.contexts import ServerTls
-from balancer.upstream import Kept, KeptConnections
+from balancer.upstream import Kept, KeptByServer, KeptConnections
 from balancer.waiting import WaitingRoom
 
 REST_S = 1.0
@@ -106,7 +106,38 @@ class PoolService:
 
     def new_kept(self) -> Kept:
         """Room for idle upstream connections by server."""
-        return {server: KeptConnections(self.config.timeouts.idle_s, self.name) for server in self.config.servers}
+        return KeptByServer(self.config.timeouts.idle_s, self.name)
+
+    def become(self, other: PoolService, now: float) -> None:
+        """Go on as another one would that was made anew: what is kept, counted and known of servers stays.
+
+        Requests that are on their way go on with the server that they have.
+        """
+        before, before_tls = self.config, self.tls
+        for attribute in ("compressor", "config", "sorry_page", "tls", "way", "private"):
+            setattr(self, attribute, getattr(other, attribute))
+        self._counters.update(other._counters)
+        gone = before.servers.keys() - other.config.servers.keys()
+        for server in self.state.reconfigure(other.config, now):
+            self._counters.pop(server, None)
+            self.kept.pop(server, None)
+        if self.tls is not before_tls or _connections_differ(before, other.config):
+            self.retire_kept()
+        else:
+            for server in gone & self.kept.keys():
+                self.kept[server].retire()
+        if other._roster is None:
+            self._roster = None
+        else:
+            known = self._roster or {}
+            self._roster = {name: known.get(name, set()) for name in self._counters}
+
+    def retire_kept(self) -> None:
+        """No connection that was made so far is used for another request."""
+        self.moves += 1
+        for kept in self.kept.values():
+            kept.retire()
+        self.kept = self.new_kept()
 
     def choose(self, excluded: Collection[str] = (), request: Request | None = None) -> str | None:
         """The server for the next attempt, by the pool's policy; None when no server is usable."""
@@ -161,6 +192,14 @@ class PoolService:
         """By server; others may be put in their place."""
         return self._counters
 
+    def noticed(self, counters: Counters) -> Counters:
+        """Those of one more server; whoever waits here is told when they count the end of a connection."""
+        return counters if self.room is None else self.room.told_by(counters)
+
+    def known_counters(self, server: str) -> Counters | None:
+        """The same of a server that may be unknown by now."""
+        return self._counters.get(server)
+
     def server_moved(self, server: str) -> None:
         """It has another address: no connection to the one before is used again."""
         self.moves += 1
@@ -169,8 +208,16 @@ class PoolService:
 
     def close_kept(self, server: str | None = None) -> None:
         """Close the idle connections to a server, or to all."""
-        for name in self.kept if server is None else (server,):
+        for name in tuple(self.kept) if server is None else (server,):
             self.kept[name].close_all()
+
+
+def _connections_differ(before: Pool, after: Pool) -> bool:
+    """Whether a connection to a server would be made otherwise, or kept for another time."""
+    made = [
+        (one.tls, one.send_proxy, one.transparent, one.source, one.tcp, one.timeouts.idle_s) for one in (before, after)
+    ]
+    return made[0] != made[1]
 
 
 def link_pools(pools: Mapping[str, PoolService]) -> None:
@@ -193,6 +240,7 @@ class FrontendService:
         "config",
         "counters",
         "draining",
+        "epoch",
         "guarded",
         "limiter",
         "log",
@@ -253,15 +301,25 @@ class FrontendService:
         """Set when the frontend is to end here: an http connection ends after the response that is to come next."""
         self.stopping = False
         """Set when the worker is to stop as well: an http connection waits for no further request."""
+        self.epoch = object()
+        """Another one whenever `stopping` is set, or the configuration is another."""
         self.told_of_drain: set[Callable[[], None]] = set()
         """Called when `draining` or `stopping` is set: for connections that have to tell their clients."""
 
     def drain(self, *, stopping: bool = False) -> None:
         """End the connections that are open, each after what it is doing."""
         self.draining = True
-        self.stopping = self.stopping or stopping
+        if stopping:
+            self.stopping, self.epoch = True, object()
         for tell in tuple(self.told_of_drain):
             tell()
+
+    def become(self, other: FrontendService) -> None:
+        """Go on as another one would that was made anew: connections that are open go on with it, and are counted."""
+        lasting = ("causes", "counters", "draining", "log", "name", "reactor", "stopping", "told_of_drain")
+        for attribute in FrontendService.__slots__:
+            if attribute not in lasting:
+                setattr(self, attribute, getattr(other, attribute))
 
     @property
     def default_pool(self) -> PoolService | None:

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import mmap
 import os
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 from typing import Final, Protocol, Self, TypeVar
 
@@ -161,6 +162,12 @@ class Counters:
         """What this writer has counted, not the other workers."""
         return int(self._cells[self._base + slot])
 
+    def move(self, to: Counters, records: int = 1) -> None:
+        """Go on counting there, from the same numbers: whoever holds these counters notices nothing."""
+        size = RECORD * records
+        to._cells[to._base : to._base + size] = self._cells[self._base : self._base + size]
+        self._cells, self._base = to._cells, to._base
+
 
 @dataclass(frozen=True, slots=True)
 class Counts:
@@ -246,13 +253,15 @@ class Layout:
 class Slots:
     """The shared slots, mapped into this process."""
 
-    __slots__ = ("_cells", "_map", "fd", "layout")
+    __slots__ = ("_cells", "_ended", "_map", "fd", "layout")
 
     def __init__(self, layout: Layout, fd: int) -> None:
         self.layout = layout
         self.fd = fd
         self._map = mmap.mmap(fd, layout.size_bytes)
         self._cells = memoryview(self._map).cast("Q")
+        self._ended: dict[int, int] = {}
+        """By slot of a worker's block: what workers have counted that there are no more. Known to one process alone."""
 
     @classmethod
     def create(cls, config: BalancerConfig, workers: int) -> Self:
@@ -315,15 +324,20 @@ class Slots:
     def cause_counts(self, frontend: str) -> dict[Cause, int]:
         """How often each cause was met, over all workers; causes that were not are left out."""
         first = RECORD * self.layout.causes[frontend]
-        starts = range(first, self.layout.block * self.layout.workers, self.layout.block)
-        counts = {cause: sum(self._cells[start + cause.slot] for start in starts) for cause in Cause}
+        starts, ended = range(first, self.layout.block * self.layout.workers, self.layout.block), self._ended
+        counts = {
+            cause: sum([self._cells[start + cause.slot] for start in starts], ended.get(first + cause.slot, 0))
+            for cause in Cause
+        }
         return {cause: count for cause, count in counts.items() if count}
 
     def latency_counts(self, frontend: str) -> tuple[int, ...]:
         """How many responses fell into each bucket of balancer/latencies.py, over all workers."""
         first = RECORD * self.layout.causes[frontend] + LATENCIES
         starts = range(first, self.layout.block * self.layout.workers, self.layout.block)
-        return tuple(map(sum, zip(*(self._cells[start : start + BUCKETS].tolist() for start in starts), strict=True)))
+        counted = [self._cells[start : start + BUCKETS].tolist() for start in starts]
+        ended = [self._ended.get(first + bucket, 0) for bucket in range(BUCKETS)]
+        return tuple(map(sum, zip(ended, *counted, strict=True)))
 
     def server_counts(self, pool: str, server: str) -> Counts:
         """Over all workers."""
@@ -362,12 +376,73 @@ class Slots:
                 if self._cells[start + cell]:
                     self._cells[start + cell] = 0
 
+    def let_go(self) -> None:
+        """Close the descriptor; the memory goes when the last of its counters does."""
+        os.close(self.fd)
+
     def close(self) -> None:
         """Unmap and close."""
         self._cells.release()
         self._map.close()
         os.close(self.fd)
 
+    def take_over(self, before: Slots, *, workers: int, same_limits: Collection[str] = ()) -> None:
+        """Go on from what was counted in other slots, whose workers and names may be others.
+
+        For who made these, before anybody else uses them. The first `workers` stay, and then move their own counters.
+        `same_limits`: the frontends whose clients are limited as they were, so that what is known of them holds.
+        """
+        records = [*self._common_records(before), *self._common_queues(before)]
+        for worker in range(workers):
+            old, new = worker * before.layout.block, worker * self.layout.block
+            for was, now, size in records:
+                self._cells[new + now : new + now + size] = before._cells[old + was : old + was + size]
+        self._ended = {
+            now + slot: count
+            for was, now, size in records
+            for slot in range(size)
+            if (count := before._ended.get(was + slot, 0))
+        }
+        for name, (start, layout) in self.layout.limits.items():
+            if name in before.layout.limits:
+                was = before.layout.limits[name][0]
+                size = layout.open if name in same_limits else SECRET_CELLS
+                self._cells[start : start + size] = before._cells[was : was + size]
+
+    def add_ended(self, before: Slots, worker: int, known: Mapping[int, int] | None = None) -> dict[int, int]:
+        """Keep what a worker of other slots has counted, which is no more or soon will be.
+
+        `known`, as this returns it: what of it was kept before. Both are by the slot of its block there.
+        """
+        start = worker * before.layout.block
+        counted = {}
+        for was, now, size in self._common_records(before):
+            for slot in range(size) if was else ():
+                if was < before.layout.counted * RECORD and (slot % RECORD == OPEN or slot >= _COUNTED):
+                    continue
+                count = counted[was + slot] = before._cells[start + was + slot]
+                added = count - (known or {}).get(was + slot, 0)
+                if added:
+                    self._ended[now + slot] = self._ended.get(now + slot, 0) + added
+        return counted
+
+    def _common_queues(self, before: Slots) -> list[tuple[int, int, int]]:
+        """As `_common_records`. What workers that are no more counted of queues is not kept."""
+        old, new = before.layout.queues, self.layout.queues
+        return [(old[pair] * RECORD, at * RECORD, RECORD) for pair, at in new.items() if pair in old]
+
+    def _common_records(self, before: Slots) -> list[tuple[int, int, int]]:
+        """Where a block of `before` has what, where ours has the same, and how many slots."""
+        old, new = before.layout, self.layout
+        found = [(0, 0, 1)]
+        found += [(old.frontends[name], at, 1) for name, at in new.frontends.items() if name in old.frontends]
+        found += [(old.servers[pair], at, 1) for pair, at in new.servers.items() if pair in old.servers]
+        found += [(old.causes[name], at, CAUSES_RECORDS) for name, at in new.causes.items() if name in old.causes]
+        return [(was * RECORD, now * RECORD, size * RECORD) for was, now, size in found]
+
     def _sum(self, record: int) -> Counts:
         starts = range(record * RECORD, self.layout.block * self.layout.workers, self.layout.block)
-        return Counts(*(sum(self._cells[start + slot] for start in starts) for slot in range(_COUNTED)))
+        first, ended = record * RECORD, self._ended
+        return Counts(
+            *(sum([self._cells[start + at] for start in starts], ended.get(first + at, 0)) for at in range(_COUNTED))
+        )

@@ -103,6 +103,20 @@ Kept = MutableMapping[str, KeptConnections]
 """By server."""
 
 
+class KeptByServer(dict[str, KeptConnections]):
+    """Room for the idle connections to each server of a pool, made when it is first asked for."""
+
+    __slots__ = ("_idle_s", "_pool")
+
+    def __init__(self, idle_s: float, pool: str) -> None:
+        self._idle_s = idle_s
+        self._pool = pool
+
+    def __missing__(self, server: str) -> KeptConnections:
+        kept = self[server] = KeptConnections(self._idle_s, self._pool)
+        return kept
+
+
 def _is_empty(stream: Stream) -> bool:
     """Ask the kernel: a body that was spliced, or filled the last read, leaves open whether anything follows."""
     try:

@@ -108,6 +108,11 @@ class _Line:
         others = (other for other in range(slots.layout.workers) if other != worker)
         self._elsewhere = tuple(slots.queue(other, pool, server) for other in others)
 
+    def move(self, to: _Line) -> None:
+        """Go on telling, and looking, elsewhere."""
+        self.here.move(to.here)
+        self._elsewhere = to._elsewhere
+
     def waiting(self, slot: int = QUEUE_WAITING) -> int:
         """Over all workers."""
         return self.here.get(slot) + sum(one.get(slot) for one in self._elsewhere)
@@ -162,6 +167,21 @@ class WaitingRoom:
         """Lines that others take to be waiting here."""
         for server, one in counters.items():
             counters[server] = _telling(one, self.look)
+
+    def told_by(self, counters: Counters) -> Counters:
+        """The counters of one more server, which will tell this room of connections that end."""
+        return _telling(counters, self.look)
+
+    def reconfigure(self, pool: Pool, lines: _Lines) -> None:
+        """Go on as the pool is configured now; `lines` are of all servers that it has. Who waits goes on waiting."""
+        self._pool = pool
+        self._queue.reconfigure(timeout_s=pool.queue.timeout_s, own_s=pool.queue.own_s)
+        for server, line in lines.items():
+            if (known := self._lines.get(server)) is not None:
+                known.move(line)
+            else:
+                self._lines[server] = line
+        self.look_again()
 
     def __len__(self) -> int:
         return len(self._queue)
@@ -351,5 +371,15 @@ class _Kept:
 
 def open_room(pool: PoolService, slots: Slots, worker: int, reactor: Reactor) -> None:
     """From now on requests wait for servers of `pool` that are full."""
-    lines = {server: _Line(slots, worker, pool.name, server) for server in (COMMON, *pool.config.servers)}
+    lines = _lines_of(pool, slots, worker)
     pool.room = WaitingRoom(pool.name, pool.config, pool.state, pool.all_counters, reactor, lines)
+
+
+def renew_room(pool: PoolService, slots: Slots, worker: int) -> None:
+    """The pool is configured otherwise, or the slots are others."""
+    if pool.room is not None:
+        pool.room.reconfigure(pool.config, _lines_of(pool, slots, worker))
+
+
+def _lines_of(pool: PoolService, slots: Slots, worker: int) -> _Lines:
+    return {server: _Line(slots, worker, pool.name, server) for server in (COMMON, *pool.config.servers)}

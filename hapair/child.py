@@ -18,7 +18,7 @@ from hapair.wire import WireError
 log = logging.getLogger(__name__)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Child:
     """One running child. Its process is waited for through a pidfd, so its death is seen at once."""
 

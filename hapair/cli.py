@@ -14,6 +14,7 @@ _COMMANDS = {
     "password": "Print a password as the file holds it.",
     "preempt": "Let this node take back what it handed over or gave up, as its file says.",
     "release": "Remove the virtual IP addresses that a dead hapair left on this machine.",
+    "reload": "Have the node on this machine go on with its file as it is now.",
     "schema": "Print the JSON Schema of the file, for editors.",
     "server": "Take a server out of service, or back.",
     "status": "Show what the node on this machine does.",

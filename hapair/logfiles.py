@@ -6,7 +6,7 @@ same new file. Each worker gets a descriptor that appends: lines of different wo
 """
 
 import os
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from balancer.accesslog.writer import open_file
 
@@ -22,6 +22,24 @@ class LogFiles:
         self.fds: dict[str, int] = {}
         for path in paths:
             self.fds[path] = _open(path)
+
+    def add(self, paths: Iterable[str]) -> list[str]:
+        """Open those of these that are not open. Raises LogFileError, and then no more are open than before."""
+        added: list[str] = []
+        try:
+            for path in paths:
+                if path not in self.fds:
+                    self.fds[path] = _open(path)
+                    added.append(path)
+        except LogFileError:
+            self.keep(self.fds.keys() - set(added))
+            raise
+        return added
+
+    def keep(self, paths: Collection[str]) -> None:
+        """Close all others."""
+        for path in self.fds.keys() - paths:
+            os.close(self.fds.pop(path))
 
     def reopen(self) -> list[LogFileError]:
         """Open all of them again, where they have been renamed by now. One that cannot be keeps its old descriptor."""

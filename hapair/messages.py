@@ -151,6 +151,31 @@ class Serve:
     """What cookies that name servers are signed with."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reload:
+    """Node to worker: serve this from now on. With it come other slots, where `new_slots` says so, and a descriptor or
+    socket for each of `listen`, `logs` and `datagrams`, as with Serve; sockets are those that it has not got yet."""
+
+    serial: int
+    workers: int
+    config: BalancerConfig
+    roles: tuple[FrontendRole, ...]
+    """Of each frontend."""
+    material: Material
+    new_slots: bool
+    listen: tuple[Endpoint, ...]
+    logs: tuple[str, ...]
+    datagrams: tuple[Endpoint, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reloaded:
+    """Worker to node: the Reload of this serial is carried out, or why it is not: then nothing has changed."""
+
+    serial: int
+    trouble: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Renew:
     """Node to worker: serve new connections with these certificates."""
@@ -188,6 +213,8 @@ class Drain:
     """Node to worker: accept nothing more, finish what is open, exit."""
 
     limit_s: float
+    has_successor: bool = False
+    """Other workers go on: no datagram that they could take is to come here any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,7 +277,7 @@ TO_ANNOUNCER = (
     *(Heartbeat, StartRouters, Resign, Resume, LowerPriority, Track, Preempt, Announce, Tell, ToPeer, Stop),
 )
 FROM_ANNOUNCER = (Heartbeat, RouterReport, FromPeer)
-TO_WORKER = (Heartbeat, Serve, Renew, FrontendRole, ServerStanding, LogsReopened, Drain)
+TO_WORKER = (Heartbeat, Serve, Reload, Renew, FrontendRole, ServerStanding, LogsReopened, Drain)
 TO_FLOWS = (Heartbeat, StartFlows, ActiveFrontends)
 FROM_FLOWS = (Heartbeat, FlowsReport)
-FROM_WORKER = (Heartbeat, Serving, ServerErrors)
+FROM_WORKER = (Heartbeat, Serving, Reloaded, ServerErrors)

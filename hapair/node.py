@@ -3,9 +3,7 @@
 import logging
 import os
 import signal
-import socket
 import time
-from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
@@ -14,36 +12,39 @@ from typing import Any
 
 import trio
 
-from balancer.accesslog.logs import log_paths
 from balancer.checks.probes import ProbeResult, probe
 from balancer.checks.runner import CheckRunner
 from balancer.checks.tls import CheckSecrecy
 from balancer.config import Check
-from balancer.datagrams import close_datagram_sockets, open_datagram_sockets
 from balancer.discovery import Discovery
 from balancer.fieldtypes import Endpoint
-from balancer.listener import close_listeners, open_listeners
 from balancer.serverstate import ServerState
 from balancer.slots import Slots
-from hapair import privileges, systemd
 from hapair import secret as secret_file
+from hapair import systemd
 from hapair.admin.runtime import Commands, Stories, open_runtime_socket, remove_runtime_socket, serve_runtime
+from hapair.certificates.store import Reading
 from hapair.certificates.watch import CertificateWatch
-from hapair.config import NodeConfig
+from hapair.config import Loaded, NodeConfig
 from hapair.epoch import next_epoch
 from hapair.fitness import judge, servers_in_reach
 from hapair.kernel.plane import KernelPlane
-from hapair.logfiles import LogFileError, LogFiles
-from hapair.messages import FrontendRole, Resign, StartRouters, Track
-from hapair.node_admin import NodeAdmin, open_admin
+from hapair.logfiles import LogFileError
+from hapair.messages import Resign, StartRouters, Track
+from hapair.node_admin import NodeAdmin
 from hapair.node_events import NodeEvents
 from hapair.node_handover import NodeHandover, preempted
+from hapair.node_parts import NodeParts
 from hapair.node_peer import NodePeer
+from hapair.node_reload import NodeReload
 from hapair.node_servers import server_story
+from hapair.node_sockets import NodeSockets
 from hapair.notify import Notifier
+from hapair.opening import missing_privileges, opening_of
 from hapair.persistence.key import cookie_key
 from hapair.processes import Programs
-from hapair.role import active_frontends, node_role
+from hapair.reload.plan import Plan, Served
+from hapair.role import node_role
 from hapair.snapshot import NodeSnapshot
 from hapair.tracking import Tracking
 from hapair.view import node_snapshot
@@ -52,7 +53,6 @@ from hapair.watch_flows import FlowsWatch, flows_opening
 from hapair.watch_workers import WorkersWatch
 from hapair.wire import to_plain
 from vrrp.last_will import LastWill
-from vrrp.liveness.config import LinkConfig
 from vrrp.tracking import Tracked
 
 log = logging.getLogger(__name__)
@@ -65,39 +65,47 @@ class StartError(Exception):
     """This node cannot start; the words say what to do."""
 
 
-async def run_node(config: NodeConfig, *, path: str, runtime: Path, record_to: Path | None = None) -> None:
+async def run_node(
+    loaded: Loaded, config: NodeConfig, *, path: str, runtime: Path, record_to: Path | None = None
+) -> None:
     """Run until SIGTERM or SIGINT. Raises StartError, balancer.listener's and hapair.admin.runtime's errors.
 
-    `record_to`: a file for a recording of what the virtual routers do (vrrp.recording).
+    `config` is `loaded` as this node sees it. `record_to`: a file for a recording of what the virtual routers do
+    (vrrp.recording).
     """
-    _check_privileges(config)
-    opening = _opening(config, record_to)
-    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGUSR2) as signals, ExitStack() as stack:
+    if (missing := missing_privileges(config)) is not None:
+        raise StartError(missing)
+    try:
+        opening = opening_of(config, record_to)
+    except secret_file.SecretError as error:
+        raise StartError(str(error)) from error
+    listened = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR2, signal.SIGHUP)
+    with trio.open_signal_receiver(*listened) as signals, ExitStack() as stack:
         control = await open_runtime_socket(runtime)
         stack.callback(remove_runtime_socket, runtime)
-        listeners = open_listeners(config.balancer.listeners(), config.balancer.stream_frontends())
-        stack.callback(close_listeners, listeners)
-        datagrams = open_datagram_sockets(config.balancer.datagram_listeners(), max(1, config.workers))
-        stack.callback(close_datagram_sockets, datagrams)
-        admin = open_admin(config.admin)
-        stack.callback(close_listeners, admin)
-        log_files = _open_logs(config)
-        stack.callback(log_files.close)
+        sockets = _open_sockets(config)
         state_folder = Path(os.environ.get("STATE_DIRECTORY", runtime))
-        node = _Node(config, opening, listeners, path, state_folder, log_files, datagrams, admin)
+        node = _Node(config, opening, path, state_folder, sockets)
+        stack.callback(node.close_sockets)
         if fatal := node.certificates.fatal:
             raise StartError("; ".join(str(trouble) for trouble in fatal))
+        reload = NodeReload(node, Served(file=loaded.file, config=config, opening=opening), path=path)
         stories: Stories = {
             "handover": node.handover.story,
             "server": partial(server_story, node.checks),
             "events": node.events.story,
+            "reload": reload.story,
         }
         async with trio.open_nursery() as nursery:
             nursery.start_soon(serve_runtime, control, node.commands, stories, node.admin.cli.run)
             nursery.start_soon(node.run)
+            nursery.start_soon(reload.run)
             async for number in signals:
                 if number == signal.SIGUSR2:
                     node.reopen_logs()
+                    continue
+                if number == signal.SIGHUP:
+                    reload.ask("SIGHUP")
                     continue
                 log.info("stopping", extra={"signal": signal.Signals(number).name})
                 node.events.stopping(signal.Signals(number).name)
@@ -107,53 +115,11 @@ async def run_node(config: NodeConfig, *, path: str, runtime: Path, record_to: P
             nursery.cancel_scope.cancel()
 
 
-def _open_logs(config: NodeConfig) -> LogFiles:
+def _open_sockets(config: NodeConfig) -> NodeSockets:
     try:
-        return LogFiles(log_paths(config.balancer.frontends.values()))
+        return NodeSockets.open(config)
     except LogFileError as error:
         raise StartError(str(error)) from error
-
-
-def _check_privileges(config: NodeConfig) -> None:
-    has_kernel_plane = len(config.balancer.proxied.frontends) < len(config.balancer.frontends)
-    needed = (privileges.CAP_NET_ADMIN, privileges.CAP_NET_RAW) if config.routers or has_kernel_plane else ()
-    if any(pool.transparent for pool in config.balancer.pools.values()) and privileges.CAP_NET_RAW not in needed:
-        needed = (*needed, privileges.CAP_NET_RAW)
-    missing = privileges.missing_capabilities(needed)
-    if missing:
-        what = "plane: kernel" if has_kernel_plane else "transparent: true"
-        what = "holding virtual IP addresses" if config.routers else what
-        raise StartError(
-            f"{what} needs {' and '.join(missing)}: start hapair as root (sudo hapair up), "
-            f"or from deploy/hapair.service, which grants just these"
-        )
-
-
-def _opening(config: NodeConfig, record_to: Path | None) -> StartRouters:
-    """What every announcer of this node is started with."""
-    try:
-        secret = None if config.secret_file is None else secret_file.load(config.secret_file)
-    except secret_file.SecretError as error:
-        raise StartError(str(error)) from error
-    link = None
-    if config.link is not None and secret is not None:
-        link = LinkConfig(
-            node=config.link.node,
-            peer=config.link.peer,
-            address=config.link.address,
-            peer_address=config.link.peer_address,
-            port=config.link.port,
-            secret=secret,
-            interval_s=min((router.advertisement_interval_cs for router in config.routers), default=100) / 100,
-        )
-    return StartRouters(
-        routers=config.routers,
-        secret=secret,
-        link=link,
-        witnesses=config.witnesses,
-        tracked={name: tracks.interfaces for name, tracks in config.tracks.items() if tracks.interfaces},
-        record_to=None if record_to is None else str(record_to),
-    )
 
 
 async def _stop_or_hurry(node: "_Node", signals: Any) -> None:
@@ -161,7 +127,7 @@ async def _stop_or_hurry(node: "_Node", signals: Any) -> None:
 
     async def hurry(scope: trio.CancelScope) -> None:
         async for number in signals:
-            if number == signal.SIGUSR2:
+            if number in (signal.SIGUSR2, signal.SIGHUP):
                 continue
             log.warning("a second signal: open connections are cut")
             scope.cancel()
@@ -172,21 +138,19 @@ async def _stop_or_hurry(node: "_Node", signals: Any) -> None:
         nursery.cancel_scope.cancel()
 
 
-class _Node:
+class _Node(NodeParts):
     """The parts of a running node, and what one's change means for the others."""
 
     def __init__(
         self,
         config: NodeConfig,
         opening: StartRouters,
-        listeners: Mapping[Endpoint, socket.socket],
         path: str,
         state_folder: Path,
-        log_files: LogFiles,
-        datagrams: Mapping[Endpoint, Sequence[socket.socket]],
-        admin: Mapping[Endpoint, socket.socket],
+        sockets: NodeSockets,
     ) -> None:
         self._config = config
+        self._sockets = sockets
         self._path = path
         self._started_at = trio.current_time()
         self._proxied = config.balancer.proxied
@@ -208,12 +172,12 @@ class _Node:
         self.checks = CheckRunner(config.balancer.pools, self._server_changed, probe=self._probe)
         self._discovery = Discovery(config.balancer.pools, self.checks.place)
         self._workers = WorkersWatch(
-            *(replace(config, balancer=self._proxied), listeners, self._slots, self._judge),
-            *(self.checks.errors_observed, log_files, datagrams, cookie_key(opening.secret, state_folder)),
+            *(replace(config, balancer=self._proxied), sockets.listeners, self._slots, self._judge),
+            *(self.checks.errors_observed, sockets.logs, sockets.datagrams, cookie_key(opening.secret, state_folder)),
         )
         self._flows = FlowsWatch(flows_opening(config.balancer, opening.link))
         self._kernel = KernelPlane(
-            config.balancer, state_folder, config.routers, active=self._active, on_change=self._judge
+            config.balancer, state_folder, config.routers, active=self.active_frontends, on_change=self._judge
         )
         self.certificates = CertificateWatch(self._proxied, Path(path).parent, self._workers.renew)
         self._workers.renew(self.certificates.reading.material)
@@ -222,12 +186,20 @@ class _Node:
             self._kernel.set_standing(*standing)
         self._programs = Programs()
         self._secrecy = CheckSecrecy()
+        self._old = []
         self._role = ""
         self._ready = False
         self._fit = False
         self._stopping = False
         self.peer = NodePeer(opening.link, config.file, self.events.record)
-        self.admin = NodeAdmin(self.snapshot, self.checks, config.admin, admin, looked=self._looked)
+        self.admin = NodeAdmin(self.snapshot, self.checks, config.admin, sockets.admin, looked=self._looked)
+
+    def apply(self, served: Served, plan: Plan, sockets: NodeSockets, reading: Reading) -> None:
+        """Go on with another configuration: what follows from it for the others is told them."""
+        super().apply(served, plan, sockets, reading)
+        self._tell_pool_health()
+        self._roles_changed()
+        self._judge()
 
     def reopen_logs(self) -> None:
         """The log files may have been renamed."""
@@ -249,12 +221,9 @@ class _Node:
             nursery.start_soon(self.admin.run)
             nursery.start_soon(self.peer.run)
             self._judge()
-            if self._kernel.is_needed:
-                nursery.start_soon(self._kernel.run)
-            if self._flows.is_needed:
-                nursery.start_soon(self._flows.run)
-            if self._announcer.is_needed:
-                nursery.start_soon(self._announcer.run)
+            nursery.start_soon(self._kernel.run)
+            nursery.start_soon(self._flows.run)
+            nursery.start_soon(self._announcer.run)
 
     def _judge(self) -> None:
         if self._stopping:
@@ -286,24 +255,14 @@ class _Node:
 
     def _roles_changed(self) -> None:
         states = self._announcer.states()
-        followed = self._config.vip_of_frontend
-        self._workers.set_roles(
-            FrontendRole(frontend, active, lives_on=not active and bool(followed[frontend] & self.handover.lives_on))
-            for frontend, active in active_frontends(followed, states).items()
-            if frontend in self._proxied.frontends
-        )
-        self._flows.set_active(self._active())
+        self._workers.set_roles(self._frontend_roles())
+        self._flows.set_active(self.active_frontends())
         role = node_role(states)
         if role != self._role:
             self.events.role(self._role, role)
             self._role = role
             systemd.notify(f"STATUS={self._config.node} is {role}")
             log.info("role", extra={"node": self._config.node, "role": role})
-
-    def _active(self) -> set[str]:
-        """The frontends whose VIPs are here."""
-        active = active_frontends(self._config.vip_of_frontend, self._announcer.states())
-        return {frontend for frontend, here in active.items() if here}
 
     async def _probe(self, pool: str, server: str, check: Check, endpoint: Endpoint, preamble: bytes) -> ProbeResult:
         material = self.certificates.reading.material.pools.get(pool)

@@ -29,17 +29,29 @@ SAMPLE_S = 1.0
 BACKLOG = 64
 
 
-def open_admin(admin: AdminSection | None) -> dict[Endpoint, socket.socket]:
-    """Its listening sockets. Raises balancer.listener.ListenFailed, and then none is open."""
+def open_admin(
+    admin: AdminSection | None, known: Mapping[Endpoint, socket.socket] | None = None
+) -> dict[Endpoint, socket.socket]:
+    """Its listening sockets, those that are `known` among them.
+
+    Raises balancer.listener.ListenFailed, and then none more is open.
+    """
     listeners: dict[Endpoint, socket.socket] = {}
+    known = known or {}
+    beside = {} if admin is None else {one: known[one] for one in known.keys() - set(admin.bound)}
     try:
         for endpoint in () if admin is None else admin.bound:
+            if endpoint in known:
+                listeners[endpoint] = known[endpoint]
+                continue
             if endpoint.host == "::1" and listeners and not _has_ipv6_loopback():
                 continue  # `:1338` on a machine without IPv6
-            listeners[endpoint] = open_listener(endpoint, ListenTcp(backlog=BACKLOG))
+            in_the_way = [one for other, one in beside.items() if other.port == endpoint.port]
+            listeners[endpoint] = open_listener(endpoint, ListenTcp(backlog=BACKLOG), beside=in_the_way)
     except BaseException:
-        for listener in listeners.values():
-            listener.close()
+        for endpoint, listener in listeners.items():
+            if endpoint not in known:
+                listener.close()
         raise
     return listeners
 
@@ -73,18 +85,31 @@ class NodeAdmin:
         self.cli = HaproxyCli(self.surfaces, operator, os.environ)
         self._listeners = listeners
         self._users = {} if admin is None else admin.users
+        self._serving = trio.CancelScope()
 
     async def run(self, routes: Iterable[Route] = ()) -> None:
         """For ever. `routes` are served beside those of `Surfaces`."""
+        routes = tuple(routes)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._sample)
-            if self._listeners:
-                server = AdminServer(
-                    Router((*self.surfaces.routes(), *self.stats.routes(), *routes)), Logins(self._users)
-                )
-                nursery.start_soon(server.serve, [_for_trio(one) for one in self._listeners.values()])
-                for endpoint in self._listeners:
-                    log.info("admin server listens", extra={"address": str(endpoint), "users": len(self._users)})
+            while True:
+                with trio.CancelScope() as self._serving:
+                    await self._serve(routes)
+
+    def reload(self, admin: AdminSection | None, listeners: Mapping[Endpoint, socket.socket]) -> None:
+        """Listen here from now on, for these users. Without a change whoever is connected stays so."""
+        users = {} if admin is None else admin.users
+        if (users, dict(listeners)) != (self._users, dict(self._listeners)):
+            self._users, self._listeners = users, listeners
+            self._serving.cancel()
+
+    async def _serve(self, routes: tuple[Route, ...]) -> None:
+        if not self._listeners:
+            await trio.sleep_forever()
+        server = AdminServer(Router((*self.surfaces.routes(), *self.stats.routes(), *routes)), Logins(self._users))
+        for endpoint in self._listeners:
+            log.info("admin server listens", extra={"address": str(endpoint), "users": len(self._users)})
+        await server.serve([_for_trio(one) for one in self._listeners.values()])
 
     async def _sample(self) -> Any:
         while True:
@@ -95,4 +120,5 @@ class NodeAdmin:
 
 
 def _for_trio(listener: socket.socket) -> trio.SocketListener:
-    return trio.SocketListener(trio.socket.from_stdlib_socket(listener))
+    """Of its own descriptor: whoever serves closes it, and after a reload somebody else serves."""
+    return trio.SocketListener(trio.socket.from_stdlib_socket(listener.dup()))

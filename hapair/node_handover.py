@@ -65,6 +65,23 @@ class NodeHandover:
         """For ever."""
         await self._carrier.run()
 
+    def reload(self, config: NodeConfig) -> None:
+        """Go on with another configuration."""
+        self._config = config
+        self._carrier.reconfigure(config.routers, drain_s=config.balancer.drain_s)
+
+    async def before_reload(self, reason: str) -> str | None:
+        """Hand over what is Active here. Why that was not possible; None: it was."""
+        if (refusal := self._refusal(None)) is not None:
+            return refusal
+        words = "the handover did not end"
+        async with aclosing(self._carrier.hand_over(reason)) as story:
+            async for news in story:
+                words = news.words
+                if isinstance(news, Moved) and news.ok:
+                    return None
+        return words
+
     def received(self, data: bytes) -> None:
         """The peer's node speaks."""
         self._carrier.received(data)

@@ -61,10 +61,12 @@ class _Router:
 
     config: VirtualRouterConfig
     command: Sequence[str]
-    state: str = "Initialize"
+    state: str | None = "Initialize"
+    """None: whatever it is told to be first."""
     waiting: deque[Transition] = field(default_factory=deque)
     running: bool = False
     more: trio.Event = field(default_factory=trio.Event)
+    scope: trio.CancelScope = field(default_factory=trio.CancelScope)
 
 
 class Notifier:
@@ -82,6 +84,7 @@ class Notifier:
         self._run = run or Programs().run
         self._routers = {one.name: _Router(one, commands[one.name]) for one in routers if commands.get(one.name)}
         self._settled = trio.Event()
+        self._nursery: trio.Nursery | None = None
 
     def hear(self, snapshots: Mapping[str, Seen]) -> None:
         """The routers as they are now. One that is missing is Initialize: its announcer is gone. Never blocks."""
@@ -94,6 +97,8 @@ class Notifier:
         for name, router in self._routers.items():
             seen = snapshots.get(name)
             state = "Initialize" if seen is None else seen.state
+            if router.state is None:
+                router.state = state
             if state == router.state:
                 continue
             if seen is None:
@@ -111,9 +116,27 @@ class Notifier:
 
     async def run(self) -> None:
         """For ever; to end it, cancel it."""
-        async with trio.open_nursery() as nursery:
+        async with trio.open_nursery() as self._nursery:
+            self._nursery.start_soon(trio.sleep_forever)
             for router in self._routers.values():
-                nursery.start_soon(self._serve, router)
+                self._nursery.start_soon(self._serve, router)
+
+    def reload(self, routers: Sequence[VirtualRouterConfig], commands: Mapping[str, Sequence[str]]) -> None:
+        """Run these commands from now on. A router that gets one is taken to be what it is told to be first."""
+        before, self._routers = self._routers, {}
+        for config in routers:
+            command = commands.get(config.name)
+            if not command:
+                continue
+            if (known := before.get(config.name)) is None:
+                known = _Router(config, command, state=None)
+                if self._nursery is not None:
+                    self._nursery.start_soon(self._serve, known)
+            known.config, known.command = config, command
+            self._routers[config.name] = known
+        for name, gone in before.items():
+            if name not in self._routers:
+                gone.scope.cancel()
 
     async def finish(self, limit_s: float) -> None:
         """Wait until everything that was told has been carried out, at most for `limit_s`."""
@@ -123,6 +146,10 @@ class Notifier:
                 await self._settled.wait()
 
     async def _serve(self, router: _Router) -> None:
+        with router.scope:
+            await self._keep_serving(router)
+
+    async def _keep_serving(self, router: _Router) -> None:
         while True:
             await router.more.wait()
             router.more = trio.Event()

@@ -63,6 +63,9 @@ class AnnouncerWatch:
         self._fitness = judge([WorkerState.STARTING])
         self._opening: StartRouters | None = None
         self._child: Child | None = None
+        self._replaced: Child | None = None
+        """One that was told to end, for another to begin."""
+        self._changed = trio.Event()
         self._stopping = False
 
     @property
@@ -75,17 +78,40 @@ class AnnouncerWatch:
         states = {router.name: "Initialize" for router in self._routers}
         return states | {name: snapshot.state for name, snapshot in self.snapshots.items()}
 
+    def reload(self, opening: StartRouters, will: LastWill) -> None:
+        """Have an announcer with another opening, in place of the one that runs, which resigns first.
+
+        Where it was Active its VIPs should have been handed over: what it resigns the peer takes.
+        """
+        self._template, self._routers = opening, opening.routers
+        names = {router.name for router in opening.routers}
+        self._tracked = {name: track for name, track in self._tracked.items() if name in names}
+        self._will.close()
+        self._will = will
+        self._will.prepare()
+        self._changed.set()
+        if self._child is not None:
+            self._replaced = self._child
+            self._child.channel.post(Stop())
+
     async def run(self) -> None:
-        """Keep it running until `stop`."""
+        """Keep it running until `stop`, as long as there are virtual routers."""
         self._will.prepare()
         deaths = Restarts()
         while not self._stopping:
+            if not self._routers:
+                self._changed = trio.Event()
+                await self._changed.wait()
+                continue
             self._child = await start_child("hapair.announcer", name="announcer", known=FROM_ANNOUNCER)
             self.pid = self._child.process.pid
             self._brief(self._child, deaths)
             how = await self._child.follow(self._hear, self._stand_in)
+            is_replaced, self._replaced = self._replaced is self._child, None
+            self._bury(how, as_wanted=is_replaced or self._stopping)
+            if is_replaced:
+                continue
             delay_s = deaths.died(trio.current_time())
-            self._bury(how)
             if not self._stopping:
                 self.restarts += 1
                 await trio.sleep(delay_s)
@@ -135,18 +161,18 @@ class AnnouncerWatch:
         assert self._child is not None
         active = [name for name, snapshot in self.snapshots.items() if snapshot.state == "Active"]
         self.snapshots, self.link, self.fence = {}, None, None
-        if active or not self._stopping:
+        if active or not (self._stopping or self._replaced is self._child):
             self._child.kill()  # whatever closed its channel: two must not act for one node
             removed = self._will.fire(active)
             self._stays_backup = self._stays_backup or bool(active)  # to resign for it is to resign
             log.error("standing in for the announcer", extra={"released": ",".join(removed) or "nothing"})
         self._on_report()
 
-    def _bury(self, how: str) -> None:
+    def _bury(self, how: str, *, as_wanted: bool) -> None:
         assert self._child is not None
         self._child.channel.close()
         self._child, self.pid, self.ended = None, None, how
-        if not self._stopping:
+        if not as_wanted:
             log.error("the announcer is gone", extra={"how": how})
 
     def set_fitness(self, fitness: Fitness) -> None:

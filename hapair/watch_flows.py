@@ -38,11 +38,25 @@ class FlowsWatch:
         self.ended = ""
         """How the last one ended."""
         self._opening = opening
+        self._running = trio.CancelScope()
         self._child: Child | None = None
         self._active: tuple[str, ...] = ()
 
+    def reload(self, opening: StartFlows | None) -> None:
+        """Tell the peer of the flows of these from now on. The process begins anew; the kernel's flows stay."""
+        if opening != self._opening:
+            self._opening, self.is_needed = opening, opening is not None
+            self._running.cancel()
+
     async def run(self) -> None:
         """For ever."""
+        while True:
+            with trio.CancelScope() as self._running:
+                if self._opening is None:
+                    await trio.sleep_forever()
+                await self._keep()
+
+    async def _keep(self) -> None:
         deaths = Restarts()
         while True:
             self._child = await start_child("hapair.flows", name="flows", known=FROM_FLOWS)

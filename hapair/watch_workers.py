@@ -22,6 +22,8 @@ from hapair.messages import (
     Drain,
     FrontendRole,
     LogsReopened,
+    Reload,
+    Reloaded,
     Renew,
     Serve,
     ServerErrors,
@@ -33,6 +35,11 @@ from hapair.restart import Restarts
 log = logging.getLogger(__name__)
 
 DRAIN_MARGIN_S = 2.0
+
+
+def arguments_of(config: NodeConfig) -> tuple[str, ...]:
+    """What a worker must be started with: other arguments need other workers."""
+    return (TRANSPARENT,) if any(pool.transparent for pool in config.balancer.pools.values()) else ()
 
 
 class WorkersWatch:
@@ -62,8 +69,15 @@ class WorkersWatch:
         self.ended: dict[int, str] = {}
         """How the last one in each place ended."""
         self._config = config
-        transparent = any(pool.transparent for pool in config.balancer.pools.values())
-        self._arguments = (TRANSPARENT,) if transparent else ()
+        self._arguments = arguments_of(config)
+        self._nursery: trio.Nursery | None = None
+        self._serial = 0
+        self._unsettled: dict[Child, int] = {}
+        """The last Reload that each has yet to answer."""
+        self._settled = trio.Event()
+        self._troubles: list[str] = []
+        self._retiring: dict[Child, tuple[Slots, int, dict[int, int]]] = {}
+        """Of those that only finish what is open: where they count, and what of it is kept already."""
         self._listeners = listeners
         self._datagrams = datagrams or {}
         self._slots = slots
@@ -71,6 +85,9 @@ class WorkersWatch:
         self._on_change = on_change
         self._material = Material()
         self._children: dict[int, Child] = {}
+        self._generation = 0
+        self._generations = dict.fromkeys(range(self.count), 0)
+        """By index of those that are to run: since which reload."""
         self._standings: dict[tuple[str, str], tuple[Standing, float]] = {}
         """And when it was said."""
         self._roles: dict[str, FrontendRole] = {}
@@ -80,24 +97,135 @@ class WorkersWatch:
 
     async def run(self) -> None:
         """Keep all of them running until `stop`."""
-        async with trio.open_nursery() as nursery:
+        async with trio.open_nursery() as self._nursery:
+            self._nursery.start_soon(trio.sleep_forever)  # there may be none now, and some after a reload
             for index in range(self.count):
-                nursery.start_soon(self._keep, index)
+                self._nursery.start_soon(self._keep, index, self._generation)
 
-    async def _keep(self, index: int) -> None:
+    async def _keep(self, index: int, generation: int) -> None:
         deaths = Restarts()
-        while not self._stopping:
+        while self._is_wanted(index, generation):
             child = await start_child(
                 "hapair.worker", name=f"worker {index}", known=FROM_WORKER, arguments=self._arguments
             )
+            if not self._is_wanted(index, generation):
+                child.kill()
+                child.channel.close()
+                await child.process.wait()
+                return
             self._children[index], self.pids[index] = child, child.process.pid
             self._brief(index, child)
-            how = await child.follow(lambda message: self._hear(index, message))
+            how = await child.follow(lambda message: self._hear(index, child, message))  # noqa: B023 - used at once
             delay_s = deaths.died(trio.current_time())
             self._bury(index, child, how)
-            if not self._stopping:
+            if self._is_wanted(index, generation):
                 self.restarts += 1
                 await trio.sleep(delay_s)
+
+    def _is_wanted(self, index: int, generation: int) -> bool:
+        return not self._stopping and self._generations.get(index) == generation
+
+    def reload(
+        self,
+        config: NodeConfig,
+        listeners: Mapping[Endpoint, socket.socket],
+        datagrams: Mapping[Endpoint, Sequence[socket.socket]],
+        slots: Slots,
+        material: Material,
+        roles: Iterable[FrontendRole],
+    ) -> None:
+        """Have all workers serve this, without a pause; more are started, and those that are too many finish.
+
+        `listeners` and `datagrams` are all that there are now. What is not among them any more, and slots that were
+        used before, may be closed once `settled` returns. `roles` are those of each frontend.
+        """
+        before, self._config, self._material = self._config, config, material
+        self._roles = {role.frontend: role for role in roles}
+        new_slots = slots if slots is not self._slots else None
+        old_slots, self._slots = self._slots, slots
+        fresh = [one for one in listeners if one not in self._listeners]
+        fresh_datagrams = {one: sockets for one, sockets in datagrams.items() if self._datagrams.get(one) != sockets}
+        self._listeners, self._datagrams = listeners, datagrams
+        known = {(pool, server) for pool, one in config.balancer.pools.items() for server in one.servers}
+        self._standings = {pair: said for pair, said in self._standings.items() if pair in known}
+        self._serial += 1
+        wanted, stay = config.workers if config.balancer.frontends else 0, self.staying(config)
+        self._arguments = arguments_of(config)
+        for index in range(stay, self.count):
+            self._retire(index, old_slots, before.balancer.drain_s)
+        for index in range(stay):
+            if (child := self._children.get(index)) is not None:
+                mine = {one: sockets[index] for one, sockets in fresh_datagrams.items()}
+                self._tell(index, child, fresh, mine, new_slots)
+        self._settle()
+        self._recount(stay, wanted)
+
+    def _tell(
+        self,
+        index: int,
+        child: Child,
+        fresh: Sequence[Endpoint],
+        datagrams: Mapping[Endpoint, socket.socket],
+        new_slots: Slots | None,
+    ) -> None:
+        logs = self._logs.fds
+        reload = Reload(
+            serial=self._serial,
+            workers=self._config.workers,
+            config=self._config.balancer,
+            roles=tuple(self._roles.values()),
+            material=self._material,
+            new_slots=new_slots is not None,
+            listen=tuple(fresh),
+            logs=tuple(logs),
+            datagrams=tuple(datagrams),
+        )
+        fds = [] if new_slots is None else [new_slots.fd]
+        fds += [self._listeners[one].fileno() for one in fresh]
+        child.channel.post(reload, fds=[*fds, *logs.values(), *(one.fileno() for one in datagrams.values())])
+        self._unsettled[child] = self._serial
+
+    def _recount(self, stay: int, wanted: int) -> None:
+        self.count = wanted
+        self.states[stay:] = [WorkerState.STARTING] * (wanted - stay)
+        self.pids[stay:] = [None] * (wanted - stay)
+        self._generation += 1
+        for index in range(stay, wanted):
+            self._generations[index] = self._generation
+            if self._nursery is not None:
+                self._nursery.start_soon(self._keep, index, self._generation)
+
+    def _retire(self, index: int, slots: Slots, drain_s: float) -> None:
+        """A worker takes nothing new, and ends when what it has open has ended."""
+        self._generations.pop(index, None)
+        child = self._children.pop(index, None)
+        if child is not None:
+            child.channel.post(Drain(drain_s, has_successor=True))
+            self._retiring[child] = slots, index, self._slots.add_ended(slots, index)
+
+    def staying(self, config: NodeConfig) -> int:
+        """How many of the workers that there are a reload would keep."""
+        wanted = config.workers if config.balancer.frontends else 0
+        return 0 if arguments_of(config) != self._arguments else min(wanted, self.count)
+
+    def counts_in(self, slots: Slots) -> bool:
+        """Whether somebody who finishes what is open still counts there."""
+        return any(one[0] is slots for one in self._retiring.values())
+
+    async def settled(self, limit_s: float) -> list[str]:
+        """Wait until every worker has answered the last reload, or has died. Why some could not do it."""
+        with trio.move_on_after(limit_s) as scope:
+            while self._unsettled:
+                self._settled = trio.Event()
+                await self._settled.wait()
+        troubles, self._troubles = self._troubles, []
+        return [*troubles, "a worker has not answered"] if scope.cancelled_caught else troubles
+
+    def _settle(self, child: Child | None = None) -> None:
+        if child is not None:
+            self._unsettled.pop(child, None)
+        if not self._unsettled:
+            self._settled.set()
 
     def _brief(self, index: int, child: Child) -> None:
         balancer, listen, roles = self._config.balancer, tuple(self._listeners), tuple(self._roles.values())
@@ -112,9 +240,15 @@ class WorkersWatch:
         for pool, server in self._standings:
             child.channel.post(self._standing(pool, server), key=(pool, server))
 
-    def _hear(self, index: int, message: object) -> None:
+    def _hear(self, index: int, child: Child, message: object) -> None:
         if isinstance(message, ServerErrors):
             self._on_errors(message.pool, message.server, message.reason)
+            return
+        if isinstance(message, Reloaded):
+            if message.trouble is not None:
+                self._troubles.append(f"worker {index}: {message.trouble}")
+            if message.serial == self._unsettled.get(child):
+                self._settle(child)
             return
         assert isinstance(message, Serving)
         log.info("worker serves", extra={"worker": index, "pid": self.pids[index]})
@@ -122,6 +256,14 @@ class WorkersWatch:
 
     def _bury(self, index: int, child: Child, how: str) -> None:
         child.channel.close()
+        self._settle(child)
+        if (retired := self._retiring.pop(child, None)) is not None:
+            self._slots.add_ended(*retired)
+            if retired[0] is not self._slots and all(one[0] is not retired[0] for one in self._retiring.values()):
+                retired[0].close()
+            return log.info("a worker has finished", extra={"worker": index, "how": how})
+        if self._children.get(index) is not child:
+            return None
         del self._children[index]
         self.pids[index] = None
         self.ended[index] = how
@@ -129,6 +271,7 @@ class WorkersWatch:
         if not self._stopping:
             log.error("a worker is gone", extra={"worker": index, "how": how})
         self._set_state(index, WorkerState.HUNG if child.hung else WorkerState.DEAD)
+        return None
 
     def _set_state(self, index: int, state: WorkerState) -> None:
         self.states[index] = state
@@ -171,7 +314,7 @@ class WorkersWatch:
     async def stop(self, limit_s: float) -> None:
         """Drain: nothing new is accepted, what is open may finish within `limit_s`."""
         self._stopping = True
-        children = list(self._children.values())
+        children = [*self._children.values(), *self._retiring]
         for child in children:
             child.channel.post(Drain(limit_s))
         async with trio.open_nursery() as nursery:

@@ -1,11 +1,12 @@
 """A worker process: the proxy plane on one core. It gives up every capability before it reads a client's first byte."""
 
 import logging
+import os
 import socket
 import ssl
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import Any
 
 import trio
@@ -27,6 +28,8 @@ from hapair.messages import (
     FrontendRole,
     Heartbeat,
     LogsReopened,
+    Reload,
+    Reloaded,
     Renew,
     Serve,
     ServerErrors,
@@ -102,27 +105,57 @@ class _Worker:
             log.error("draining", extra={"reason": gone})
             await self._engine.drain(self._drain_s)
             return 1
-        await self._engine.drain(self._drain_s)
         return 0
 
     def _beat(self) -> Heartbeat:
         self._engine.heartbeat()
         return Heartbeat()
 
-    def _handle(self, message: Any, fds: list[int]) -> None:
+    def _handle(self, message: Any, fds: list[int]) -> Awaitable[None] | None:
         match message:
             case FrontendRole():
                 self.follow_role(message)
             case ServerStanding(pool, server, standing):
                 self._engine.set_standing(pool, server, standing)
+            case Reload():
+                self._channel.post(Reloaded(message.serial, self._reload(message, fds)))
             case Renew(material):
                 self._renew(material)
             case LogsReopened(paths):
                 for path, fd in zip(paths, fds, strict=True):
                     self._engine.replace_log(path, fd)
-            case Drain(limit_s):
-                self._drain_s = limit_s
-                self._stopping.cancel()
+            case Drain(limit_s, has_successor):
+                if has_successor:
+                    self._engine.leave_sockets()
+                return self._drain(limit_s)
+        return None
+
+    async def _drain(self, limit_s: float) -> None:
+        """Finish what is open. Meanwhile the node goes on hearing that this process lives."""
+        await self._engine.drain(limit_s)
+        self._stopping.cancel()
+
+    def _reload(self, reload: Reload, fds: list[int]) -> str | None:
+        """Why it could not be done: then nothing has changed."""
+        slots = Slots.attach(reload.config, reload.workers, fds.pop(0)) if reload.new_slots else None
+        first_log = len(reload.listen)
+        first_datagrams = first_log + len(reload.logs)
+        listening = _sockets(reload.listen, fds[:first_log])
+        datagrams = _sockets(reload.datagrams, fds[first_datagrams:])
+        logs = dict(zip(reload.logs, fds[first_log:first_datagrams], strict=True))
+        try:
+            self._engine.apply(reload.config, listening, reload.material, logs, datagrams, slots)
+        except ssl.SSLError as error:  # the node has tried it all; libraries may still differ in what they take
+            log.error("not reloaded", extra={"reason": error})
+            for one in (*listening.values(), *datagrams.values()):
+                one.close()
+            for fd in logs.values():
+                os.close(fd)
+            return f"certificates: {error}"
+        self._drain_s = reload.config.drain_s
+        for role in reload.roles:
+            self.follow_role(role)
+        return None
 
     def _renew(self, material: Material) -> None:
         try:

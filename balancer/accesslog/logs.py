@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from functools import partial
 
@@ -18,13 +19,20 @@ class AccessLogs:
 
     def __init__(self, reactor: Reactor, slots: Slots, config: BalancerConfig, files: Mapping[str, int]) -> None:
         self._reactor = reactor
-        self._slots = slots
-        self._files = files
+        self._files: dict[str, int] = {}
         self._writers: dict[tuple[str, str], Writer] = {}
         """By target and tag."""
-        self._journals: list[Journal] = []
+        self._idle: list[Writer] = []
+        """No frontend writes there any more, but perhaps a request that began before."""
+        self._dropped_before = 0
+        self._journals: dict[str, tuple[Frontend, Journal]] = {}
         self._places: dict[tuple[str, str, str], tuple[tuple[int, ...], ...]] = {}
         """By frontend, pool and server: where the numbers are that a line of them shows."""
+        self._look_at(slots, config)
+        self._files |= files
+
+    def _look_at(self, slots: Slots, config: BalancerConfig) -> None:
+        self._slots = slots
         self._frontends = {name: slots.frontend_open_indexes(name, besides=-1) for name in config.frontends}
         self._all = tuple(index for indexes in self._frontends.values() for index in indexes)
         pairs = ((name, server) for name, pool in config.pools.items() for server in pool.servers)
@@ -33,24 +41,51 @@ class AccessLogs:
             name: tuple(index for (pool, _), indexes in self._servers.items() if pool == name for index in indexes)
             for name in config.pools
         }
+        self._places.clear()
+
+    def become(self, slots: Slots, config: BalancerConfig, files: Mapping[str, int]) -> None:
+        """Go on with another configuration; `files` are those that came with it. `journal` is to be asked anew."""
+        for writer in self._idle:
+            self._dropped_before += writer.dropped
+            writer.end()
+        self._files |= files
+        self._look_at(slots, config)
+        logs = [one.access_log for one in config.frontends.values() if one.access_log is not None]
+        used = {(log.to, log.tag) for log in logs if log.format != "off"}
+        self._idle = [writer for key, writer in self._writers.items() if key not in used]
+        self._writers = {key: writer for key, writer in self._writers.items() if key in used}
+        for name in self._journals.keys() - config.frontends.keys():
+            self._journals.pop(name)[1].flush()
 
     def journal(self, name: str, frontend: Frontend) -> Journal | None:
-        """A frontend's log; None: it has none."""
+        """A frontend's log, the same as before where the frontend is; None: it has none."""
+        known = self._journals.pop(name, None)
         config = frontend.access_log
+        if known is not None:
+            known[1].flush()
         if config is None or config.format == "off":
             return None
-        gauges = partial(self._gauges, name)
-        journal = Journal(name, frontend, reactor=self._reactor, writer=self._writer(config), gauges=gauges)
-        self._journals.append(journal)
-        return journal
+        if known is None or (known[0].access_log, known[0].mode) != (config, frontend.mode):
+            gauges = partial(self._gauges, name)
+            made = Journal(name, frontend, reactor=self._reactor, writer=self._writer(config), gauges=gauges)
+        else:
+            made = known[1]
+        self._journals[name] = frontend, made
+        return made
 
     def _writer(self, config: AccessLog) -> Writer:
         key = (config.to, config.tag)
         if key not in self._writers:
             kind, where = parse_target(config.to)
-            target = open_target(kind, where, tag=config.tag, fd=self._files.get(config.to))
+            target = open_target(kind, where, tag=config.tag, fd=self._files.pop(config.to, None))
             self._writers[key] = Writer(target, config.queue_lines)
         return self._writers[key]
+
+    def close_unused(self) -> None:
+        """Every journal was asked for: no other file will be written to."""
+        for fd in self._files.values():
+            os.close(fd)
+        self._files.clear()
 
     def _gauges(self, frontend: str, pool: str, server: str) -> tuple[int, int, int, int]:
         places = (frontend, pool, server)
@@ -73,17 +108,17 @@ class AccessLogs:
     @property
     def dropped(self) -> int:
         """Lines that nobody will read, of all logs."""
-        return sum(writer.dropped for writer in self._writers.values())
+        return self._dropped_before + sum(writer.dropped for writer in (*self._writers.values(), *self._idle))
 
     def flush(self) -> None:
         """Have all lines written that wait for others."""
-        for journal in self._journals:
+        for _, journal in self._journals.values():
             journal.flush()
 
     def close(self) -> None:
         """Write what waits, for a second at most."""
         self.flush()
-        for writer in self._writers.values():
+        for writer in (*self._writers.values(), *self._idle):
             writer.close()
 
 

@@ -205,9 +205,13 @@ class Writer:
         """Write what comes from now on elsewhere: to the file's successor."""
         self._queue.put(target)
 
+    def end(self) -> None:
+        """Write what waits, and then no more; waits for nothing."""
+        self._queue.put(None)
+
     def close(self, limit_s: float = 1.0) -> None:
         """Write what waits, for no longer than `limit_s`."""
-        self._queue.put(None)
+        self.end()
         self._thread.join(limit_s)
 
     def _run(self) -> None:

@@ -5,7 +5,7 @@ Each server is probed by a task of its own, so that a slow one delays no other. 
 asks.
 """
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from math import inf
 from random import Random
@@ -14,6 +14,7 @@ import trio
 
 from balancer.checks.agent import ask
 from balancer.checks.agent_words import AgentWords
+from balancer.checks.kept import kept
 from balancer.checks.probes import ProbeResult, probe
 from balancer.checks.schedule import fast_interval_s, first_probe_at, next_probe_at
 from balancer.config import Check, Pool, Server
@@ -98,6 +99,7 @@ class CheckRunner:
         self._random = Random(seed)
         self._probe = probe
         self._ask = ask
+        self._nursery: trio.Nursery | None = None
         self._servers = {
             (pool, name): _Server(pool, name, config, server)
             for pool, config in pools.items()
@@ -106,16 +108,54 @@ class CheckRunner:
 
     async def run(self) -> None:
         """Probe for ever; to end it, cancel it."""
-        now = trio.current_time()
-        checked = [server for server in self._servers.values() if server.check is not None]
-        async with trio.open_nursery() as nursery:
-            for position, server in enumerate(checked):
-                assert server.check is not None
-                first_at = first_probe_at(server.check, position, len(checked), now)
-                nursery.start_soon(self._watch, server, server.check, first_at, name=f"check {server.label}")
-            for server in self._servers.values():
-                if server.agent is not None:
-                    nursery.start_soon(self._listen, server, server.agent, name=f"agent {server.label}")
+        try:
+            async with trio.open_nursery() as self._nursery:
+                self._nursery.start_soon(trio.sleep_forever)
+                self._begin(self._servers.values())
+        finally:
+            self._nursery = None
+
+    def reload(self, pools: Mapping[str, Pool]) -> None:
+        """Look after these from now on. What is known of a server of the same name holds, as `kept` has it."""
+        before, known, now = self._pools, self._servers, trio.current_time()
+        self._pools, self._servers, new, changed = pools, {}, [], []
+        for pool, config in pools.items():
+            for name, server in config.servers.items():
+                one = known.pop((pool, name), None)
+                if one is None:
+                    new.append(_Server(pool, name, config, server))
+                    self._servers[pool, name] = new[-1]
+                    continue
+                made = _Server(pool, name, config, server)
+                if one.examined == made.examined:
+                    made = one
+                    made.set_up(server)
+                else:
+                    one.scope.cancel()
+                    made.state, made.last_result, made.probed_at = one.state, one.last_result, one.probed_at
+                    new.append(made)
+                self._servers[pool, name] = made
+                changed.append((made, kept(one.state, name, before[pool], config, now=now)))
+        for gone in known.values():
+            gone.scope.cancel()
+        self._begin(new)
+        for made, state in changed:
+            self._learn(made, state)
+
+    def _begin(self, servers: Iterable["_Server"]) -> None:
+        """Look at these, if it has been started."""
+        nursery, now = self._nursery, trio.current_time()
+        if nursery is None:
+            return
+        servers = tuple(servers)
+        checked = [server for server in servers if server.check is not None]
+        for position, server in enumerate(checked):
+            assert server.check is not None
+            first_at = first_probe_at(server.check, position, len(checked), now)
+            nursery.start_soon(self._watch, server, server.check, first_at, name=f"check {server.label}")
+        for server in servers:
+            if server.agent is not None:
+                nursery.start_soon(self._listen, server, server.agent, name=f"agent {server.label}")
 
     def snapshot(self) -> dict[str, dict[str, ServerHealth]]:
         """What is known of every server of every pool, in the order of the file."""
@@ -200,6 +240,10 @@ class CheckRunner:
             self._on_change(server.pool, server.name, before, state)
 
     async def _watch(self, server: "_Server", check: Check, due_at: float) -> None:
+        with server.scope.open():
+            await self._keep_probing(server, check, due_at)
+
+    async def _keep_probing(self, server: "_Server", check: Check, due_at: float) -> None:
         while True:
             await server.sleep_until(due_at)
             if not server.state.is_probed:
@@ -220,6 +264,10 @@ class CheckRunner:
             self._learn(server, server.state.probed(result.ok, reason=result.reason, now=now))
 
     async def _listen(self, server: "_Server", agent: AgentCheck) -> None:
+        with server.scope.open():
+            await self._keep_asking(server, agent)
+
+    async def _keep_asking(self, server: "_Server", agent: AgentCheck) -> None:
         """An agent is asked in MAINT too: it may be the one who ends it."""
         while True:
             started_at = trio.current_time()
@@ -235,6 +283,28 @@ class CheckRunner:
             else:
                 server.agent_trouble = said
             await trio.sleep_until(started_at + agent.interval_s)
+
+
+class Scopes:
+    """Cancels several tasks at once."""
+
+    def __init__(self) -> None:
+        self._open: list[trio.CancelScope] = []
+        self._cancelled = False
+
+    def open(self) -> trio.CancelScope:
+        """A scope for one more."""
+        scope = trio.CancelScope()
+        self._open.append(scope)
+        if self._cancelled:
+            scope.cancel()
+        return scope
+
+    def cancel(self) -> None:
+        """End them, those that are about to begin included."""
+        self._cancelled = True
+        for scope in self._open:
+            scope.cancel()
 
 
 class _Server:
@@ -254,6 +324,18 @@ class _Server:
         self.probed_at: float | None = None
         self.agent_trouble = ""
         self._asleep: trio.CancelScope | None = None
+        self.scope = Scopes()
+        """Of whoever looks at it."""
+
+    @property
+    def examined(self) -> object:
+        """Where and how it is looked at. Who looks need not begin anew while this is the same."""
+        server = self._config
+        return self.check, self.agent, self.preamble, server.address, server.check_address, server.agent_address
+
+    def set_up(self, config: Server) -> None:
+        """It is configured otherwise, and looked at as before."""
+        self._config = config
 
     @property
     def endpoint(self) -> Endpoint:

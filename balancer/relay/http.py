@@ -11,12 +11,13 @@ A client that sends several requests at once has them served in turn; those that
 from __future__ import annotations
 
 from balancer.causes import Cause
+from balancer.config_limits import HttpLimits
 from balancer.failures import DeadlineExpired, Disconnected, StreamFailure
 from balancer.http1.errors import BadMessage
 from balancer.http1.request import RequestHead, parse_request
 from balancer.relay.http_client import Client, Refusal
 from balancer.relay.http_exchange import exchange
-from balancer.relay.http_guard import RequestOverdue
+from balancer.relay.http_guard import Guard, RequestOverdue
 from balancer.relay.http_logged import LoggedClient
 from balancer.relay.http_route import answer, decide, refused
 from balancer.service import FrontendService
@@ -31,14 +32,13 @@ LINGER_BYTES = 1 << 20
 
 async def serve(service: FrontendService, downstream: Stream, received: bytes = b"") -> None:
     """Serve one client connection to its end. `received` is what was read from it already."""
-    client = Client(service, downstream) if service.log is None else LoggedClient(service, downstream, service.log)
+    client = _client_of(service, downstream)
     client.received = received
     downstream.interrupt_if_lost(service.reactor.current)
-    reactor, head = service.reactor, None
-    timeouts, limits, guard = service.config.timeouts, service.config.http, client.guard
+    reactor, head, epoch = service.reactor, None, service.epoch
+    limits, guard, trusts, logs = _ways(client)
     # Who connects and says nothing is as slow as who says it slowly.
-    keep_alive_s, wait_s = timeouts.keep_alive_s, timeouts.header_s
-    trusts, logs = client.trusted is not None, service.log is not None
+    keep_alive_s, wait_s = service.config.timeouts.keep_alive_s, service.config.timeouts.header_s
     try:
         while True:
             buffer = client.received
@@ -49,6 +49,10 @@ async def serve(service: FrontendService, downstream: Stream, received: bytes = 
                 downstream.idle = True
                 while (data := downstream.receive_or_expect()) is None:
                     await PARK
+                if service.epoch is not epoch:  # configured otherwise since
+                    epoch, client = service.epoch, _successor(client)
+                    limits, guard, trusts, logs = _ways(client)
+                    keep_alive_s = service.config.timeouts.keep_alive_s
                 buffer = data
                 downstream.idle = False
                 if not buffer:
@@ -86,6 +90,22 @@ async def serve(service: FrontendService, downstream: Stream, received: bytes = 
         await _end_badly(client, head, failure)
     finally:
         client.close()
+
+
+def _client_of(service: FrontendService, stream: Stream) -> Client:
+    return Client(service, stream) if service.log is None else LoggedClient(service, stream, service.log)
+
+
+def _ways(client: Client) -> tuple[HttpLimits, Guard | None, bool, bool]:
+    """What is done with each request of a client: the limits of heads, limits of clients, whom it trusts, a log."""
+    service = client.service
+    return service.config.http, client.guard, client.trusted is not None, service.log is not None
+
+
+def _successor(client: Client) -> Client:
+    """The same client, between two requests, as its frontend is configured now."""
+    client.close()
+    return _client_of(client.service, client.stream)
 
 
 async def _end_badly(client: Client, head: RequestHead | None, failure: Exception) -> None:

@@ -44,7 +44,8 @@ async def _limited(service: FrontendService, stream: Stream, relay: Relay) -> No
         try:
             await relay(service, stream)
         finally:
-            service.limiter.disconnect(client)
+            if service.limiter is not None:  # a reload may have ended the limits
+                service.limiter.disconnect(client)
 
 
 async def _introduced(service: FrontendService, stream: Stream) -> bool:

@@ -68,6 +68,24 @@ class DatagramRelay:
         for door in self._doors:
             door.task = self.reactor.spawn(self._serve(door))
 
+    def become(self, other: DatagramRelay) -> None:
+        """Take datagrams as another one would that was not started, with the same number of replies to each.
+
+        Flows that came in by sockets that are no longer listened on end: there is no way back for what they get.
+        """
+        self.idle_s = other.idle_s
+        doors = {door.socket: door for door in self._doors}
+        added = [door for door in other._doors if door.socket not in doors]
+        kept = {door.socket for door in other._doors}
+        self._doors = [doors.get(door.socket, door) for door in other._doors]
+        for door in doors.values():
+            if door.socket not in kept:
+                door.task.cancel()
+                for flow in [one for one in self.table.open if one.home is door.flows]:
+                    self.end(flow)
+        for door in added:
+            door.task = self.reactor.spawn(self._serve(door))
+
     def stop(self) -> None:
         """Let no new flow begin; those that are open go on."""
         self._stopped = True

@@ -7,6 +7,7 @@ share; what all have in common is that a look every few seconds sees them. A fil
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import trio
@@ -35,13 +36,38 @@ class CertificateWatch:
     @property
     def fatal(self) -> list[Trouble]:
         """Why this node cannot serve what the file says."""
-        return [trouble for trouble in self.reading.troubles if trouble.fatal]
+        return fatal_troubles(self.reading)
 
     async def run(self) -> None:
-        """Look for ever; returns where there is nothing to look at."""
-        while self._signature:
+        """Look for ever."""
+        while True:
             await trio.sleep(INTERVAL_S)
             self.look()
+
+    def tried(self, config: BalancerConfig) -> Reading:
+        """What another configuration would have: its `fatal` troubles are why it cannot be served. Changes nothing."""
+        return read_all(config, self._folder, time.time(), self._still_meant(config))
+
+    def _still_meant(self, config: BalancerConfig) -> Reading:
+        """What was read where `tls` is the same: that may stand in for a file that is broken."""
+        material, before = self.reading.material, self._config
+        frontends = {
+            name: one
+            for name, one in material.frontends.items()
+            if name in config.frontends and config.frontends[name].tls == before.frontends[name].tls
+        }
+        pools = {
+            name: one
+            for name, one in material.pools.items()
+            if name in config.pools and config.pools[name].tls == before.pools[name].tls
+        }
+        return replace(self.reading, material=Material(frontends=frontends, pools=pools))
+
+    def reload(self, config: BalancerConfig, reading: Reading) -> None:
+        """Look after the files of another configuration, which has been tried."""
+        before = self.reading.troubles
+        self._config, self.reading, self._signature = config, reading, signature(config, self._folder)
+        self._say(reading.troubles, before)
 
     def look(self) -> None:
         """Read again what has changed since the last look."""
@@ -66,6 +92,11 @@ class CertificateWatch:
     def views(self) -> tuple[CertificateView, ...]:
         """What is in use and what is not, for the status."""
         return certificate_views(self.reading, time.time())
+
+
+def fatal_troubles(reading: Reading) -> list[Trouble]:
+    """Why what was read cannot be served."""
+    return [trouble for trouble in reading.troubles if trouble.fatal]
 
 
 def certificate_views(reading: Reading, now: float) -> tuple[CertificateView, ...]:

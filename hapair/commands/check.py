@@ -10,18 +10,53 @@ from rich.markup import escape
 from rich.table import Table
 
 from hapair.certificates.check import check_certificates, pool_material
-from hapair.commands.options import BAD_CONFIG, FAILED, config_option, json_option
+from hapair.commands.options import (
+    BAD_CONFIG,
+    FAILED,
+    config_option,
+    end,
+    json_option,
+    load_or_end,
+    node_option,
+    pages_or_end,
+    runtime_option,
+    view_or_end,
+)
+from hapair.commands.reload import ask_or_end, show
 from hapair.config import ConfigError, Loaded, load, read_pages
+from hapair.opening import opening_of
 from hapair.probe_once import Seen, probe_all
 from hapair.probe_once import as_json as seen_as_json
+from hapair.reload.plan import Served, make_plan
+from hapair.secret import SecretError
 
 
 @click.command("check")
 @config_option
 @json_option
 @click.option("--probe", "probe", is_flag=True, help="Run every check once and show what it saw; 1 if one failed.")
+@click.option("--diff", "diff", is_flag=True, help="Show what a reload would change on the node that runs here.")
+@click.option(
+    "--against",
+    "against",
+    default=None,
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="With --diff: in place of a running node, one that runs this file.",
+)
+@node_option
+@runtime_option
 @click.argument("file", required=False, type=click.Path(path_type=Path))
-def command(path: Path, as_json: bool, probe: bool, file: Path | None) -> None:
+def command(
+    path: Path,
+    as_json: bool,
+    probe: bool,
+    diff: bool,
+    against: Path | None,
+    node: str | None,
+    runtime_dir: Path,
+    file: Path | None,
+) -> None:
     """Check FILE and say everything that is wrong with it. Changes nothing."""
     try:
         loaded = load(file or path)
@@ -32,10 +67,47 @@ def command(path: Path, as_json: bool, probe: bool, file: Path | None) -> None:
         raise SystemExit(BAD_CONFIG) from None
     for warning in warnings:
         click.echo(f"warning: {warning}", err=True)
+    if diff and against is None:
+        _ask_node((file or path).absolute(), runtime_dir, as_json=as_json)
+        return
+    if diff and against is not None:
+        _compare(against, file or path, node, as_json=as_json)
+        return
     if probe:
         _probe(loaded, as_json)
         return
     click.echo(json.dumps({"problems": [], "warnings": warnings}) if as_json else _summary(loaded))
+
+
+def _ask_node(path: Path, runtime_dir: Path, *, as_json: bool) -> None:
+    request = {"command": "reload", "dry_run": True, "path": str(path)}
+    last = ask_or_end(runtime_dir, request, as_json=as_json)
+    if not last.get("ok"):
+        end(FAILED, last.get("words") or last.get("error") or "the node went away")
+    if not as_json:
+        show(last)
+
+
+def _compare(before: Path, after: Path, node: str | None, *, as_json: bool) -> None:
+    """As a node would see it that holds VIPs."""
+    served = [_served(path, node) for path in (before, after)]
+    plan = make_plan(served[0], served[1], served[0].config.balancer.frontends)
+    told = {"ok": True, "words": plan.words(holds_vips=True), "changes": plan.lines}
+    if as_json:
+        click.echo(json.dumps(told))
+    else:
+        show(told)
+
+
+def _served(path: Path, node: str | None) -> Served:
+    loaded = load_or_end(path)
+    config = view_or_end(loaded, node or next(iter(loaded.file.pair.nodes)))
+    config = pages_or_end(loaded, config)
+    try:
+        opening = opening_of(config)
+    except SecretError as error:
+        end(FAILED, str(error))
+    return Served(file=loaded.file, config=config, opening=opening)
 
 
 def _probe(loaded: Loaded, as_json: bool) -> None:

@@ -46,7 +46,7 @@ def command(path: Path, node: str | None, runtime_dir: Path, log_level: str, rec
     for warning in loaded.warnings:
         click.echo(f"hapair: warning: {warning}", err=True)
     try:
-        trio.run(partial(run_node, config, path=str(path), runtime=runtime_dir, record_to=record_to))
+        trio.run(partial(run_node, loaded, config, path=str(path), runtime=runtime_dir, record_to=record_to))
     except (StartError, ListenFailed, AlreadyRunningError) as error:
         end(FAILED, str(error))
     except PermissionError as error:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from balancer.config import AccessLog, Frontend, Pool
 from balancer.fieldtypes import STRICT, Seconds, Shorthand
 from hapair.config.admin import AdminSection
+from hapair.config.runtime import RuntimeSection
 from hapair.config.scalars import (
     EVERY_NODE,
     Authenticate,
@@ -169,6 +170,7 @@ class HapairFile:
     """Of every frontend that says nothing of its own."""
     admin: AdminSection | None = None
     """None: nothing is served by HTTP but what the frontends serve."""
+    runtime: RuntimeSection = field(default_factory=RuntimeSection)
 
     def __post_init__(self) -> None:
         if self.workers != "auto" and not 1 <= self.workers <= 64:

@@ -70,6 +70,8 @@ class NodeConfig:
     admin: AdminSection | None = None
     file: HapairFile | None = field(default=None, repr=False, compare=False)
     """The whole file, to be compared with the peer's."""
+    watch_file: bool = False
+    """Reload when the file has changed."""
 
 
 def node_view(loaded: Loaded, node: str) -> NodeConfig:
@@ -93,6 +95,7 @@ def node_view(loaded: Loaded, node: str) -> NodeConfig:
         witnesses=witnesses,
         admin=file.admin,
         file=file,
+        watch_file=file.runtime.watch_file,
     )
 
 

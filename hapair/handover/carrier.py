@@ -70,6 +70,11 @@ class Carrier:
         self._given = trio.Event()
         self._limited = LimitedLog(log)
 
+    def reconfigure(self, routers: Sequence[VirtualRouterConfig], *, drain_s: float) -> None:
+        """Go on with these virtual routers; a handover that is not over yet goes on with those that it began with."""
+        known = self.conversation.reconfigure(routers, drain_s=drain_s)
+        self._kernel.reconfigure(known)
+
     def tell(self, event: Event) -> None:
         """LinkUp, LinkDown, RoutersReported, FitnessReported, CutShort: something here is otherwise from now on."""
         self._inbox.append(event)

@@ -44,6 +44,13 @@ class Conversation:
         self.giving: Giving | None = None
         self.taking: Taking | None = None
 
+    def reconfigure(self, routers: Sequence[VirtualRouterConfig], *, drain_s: float) -> tuple[VirtualRouterConfig, ...]:
+        """Go on with these virtual routers. All that are known then: those of a handover in progress as well."""
+        before = self.routers if self.busy is not None else {}
+        self.routers = {**before, **{router.name: router for router in routers}}
+        self.drain_s = min(drain_s, MOST_DRAIN_S)
+        return tuple(self.routers.values())
+
     @property
     def deadline(self) -> float:
         """The instant at which DeadlineReached is due; infinite where nothing is awaited."""

@@ -19,6 +19,9 @@ log = logging.getLogger(__name__)
 class Kernel(Protocol):
     """Carries out the effects that concern the kernel; what is in the way is said in words."""
 
+    def reconfigure(self, routers: Iterable[VirtualRouterConfig]) -> None:
+        """From now on these are the virtual routers."""
+
     async def list_flows(self, what: ListFlows) -> FlowsListed:
         """See ListFlows."""
 
@@ -36,6 +39,10 @@ class LinuxKernel:
     """By sock_diag, nft and ip."""
 
     def __init__(self, routers: Sequence[VirtualRouterConfig]) -> None:
+        self._routers = {router.name: router for router in routers}
+
+    def reconfigure(self, routers: Iterable[VirtualRouterConfig]) -> None:
+        """Go on with these."""
         self._routers = {router.name: router for router in routers}
 
     async def list_flows(self, what: ListFlows) -> FlowsListed:

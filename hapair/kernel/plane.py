@@ -38,9 +38,12 @@ class KernelPlane:
         on_change: Callable[[], None],
     ) -> None:
         """`active` tells the frontends whose VIPs are here; `on_change` is called when `obstacle` changes."""
-        self.services = services(config, {})
-        kernel = [one for one in config.frontends.values() if one.plane == "kernel"]
-        self.is_needed = bool(kernel)
+        self._set_up(config, routers)
+        self._running = trio.CancelScope()
+        self._is_over = False
+        """It was needed, and its rules are still there."""
+        self._counted_before: Mapping[str, Count] = {}
+        """By rules that were replaced."""
         self.obstacle: str | None = _STARTING if self.is_needed else None
         """Why it does not work; None: it does."""
         self.restored = 0
@@ -48,15 +51,19 @@ class KernelPlane:
         self.counters: Mapping[str, Count] = {}
         self.warnings: tuple[str, ...] = ()
         """What this machine lacks."""
-        self._config = config
         self._active = active
         self._on_change = on_change
         self._standings: dict[tuple[str, str], Standing] = {}
         self._installed: tuple[Service, ...] | None = None
         self._wake = trio.Event()
         self._sysctls = Sysctls(state_folder)
-        self._routers = routers
         self._station = Station()
+
+    def _set_up(self, config: BalancerConfig, routers: Sequence[VirtualRouterConfig]) -> None:
+        kernel = [one for one in config.frontends.values() if one.plane == "kernel"]
+        self.services = services(config, {})
+        self.is_needed = bool(kernel)
+        self._config, self._routers = config, routers
         pools = {one.pool for one in kernel if one.forward == "dsr"}
         ends = (server.address.host for name in pools if name for server in config.pools[name].servers.values())
         self._direct = frozenset(ends)
@@ -67,8 +74,41 @@ class KernelPlane:
         self._standings[pool, server] = standing
         self._wake.set()
 
+    def reload(self, config: BalancerConfig, routers: Sequence[VirtualRouterConfig]) -> None:
+        """Forward what this asks for, from one instant to the next; flows that are open go on."""
+        was_needed, before = self.is_needed, (_of_kernel(self._config), self._routers)
+        if before == (_of_kernel(config), routers):
+            self._config = config
+            return
+        self._set_up(config, routers)
+        known = {(pool, server) for pool, one in config.pools.items() for server in one.servers}
+        self._standings = {pair: said for pair, said in self._standings.items() if pair in known}
+        if self._installed is not None:
+            self._counted_before = self.counters
+        self._installed = None
+        if self.is_needed and not was_needed:
+            self.obstacle = _STARTING
+        self._is_over = was_needed and not self.is_needed
+        self._running.cancel()
+
     async def run(self) -> None:
         """For ever."""
+        while True:
+            with trio.CancelScope() as self._running:
+                if self.is_needed:
+                    await self._run()
+                elif self._is_over:
+                    await self._remove_rules()
+                await trio.sleep_forever()
+
+    async def _remove_rules(self) -> None:
+        """Nothing is forwarded by the kernel any more."""
+        self._is_over = False
+        await nft.install(removal())
+        self._sysctls.restore()
+        self.obstacle, self.counters, self._counted_before = None, {}, {}
+
+    async def _run(self) -> None:
         families = {service.is_ipv6 for service in self.services if service.lane is None}
         self.warnings = tuple(self._sysctls.change(wanted(ipv4=False in families, ipv6=True in families)))
         try:
@@ -161,7 +201,9 @@ class KernelPlane:
 
     async def _count(self) -> None:
         while True:
-            self.counters = await nft.counters() or self.counters
+            found = await nft.counters()
+            if found:
+                self.counters = {name: _added(one, self._counted_before.get(name)) for name, one in found.items()}
             await trio.sleep(COUNT_EVERY_S)
 
     async def remove(self) -> None:
@@ -169,3 +211,13 @@ class KernelPlane:
         if self.is_needed:
             await nft.install(removal())
             self._sysctls.restore()
+
+
+def _added(one: Count, other: Count | None) -> Count:
+    return one if other is None else Count(one.packets + other.packets, one.bytes + other.bytes)
+
+
+def _of_kernel(config: BalancerConfig) -> object:
+    """The part that is ours, in the order of the file."""
+    frontends = [(name, one) for name, one in config.frontends.items() if one.plane == "kernel"]
+    return frontends, [(one.pool, config.pools[one.pool]) for _, one in frontends if one.pool is not None]

@@ -64,6 +64,8 @@ class Tracking:
         run: Run | None = None,
         gateway: Callable[[VirtualRouterConfig, TrackedGateway], Gateway] | None = None,
     ) -> None:
+        self._told_of = (tuple(routers), dict(tracks))
+        self._running = trio.CancelScope()
         self._changed = changed
         self._run_program = run or Programs().run
         self._gateway = gateway or _gateway
@@ -80,12 +82,37 @@ class Tracking:
         for router in dict.fromkeys(router for router, _ in self._watches):
             self._changed(router, self.tracked(router))
         try:
-            async with trio.open_nursery() as nursery:
-                for looked in self._looked.values():
-                    nursery.start_soon(self._keep_looking, looked)
+            while True:
+                with trio.CancelScope() as self._running:
+                    await self._look_at_all()
         finally:
             for gateway in self._gateways:
                 gateway.close()
+
+    async def _look_at_all(self) -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(trio.sleep_forever)
+            for looked in self._looked.values():
+                nursery.start_soon(self._keep_looking, looked)
+
+    def reload(self, routers: Sequence[VirtualRouterConfig], tracks: Mapping[str, RouterTracks]) -> None:
+        """Look at what these track from now on. What was looked at before stands as it did; what is new stands well
+        until it is found otherwise, for nobody is to lose VIPs to a look that was not taken yet."""
+        if self._told_of == (tuple(routers), dict(tracks)):
+            return
+        other = Tracking(routers, tracks, self._changed, run=self._run_program, gateway=self._gateway)
+        now = trio.current_time()
+        told = {router for router, _ in self._watches} | {router for router, _ in other._watches}
+        for key, watch in other._watches.items():
+            known = self._watches.get(key)
+            other._watches[key] = watch.resumed(known, now)
+        for gateway in self._gateways:
+            gateway.close()
+        self._told_of, self._gateways = other._told_of, other._gateways
+        self._watches, self._looked, self._pools = other._watches, other._looked, other._pools
+        self._running.cancel()
+        for router in sorted(told):
+            self._changed(router, self.tracked(router))
 
     def pool_health(self, healths: Mapping[str, Iterable[bool]]) -> None:
         """For each pool whether each of its servers is UP: now, and whenever one flips. Never blocks."""

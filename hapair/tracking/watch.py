@@ -45,6 +45,22 @@ class Watch:
         health = Health(rise, fall, count=rise - 1)
         return cls(name, health, weight, Tracked(name, False, NOT_LOOKED_AT, weight))
 
+    def resumed(self, known: Self | None, now: float) -> Self:
+        """This one, of which nothing is known yet, in place of another that may have been configured otherwise.
+
+        Where there was none, or nothing was known of it, all is taken to be well until a look says otherwise.
+        """
+        if known is None or known.since is None:
+            passed, reason, since = True, NOT_LOOKED_AT, now
+        else:
+            passed, reason, since = known.tracked.ok, known.reason, known.since
+        rise, fall = self.health.rise, self.health.fall
+        health = replace(self.health, count=rise + fall - 1 if passed else 0)
+        weight = self.weight if known is None or known.weight != self.weight else known.tracked.weight
+        return replace(
+            self, health=health, tracked=Tracked(self.name, passed, reason, weight), reason=reason, since=since
+        )
+
     def after(self, finding: Finding, now: float) -> Self:
         """With one more finding, at the instant `now`."""
         health = self.health.after(finding.passed, reason=finding.reason, now=now)

@@ -1,5 +1,6 @@
 """A worker as the control process sees it: apply, health, activate, stand_by, drain, snapshot."""
 
+import os
 import socket
 import time
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 import trio
 
-from balancer.config import BalancerConfig, ClientLimits, Frontend, Http2, Server
+from balancer.config import BalancerConfig, ClientLimits, Frontend, Http2, Pool, Server
 from balancer.datagrams import open_datagram_sockets
 from balancer.drivers import drive_from_trio
 from balancer.engine import Engine, alpn_relays
@@ -19,7 +20,7 @@ from balancer.http2.frames import PING, PREFACE, frame, goaway, settings
 from balancer.listener import open_listeners
 from balancer.reactor import Reactor
 from balancer.service import FrontendService
-from balancer.slots import HEARTBEAT_NS, OPEN, Counts, Slots
+from balancer.slots import HEARTBEAT_NS, OPEN, Counts, Layout, Slots
 from balancer.standing import Place, Standing
 from balancer.streams import Stream
 from balancer.testing import ListeningPeer, closed_endpoint, config_for, settle
@@ -57,7 +58,7 @@ class House:
         self.listeners = open_listeners(self.config.listeners())
         self.slots = Slots.create(self.config, 2)
         self.reactor = Reactor()
-        self.engine = Engine(self.reactor, self.slots, 1)
+        self.engine = Engine(self.reactor, Slots.attach(self.config, 2, os.dup(self.slots.fd)), 1)
         self.clients: list[socket.socket] = []
 
     def apply(self) -> None:
@@ -79,6 +80,8 @@ class House:
             listening.close()
         self.server.close()
         self.reactor.close()
+        if self.engine.slots is not self.slots:
+            self.engine.slots.close()
         self.slots.close()
 
 
@@ -494,3 +497,157 @@ def test_two_engines_keep_one_limit_and_nobody_is_forgotten() -> None:
         settle(reactor)
     reactors[1].close()
     house.close()
+
+
+# -- a reload -------------------------------------------------------------------------------------------------------
+
+
+def reloaded(house: House, config: BalancerConfig, **sockets: Any) -> None:
+    """Apply another configuration, with new slots where names are others, as a node does it."""
+    slots = None
+    if Layout.of(config, 2) != house.slots.layout:
+        made = Slots.create(config, 2)
+        made.take_over(house.slots, workers=2)
+        slots = Slots.attach(config, 2, os.dup(made.fd))
+        house.slots.close()
+        house.slots = made
+    house.engine.apply(config, sockets.get("listeners", {}), slots=slots)
+    settle(house.reactor)
+
+
+def test_a_reload_leaves_connections_counters_and_health(house: House) -> None:
+    house.apply()
+    house.engine.set_standing("pool", "two", Standing(up=False))
+    client = house.connect()
+    server = house.server.accept()
+    pool = house.config.pools["pool"]
+    servers = {"three": Server(address=house.server.endpoint), **pool.servers}
+    reloaded(house, replace(house.config, pools={"pool": replace(pool, servers=servers)}))
+    client.sendall(b"goes on")
+    settle(house.reactor)
+    assert server.recv(100) == b"goes on"
+    assert house.slots.frontend_counts("main").open == 1
+    assert house.slots.frontend_counts("main").connections == 1
+    usable = {one.name: one.usable for one in house.engine.snapshot().pools["pool"].servers}
+    assert usable == {"three": True, "one": True, "two": False}
+    server.close()
+    client.close()
+    settle(house.reactor)
+    assert house.slots.frontend_counts("main").open == 0
+
+
+def test_a_server_that_left_gets_nothing_new_and_keeps_its_connection(house: House) -> None:
+    house.apply()
+    client = house.connect()
+    server = house.server.accept()
+    other = ListeningPeer()
+    pool = Pool(servers={"new": Server(address=other.endpoint)})
+    reloaded(house, replace(house.config, pools={"pool": pool}))
+    client.sendall(b"still here")
+    settle(house.reactor)
+    assert server.recv(100) == b"still here"
+    house.connect()
+    other.accept().close()
+    server.close()
+    other.close()
+
+
+def test_a_listen_address_that_left_is_closed_and_its_connections_go_on(house: House) -> None:
+    house.apply()
+    client = house.connect()
+    server = house.server.accept()
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        there = Endpoint("127.0.0.1", probe.getsockname()[1])
+    frontend = replace(house.config.frontends["main"], listen=(there,))
+    config = replace(house.config, frontends={"main": frontend})
+    opened = open_listeners(config.listeners())
+    reloaded(house, config, listeners=opened)
+    assert house.listeners[house.endpoint].fileno() == -1
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", house.endpoint.port), 5)
+    socket.create_connection(("127.0.0.1", there.port), 5).close()
+    house.listeners = {**house.listeners, **opened}
+    client.sendall(b"still here")
+    settle(house.reactor)
+    assert server.recv(100) == b"still here"
+    server.close()
+
+
+def test_a_frontend_that_left_drains(house: House) -> None:
+    house.apply()
+    client = house.connect()
+    server = house.server.accept()
+    reloaded(house, replace(house.config, frontends={}))
+    client.sendall(b"still here")
+    settle(house.reactor)
+    assert server.recv(100) == b"still here"
+    house.engine._leaving[0].leaves_at = house.reactor.now  # as after `drain`
+    house.engine.heartbeat()
+    settle(house.reactor)
+    assert end_of(client) == "reset"
+    house.engine.heartbeat()
+    assert house.engine._leaving == []
+    server.close()
+
+
+def test_one_frontend_takes_over_the_listener_of_another_without_a_gap(house: House) -> None:
+    house.apply()
+    config = replace(house.config, frontends={"renamed": house.config.frontends["main"]})
+    reloaded(house, config)
+    house.connect()
+    house.server.accept().close()
+    assert set(house.engine.snapshot().frontends) == {"renamed"}
+    assert house.listeners[house.endpoint].fileno() != -1
+
+
+def test_limits_count_those_who_were_let_in_before(house: House) -> None:
+    house.apply()
+    first = ClientLimits(connections=2)
+    frontend = replace(house.config.frontends["main"], limits=first)
+    reloaded(house, replace(house.config, frontends={"main": frontend}))
+    house.connect()
+    frontend = replace(frontend, limits=replace(first, connections=1))
+    reloaded(house, replace(house.config, frontends={"main": frontend}))
+    assert end_of(house.connect()) == "reset"
+    house.clients[0].close()
+    settle(house.reactor)
+    house.connect()
+    assert house.engine.snapshot().frontends["main"].open_here == 1
+
+
+def test_a_successor_listens_and_this_worker_no_more(house: House) -> None:
+    house.apply()
+    client = house.connect()
+    server = house.server.accept()
+    house.engine.leave_sockets()
+    settle(house.reactor)
+    assert house.listeners[house.endpoint].fileno() == -1
+    client.sendall(b"still here")
+    settle(house.reactor)
+    assert server.recv(100) == b"still here"
+    server.close()
+
+
+def test_who_waits_for_a_server_waits_on_over_a_reload_and_gets_one_that_is_new(house: House) -> None:
+    house.apply()
+    house.engine.set_standing("pool", "one", Standing(max_connections=1))
+    house.engine.set_standing("pool", "two", Standing(admin="maint"))
+    house.connect()
+    accepted = [house.server.accept()]
+    house.connect()
+    assert house.slots.queue_counts("pool").waiting == 1
+    pool = house.config.pools["pool"]
+    later = replace(pool, queue=replace(pool.queue, timeout_s=50.0))
+    reloaded(house, replace(house.config, pools={"pool": later}))
+    assert house.slots.queue_counts("pool").waiting == 1
+    servers = {**pool.servers, "three": Server(address=house.server.endpoint)}
+    reloaded(house, replace(house.config, pools={"pool": replace(later, servers=servers)}))
+    accepted.append(house.server.accept())
+    assert house.slots.queue_counts("pool").waiting == 0
+    assert house.slots.server_counts("pool", "three").open == 1
+    assert house.slots.server_counts("pool", "one").open == 1
+    for one in (*accepted, *house.clients):
+        one.close()
+    settle(house.reactor)
+    assert house.slots.server_counts("pool", "one").open == 0

@@ -57,6 +57,8 @@ from hapair.messages import (
     LogsReopened,
     LowerPriority,
     Preempt,
+    Reload,
+    Reloaded,
     Renew,
     Resign,
     Resume,
@@ -333,6 +335,20 @@ TO = [
     (FROM_ANNOUNCER, RouterReport((), link=LINK_UP, fence=FenceSnapshot(obstacle="no nf_tables", restored=1))),
     (FROM_ANNOUNCER, FromPeer(b"")),
     (TO_WORKER, Heartbeat()),
+    (
+        TO_WORKER,
+        Reload(
+            serial=7,
+            workers=2,
+            config=BalancerConfig(frontends={}, pools={}),
+            roles=(FrontendRole("web", True),),
+            material=Material(),
+            new_slots=True,
+            listen=(Endpoint("192.0.2.1", 80),),
+            logs=("/var/log/a",),
+            datagrams=(Endpoint("192.0.2.1", 53),),
+        ),
+    ),
     (TO_WORKER, Renew(MATERIAL)),
     (TO_WORKER, Serve(1, 1, BALANCER, (), (), MATERIAL, cookie_key=bytes(range(32)))),
     (TO_WORKER, Serve(1, 4, BALANCER, (Endpoint("::", 5432),), (FrontendRole("web", True), FrontendRole("db", False)))),
@@ -367,6 +383,8 @@ TO = [
     ),
     (FROM_WORKER, Heartbeat()),
     (FROM_WORKER, Serving()),
+    (FROM_WORKER, Reloaded(7)),
+    (FROM_WORKER, Reloaded(8, "certificates: no")),
     (FROM_WORKER, ServerErrors("web", "web1", "10 errors in a row, the last: HTTP 500")),
 ]
 

@@ -8,7 +8,7 @@ from trio.testing import MockClock
 
 from balancer.checks.runner import CheckRunner
 from balancer.fieldtypes import Endpoint
-from balancer.listener import ListenFailed
+from balancer.listener import ListenFailed, close_listeners
 from hapair.admin.router import Request, Response, Route, text
 from hapair.config.admin import AdminSection
 from hapair.node_admin import NodeAdmin, open_admin
@@ -43,6 +43,24 @@ async def test_it_serves_its_surfaces_and_what_others_add() -> None:
         assert b"\r\n\r\n# pxname,svname," in await get(port, "/haproxy?stats/;csv")
         assert (await get(port, "/page")).endswith(b"a page of its own")
         nursery.cancel_scope.cancel()
+    close_listeners(listeners)
+
+
+async def test_after_a_reload_it_listens_elsewhere() -> None:
+    admin, later = section(free_port()), section(free_port())
+    listeners = open_admin(admin)
+    node = NodeAdmin(lambda: NODE, OPERATOR, admin, listeners)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(node.run)
+        assert (await get(admin.listen[0].port, "/readyz")).endswith(b"ready\n")
+        new = open_admin(later, listeners)
+        node.reload(later, new)
+        close_listeners(listeners)
+        assert (await get(later.listen[0].port, "/readyz")).endswith(b"ready\n")
+        with pytest.raises(OSError, match="all attempts to connect"):
+            await get(admin.listen[0].port, "/readyz")
+        nursery.cancel_scope.cancel()
+    close_listeners(new)
 
 
 async def test_without_a_section_rates_are_taken_all_the_same(autojump_clock: MockClock) -> None:

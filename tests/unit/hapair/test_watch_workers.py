@@ -215,11 +215,12 @@ async def test_a_drain_that_does_not_end_is_cut_two_seconds_after_its_limit(
     assert [child.process.returncode for child in stage.children.started] == [0, -9]
 
 
-async def test_a_node_without_frontends_needs_no_workers(children: Any) -> None:
+async def test_a_node_without_frontends_needs_no_workers(children: Any, autojump_clock: MockClock) -> None:
     config = config_of("pair: {nodes: {pi-a: 192.0.2.11}}\nworkers: 2\n")
     slots = Slots.create(config.balancer, 1)
     watch = WorkersWatch(config, {}, slots, lambda: None, lambda *_: None)
-    await watch.run()
+    with trio.move_on_after(60):
+        await watch.run()
     assert watch.count == 0
     assert watch.states == []
     assert children.started == []

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from balancer.config import BalancerConfig
 from balancer.standing import Standing
 from balancer.tls.material import Material
 from hapair.messages import (
@@ -14,6 +15,8 @@ from hapair.messages import (
     FrontendRole,
     Heartbeat,
     LogsReopened,
+    Reload,
+    Reloaded,
     Renew,
     Serve,
     ServerStanding,
@@ -22,6 +25,27 @@ from hapair.worker import _Worker
 
 MATERIAL = Material()
 STANDING = Standing(up=False)
+
+
+RELOAD = Reload(
+    serial=7,
+    workers=1,
+    config=BalancerConfig(frontends={}, pools={}),
+    roles=(FrontendRole("web", True),),
+    material=MATERIAL,
+    new_slots=False,
+    listen=(),
+    logs=(),
+    datagrams=(),
+)
+
+
+class FakeChannel:
+    def __init__(self) -> None:
+        self.posted: list[object] = []
+
+    def post(self, message: object) -> None:
+        self.posted.append(message)
 
 
 class FakeEngine:
@@ -41,6 +65,17 @@ class FakeEngine:
     def replace_log(self, path: str, fd: int) -> None:
         self.told.append(("replace_log", path, fd))
 
+    def leave_sockets(self) -> None:
+        self.told.append(("leave_sockets",))
+
+    async def drain(self, limit_s: float) -> None:
+        self.told.append(("drain", limit_s))
+
+    def apply(self, config: Any, listeners: Any, material: Any, logs: Any, datagrams: Any, slots: Any) -> None:
+        if self.refuses:
+            raise ssl.SSLError("no")
+        self.told.append(("apply", listeners, logs, datagrams, slots))
+
     def renew(self, material: Material) -> None:
         if self.refuses:
             raise ssl.SSLError("no")
@@ -52,7 +87,8 @@ CASES: Mapping[type, tuple[Any, list[int], list[tuple[Any, ...]]]] = {
     ServerStanding: (ServerStanding("web", "one", STANDING), [], [("set_standing", "web", "one", STANDING)]),
     LogsReopened: (LogsReopened(("/a", "/b")), [7, 8], [("replace_log", "/a", 7), ("replace_log", "/b", 8)]),
     Renew: (Renew(MATERIAL), [], [("renew", MATERIAL)]),
-    Drain: (Drain(2.5), [], []),
+    Drain: (Drain(2.5, has_successor=True), [], [("leave_sockets",), ("drain", 2.5)]),
+    Reload: (RELOAD, [], [("apply", {}, {}, {}, None), ("activate", "web")]),
 }
 
 
@@ -60,9 +96,12 @@ CASES: Mapping[type, tuple[Any, list[int], list[tuple[Any, ...]]]] = {
 async def test_the_engine_is_told(kind: type) -> None:
     message, fds, told = CASES[kind]
     engine = FakeEngine()
-    worker = _Worker(None, engine, 1.0)  # type: ignore[arg-type]
-    worker._handle(message, fds)
+    channel = FakeChannel()
+    worker = _Worker(channel, engine, 1.0)  # type: ignore[arg-type]
+    if (rest := worker._handle(message, fds)) is not None:
+        await rest
     assert engine.told == told
+    assert channel.posted == ([Reloaded(7)] if kind is Reload else [])
     assert worker._stopping.cancel_called == (kind is Drain)
 
 
@@ -76,3 +115,11 @@ async def test_certificates_that_are_not_taken_change_nothing(caplog: pytest.Log
     engine.refuses = True
     _Worker(None, engine, 1.0)._handle(Renew(MATERIAL), [])  # type: ignore[arg-type]
     assert [record.message for record in caplog.records] == ["certificates not renewed"]
+
+
+async def test_a_reload_whose_certificates_are_not_taken_is_answered_with_the_reason() -> None:
+    engine, channel = FakeEngine(), FakeChannel()
+    engine.refuses = True
+    _Worker(channel, engine, 1.0)._handle(RELOAD, [])  # type: ignore[arg-type]
+    assert engine.told == []
+    assert channel.posted == [Reloaded(7, "certificates: ('no',)")]

@@ -186,10 +186,46 @@ async def test_snapshot_after_a_flip(
     assert runner.snapshot() == {"web": {"s1": expected}}
 
 
-async def test_without_checks_there_is_nothing_to_run(servers: Servers, flips: Flips) -> None:
-    await runner_of(servers, flips, web=pool(1, check=None)).run()
+async def test_without_checks_there_is_nothing_to_look_at(
+    servers: Servers, flips: Flips, autojump_clock: MockClock
+) -> None:
+    with trio.move_on_after(60):
+        await runner_of(servers, flips, web=pool(1, check=None)).run()
 
     assert servers.probed_at == {}
+
+
+async def test_a_reload_keeps_what_is_known_and_probes_on(
+    servers: Servers, flips: Flips, nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    servers.results[1] = REFUSED
+    runner = runner_of(servers, flips, web=pool(1, 2))
+    nursery.start_soon(runner.run)
+    await trio.sleep(10)
+    assert runner.snapshot()["web"]["s1"].text == "DOWN"
+    runner.administer("web", "s2", "drain", by="a person")
+    probed = len(servers.probed_at[1])
+    runner.reload({"web": pool(1, 2, 3), "api": pool(4)})
+    assert runner.snapshot()["web"]["s1"].text == "DOWN"
+    assert runner.snapshot()["web"]["s2"].admin == "drain"
+    await trio.sleep(10)
+    assert len(servers.probed_at[1]) > probed
+    assert set(servers.probed_at) == {1, 2, 3, 4}
+    assert len(flips) == 1
+
+
+async def test_after_a_reload_nobody_looks_at_who_is_gone(
+    servers: Servers, flips: Flips, nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    runner = runner_of(servers, flips, web=pool(1, 2))
+    nursery.start_soon(runner.run)
+    await trio.sleep(5)
+    runner.reload({"web": pool(2, check=replace(CHECK, interval_s=1.0))})
+    gone, probed = len(servers.probed_at[1]), len(servers.probed_at[2])
+    await trio.sleep(10)
+    assert len(servers.probed_at[1]) == gone
+    assert len(servers.probed_at[2]) >= probed + 9
+    assert runner.snapshot() == {"web": {"s2": runner.snapshot()["web"]["s2"]}}
 
 
 async def test_a_check_is_nobodys_connection(nursery: trio.Nursery, autojump_clock: MockClock) -> None:

@@ -11,7 +11,7 @@ import trio.testing
 from balancer.config import BalancerConfig, CertificateFiles, Frontend, FrontendTls, Pool, Server
 from balancer.fieldtypes import Endpoint
 from balancer.tls.material import Material
-from hapair.certificates.watch import CertificateWatch, certificate_views
+from hapair.certificates.watch import CertificateWatch, certificate_views, fatal_troubles
 from hapair.snapshot import warnings_of_certificates
 
 CONFIG = BalancerConfig(
@@ -71,8 +71,14 @@ def test_without_any_the_node_cannot_start(tmp_path: Path) -> None:
     assert [str(trouble) for trouble in watch.fatal] == ["frontend web: no certificate is fit for use"]
 
 
-async def test_without_tls_nothing_is_watched(tmp_path: Path) -> None:
-    await CertificateWatch(BalancerConfig(frontends={}, pools=CONFIG.pools), tmp_path, lambda material: None).run()
+def test_another_configuration_is_tried_before_it_is_taken(tmp_path: Path) -> None:
+    without = BalancerConfig(frontends={}, pools=CONFIG.pools)
+    watch = CertificateWatch(without, tmp_path, lambda material: None)
+    tried = watch.tried(CONFIG)
+    assert [str(trouble) for trouble in fatal_troubles(tried)] == ["frontend web: no certificate is fit for use"]
+    assert watch.fatal == []
+    watch.reload(without, watch.tried(without))
+    assert watch.reading.material == Material()
 
 
 @pytest.mark.parametrize(
