@@ -11,6 +11,7 @@ _COMMANDS = {
     "events": "Show what happened on this node, and why.",
     "handover": "Let the other node take over the virtual IP addresses.",
     "init": "Make the secret that the nodes of a pair share.",
+    "maintenance": "Take this node out of the pair, or back into it.",
     "password": "Print a password as the file holds it.",
     "preempt": "Let this node take back what it handed over or gave up, as its file says.",
     "release": "Remove the virtual IP addresses that a dead hapair left on this machine.",

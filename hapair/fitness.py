@@ -24,18 +24,26 @@ class Fitness:
     takes_part: bool
     lowered: int | None
     reason: str
+    present: bool = False
+    """It takes no part and yet is there, as in maintenance: its routers listen, and the peer hears its announcer."""
 
 
 def judge(
-    workers: Collection[WorkerState], *, servers_in_reach: bool = True, kernel_plane_obstacle: str | None = None
+    workers: Collection[WorkerState],
+    *,
+    servers_in_reach: bool = True,
+    kernel_plane_obstacle: str | None = None,
+    maintenance: str | None = None,
 ) -> Fitness:
-    """By the state of each worker (a node without frontends has none and needs none), and by what checks say.
+    """By the state of each worker (a node without frontends has none and needs none), by checks and by people.
 
     A node whose checks find no server at all UP lets a peer that finds some go first: after its cable was pulled and
     plugged in again, say. Where neither finds any, both stand lowered and the VIPs stay where they are.
     """
     if workers and WorkerState.SERVING not in workers:
         return Fitness(takes_part=False, lowered=None, reason="no worker serves")
+    if maintenance is not None:
+        return Fitness(takes_part=False, lowered=None, reason=maintenance, present=True)
     if WorkerState.HUNG in workers:
         return Fitness(takes_part=True, lowered=LOWERED_PRIORITY, reason="a worker hangs")
     if kernel_plane_obstacle is not None:

@@ -35,6 +35,7 @@ from hapair.node_admin import NodeAdmin
 from hapair.node_events import NodeEvents
 from hapair.node_handover import NodeHandover, preempted
 from hapair.node_parts import NodeParts
+from hapair.node_maintenance import NodeMaintenance
 from hapair.node_peer import NodePeer
 from hapair.node_reload import NodeReload
 from hapair.node_servers import server_story
@@ -95,6 +96,7 @@ async def run_node(
             "server": partial(server_story, node.checks),
             "events": node.events.story,
             "reload": reload.story,
+            "maintenance": node.maintenance.story,
         }
         async with trio.open_nursery() as nursery:
             nursery.start_soon(serve_runtime, control, node.commands, stories, node.admin.cli.run)
@@ -191,6 +193,10 @@ class _Node(NodeParts):
         self._ready = False
         self._fit = False
         self._stopping = False
+        self.maintenance = NodeMaintenance(
+            *(config.node, state_folder, self.handover.hand_over, self._announcer.states, self._judge),
+            record=self.events.record,
+        )
         self.peer = NodePeer(opening.link, config.file, self.events.record)
         self.admin = NodeAdmin(self.snapshot, self.checks, config.admin, sockets.admin, looked=self._looked)
 
@@ -232,6 +238,7 @@ class _Node(NodeParts):
             self._workers.states,
             servers_in_reach=self._servers_in_reach(),
             kernel_plane_obstacle=self._kernel.obstacle,
+            maintenance=self.maintenance.reason,
         )
         self._announcer.set_fitness(fitness)
         self.events.fitness(fitness)
@@ -239,7 +246,7 @@ class _Node(NodeParts):
             None if fitness.lowered is None and fitness.takes_part else fitness.reason, self._servers_up()
         )
         self._fit = fitness.takes_part
-        if fitness.takes_part and not self._ready:
+        if (fitness.takes_part or fitness.present) and not self._ready:
             self._ready = True
             log.info("node is ready", extra={"node": self._config.node})
             systemd.notify("READY=1")
@@ -342,7 +349,7 @@ class _Node(NodeParts):
             ready=self._fit and not self._stopping,
             pid=os.getpid(),
         )
-        return self.peer.with_peer(node)
+        return self.peer.with_peer(self.maintenance.with_maintenance(node))
 
     async def stop(self) -> None:
         """The peer takes over first; then what is open may finish, through the peer where that was agreed upon.

@@ -105,7 +105,17 @@ class NodeHandover:
         if refusal is not None:
             yield {"ok": False, "words": refusal}
             return
-        async with aclosing(self._carrier.hand_over("hapair handover")) as story:
+        async with aclosing(self.hand_over("hapair handover")) as lines:
+            async for line in lines:
+                yield line
+
+    async def hand_over(self, reason: str) -> AsyncGenerator[Any, None]:
+        """The same to the one peer there is, for another reason."""
+        refusal = self._refusal(None)
+        if refusal is not None:
+            yield {"ok": False, "words": refusal}
+            return
+        async with aclosing(self._carrier.hand_over(reason)) as story:
             async for news in story:
                 if isinstance(news, Moved):
                     yield {"ok": news.ok, "words": news.words, "flows": news.flows, "took_s": round(news.took_s, 3)}

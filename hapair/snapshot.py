@@ -274,6 +274,15 @@ class PeerView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MaintenanceView:
+    """A person took this node out of the pair."""
+
+    by: str
+    since: float
+    """In seconds of the Unix epoch; 0: not known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NodeSnapshot:
     """Everything about one node at one moment."""
 
@@ -304,6 +313,7 @@ class NodeSnapshot:
     ready: bool = False
     """Its workers serve, and it is fit to hold VIPs."""
     pid: int = 0
+    maintenance: MaintenanceView | None = None
     peer: PeerView | None = None
     """None: there is no secret, or not exactly one peer; or this is what a node tells its peer."""
 

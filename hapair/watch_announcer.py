@@ -182,13 +182,17 @@ class AnnouncerWatch:
         level = logging.INFO if fitness.takes_part and fitness.lowered is None else logging.WARNING
         log.log(level, "fitness", extra={"takes_part": fitness.takes_part, "reason": fitness.reason})
         self._fitness = fitness
+        if fitness.present:
+            self._stays_backup = True  # also where it was handed over before this start
+            if self._opening is not None:
+                self._opening = dataclasses.replace(self._opening, stays_backup=True)
         if self._child is not None:
             self._say_fitness(self._child)
 
     def _say_fitness(self, child: Child) -> None:
         """An announcer hears of its routers when the node is fit for the first time: before, it has nothing to say."""
         if self._opening is not None:
-            if not self._fitness.takes_part:
+            if not (self._fitness.takes_part or self._fitness.present):
                 return
             child.channel.post(self._opening)
             self._opening = None

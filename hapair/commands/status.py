@@ -118,6 +118,8 @@ def parts(node: NodeSnapshot) -> Iterator[RenderableType]:
     """The same, one below the other."""
     colour = "green" if node.role == "ACTIVE" else "cyan"
     head = f"[bold]{escape(node.node)}[/] is [bold {colour}]{node.role}[/], up for {span(node.uptime_s)}"
+    if node.maintenance is not None:
+        head += " in [bold yellow]MAINTENANCE[/]"
     yield f"{head}, {escape(node.config)}"
     if node.peer is not None:
         yield _peer(node.peer)
@@ -158,7 +160,10 @@ def _peer(peer: PeerView) -> str:
         return f"{name} is heard, and has said nothing of itself yet"
     colour = "green" if snapshot.role == "ACTIVE" else "cyan"
     up = f"up for {span(snapshot.uptime_s)}, hapair {escape(snapshot.hapair)}"
-    return f"{name} is [bold {colour}]{snapshot.role}[/], {up}, as of {peer.age_s:.1f}s ago"
+    role = f"[bold {colour}]{snapshot.role}[/]"
+    if snapshot.maintenance is not None:
+        role += " in [bold yellow]MAINTENANCE[/]"
+    return f"{name} is {role}, {up}, as of {peer.age_s:.1f}s ago"
 
 
 def _table(title: str, *columns: str) -> Table:

@@ -5,6 +5,7 @@ import json
 import pytest
 import trio
 
+from hapair.lab.pair import measuring
 from hapair.lab.programs import at, hapair
 from hapair.lab.trial import Fault, inflict
 
@@ -48,3 +49,37 @@ async def test_each_node_knows_the_other_and_a_death_is_told(lab, pair):
     story = [("peer", "pi-a died"), ("router", "lan is Active, was Backup"), ("role", "pi-b is ACTIVE, was STANDBY")]
     assert [one for one in told if one in story] == story
     assert ("vip", "192.168.1.100/32 put on eth0") in told
+
+
+async def test_maintenance_hands_over_and_lasts_over_a_restart(lab, pair):
+    a, b = pair.nodes.values()
+    async with measuring(pair) as measurement:
+        assert await measurement.answering()
+        first = len(measurement.records)
+        await a.run([*hapair("maintenance"), "on", *at(a)])
+        assert pair.holders() == ["pi-b"]
+        assert await measurement.answering()
+    assert all(one.ok for one in measurement.records[first:])
+    seen = await until(b, lambda status: (status["peer"]["snapshot"] or {}).get("maintenance") is not None)
+    assert not [warning for warning in seen["warnings"] if "split brain" in warning]
+
+    a.terminate("hapair", "up")
+    await a.first_exit()
+    await pair.start("pi-a")
+    seen = await until_answered(a, lambda status: status["link"] is not None and status["link"]["up"])
+    assert seen["maintenance"]["by"] == "root (runtime socket)"
+    assert [router["state"] for router in seen["routers"]] == ["Initialize"]
+    assert pair.holders() == ["pi-b"]
+
+    await a.run([*hapair("maintenance"), "off", *at(a)])
+    await until(a, lambda status: [router["state"] for router in status["routers"]] == ["Backup"])
+    assert pair.holders() == ["pi-b"]
+    assert [one["kind"] for one in await events(a)].count("maintenance") == 1
+
+
+async def until_answered(host, condition):
+    """The same for a node that has just been started."""
+    with trio.fail_after(20):
+        while (await host.run([*hapair("status"), *at(host)], check=False)).returncode:  # noqa: ASYNC110
+            await trio.sleep(0.2)
+    return await until(host, condition)

@@ -142,6 +142,7 @@ SEAMS: Mapping[str, tuple[str, ...]] = {
         "hapair/worker.py",
         "hapair/node_admin.py",
         "hapair/node_events.py",
+        "hapair/node_maintenance.py",
         "hapair/epoch.py",
         "hapair/certificates/",
         "balancer/accesslog/journal.py",

@@ -131,6 +131,13 @@ async def test_it_hears_nothing_until_the_node_is_fit(autojump_clock: MockClock,
     assert stage.child.heard == [start(1), LowerPriority(None), Resume()]
 
 
+async def test_in_maintenance_from_the_start_it_runs_and_takes_no_part(autojump_clock: MockClock, stage: Stage) -> None:
+    stage.watch.set_fitness(Fitness(takes_part=False, lowered=None, reason="in maintenance", present=True))
+    await wait_all_tasks_blocked()
+    opening = dataclasses.replace(start(1), stays_backup=True)
+    assert stage.child.heard == [opening, LowerPriority(None), Resign("in maintenance")]
+
+
 async def test_it_is_told_of_each_change_of_fitness_once(autojump_clock: MockClock, stage: Stage) -> None:
     for fitness in (FIT, FIT, LOWERED, LOWERED):
         stage.watch.set_fitness(fitness)
