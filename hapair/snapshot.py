@@ -84,6 +84,9 @@ class RouterView:
     unusual_checksums: int
     vips_restored: int
     lateness_max_ms: float
+    lateness_counts: tuple[int, ...] = ()
+    """How late adverts were sent, in the classes of vrrp.lateness.BOUNDS_S and one more for all that were later."""
+    lateness_sum_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -110,7 +110,8 @@ def _router(config: VirtualRouterConfig, seen: RouterSnapshot | None, now: float
         active_router=seen.active_router, transitions=seen.transitions, adverts_sent=seen.adverts_sent,
         adverts_received=seen.adverts_received, adverts_rejected=seen.adverts_rejected,
         unusual_checksums=seen.unusual_checksums, vips_restored=seen.vips_restored,
-        lateness_max_ms=seen.lateness_max_ms,
+        lateness_max_ms=seen.lateness_max_ms, lateness_counts=seen.lateness_counts,
+        lateness_sum_s=seen.lateness_sum_s,
     )  # fmt: skip
 
 

@@ -26,6 +26,7 @@ from vrrp.events import (
     AskWitness,
     ClaimFailed,
     ClaimVips,
+    DeadlineReached,
     Effect,
     Event,
     ReleaseVips,
@@ -36,6 +37,7 @@ from vrrp.events import (
     WantsActive,
 )
 from vrrp.interfaces import Interface, not_permanent, to_put_on
+from vrrp.lateness import Lateness
 from vrrp.limitedlog import LimitedLog
 from vrrp.ports import AddressOrder, AddressReport, AdvertSocket, Ports
 from vrrp.router import VirtualRouter, differences
@@ -90,6 +92,8 @@ class RunningRouter:
         self.gates: dict[str, str] = {}
         """Closed ones, by name, and why."""
         self.lateness_max_s = 0.0
+        self.lateness = Lateness()
+        """Of adverts."""
         self.socket: AdvertSocket | None = None
         self.interface = Interface(name=config.interface)
         self._ports = ports
@@ -122,6 +126,12 @@ class RunningRouter:
             self._record(self.config.name, now, event, effects)
         for effect in effects:
             self._carry_out(effect)
+
+    def come_due(self, now: float) -> None:
+        """Its deadline has passed: an Active Router's is that of its next advert."""
+        if self.machine.state_name == "Active":
+            self.lateness.add(now - self.machine.deadline)
+        self.feed(DeadlineReached())
 
     def wait_for(self, what: str | None) -> None:
         """Note what this router waits for, or will wait for when it is in Initialize."""
@@ -221,6 +231,8 @@ class RunningRouter:
             vips_restored=self._count["vips_restored"],
             lateness_max_ms=round(self.lateness_max_s * 1000, 3),
             last_reason=self._reason,
+            lateness_counts=tuple(self.lateness.counts),
+            lateness_sum_s=round(self.lateness.sum_s, 6),
         )
 
     def _verified(self, datagram: Datagram) -> bytes:

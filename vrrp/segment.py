@@ -12,7 +12,7 @@ import trio
 
 from vrrp.advertisement import AdvertRejected, Datagram, RejectReason, vrid_of
 from vrrp.config import Address
-from vrrp.events import DeadlineReached, Event, InterfaceLost, InterfaceReady, LanHeard, LoopLate, Shutdown
+from vrrp.events import Event, InterfaceLost, InterfaceReady, LanHeard, LoopLate, Shutdown
 from vrrp.interfaces import Interface, lacking, primary_address, removed
 from vrrp.ports import AdvertSocket, Ports
 from vrrp.running import RunningRouter
@@ -62,7 +62,7 @@ class Segment:
                 self._listen_to_the_kernel()
             for router in self.routers:
                 if router.machine.deadline <= now:
-                    router.feed(DeadlineReached())
+                    router.come_due(now)
 
     def interface_changed(self, interface: Interface) -> None:
         """Take what is now known of the interface."""

@@ -50,6 +50,9 @@ class RouterSnapshot:
     lateness_max_ms: float
     last_reason: str
     """Why the last transition happened."""
+    lateness_counts: tuple[int, ...] = ()
+    """How late adverts were sent: see vrrp.lateness.BOUNDS_S."""
+    lateness_sum_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,8 +3,9 @@
 A sample whose value is not known is left out, and so is a metric without samples.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Final, Literal
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -23,9 +24,34 @@ class Metric:
     samples: Iterable[tuple[Labels, Value]]
 
 
-def exposition(metrics: Iterable[Metric]) -> bytes:
+@dataclass(frozen=True, slots=True)
+class Histogram:
+    """A name, what it means, the upper bounds of its classes but the last, and its samples: labels, counts, sum."""
+
+    name: str
+    help: str
+    bounds: Sequence[float]
+    samples: Iterable[tuple[Labels, Sequence[int], float]]
+    """Counts are of each class alone, one more than there are bounds; where there are none nothing is known."""
+
+
+def exposition(metrics: Iterable[Metric | Histogram]) -> bytes:
     """What is sent."""
-    return "".join(line for metric in metrics for line in _lines(metric)).encode()
+    return "".join(
+        line for metric in metrics for line in (_histogram(metric) if isinstance(metric, Histogram) else _lines(metric))
+    ).encode()
+
+
+def _histogram(histogram: Histogram) -> Iterator[str]:
+    known = [sample for sample in histogram.samples if sample[1]]
+    if known:
+        yield f"# HELP {histogram.name} {histogram.help}\n# TYPE {histogram.name} histogram\n"
+    for labels, counts, total in known:
+        bounds = (*map(repr, histogram.bounds), "+Inf")
+        for bound, count in zip(bounds, accumulate(counts), strict=True):
+            yield f"{histogram.name}_bucket{_labels({**labels, 'le': bound})} {count}\n"
+        yield f"{histogram.name}_sum{_labels(labels)} {_number(total)}\n"
+        yield f"{histogram.name}_count{_labels(labels)} {sum(counts)}\n"
 
 
 def _lines(metric: Metric) -> Iterator[str]:

@@ -2,14 +2,15 @@
 
 from collections.abc import Iterator
 
-from hapair.admin.exposition import Labels, Metric, one_of
+from hapair.admin.exposition import Histogram, Labels, Metric, one_of
 from hapair.snapshot import NodeSnapshot, RouterView
+from vrrp.lateness import BOUNDS_S
 
 STATES = ("Initialize", "Backup", "Active")
 NOTHING: Labels = {}
 
 
-def metrics_of(node: NodeSnapshot) -> Iterator[Metric]:
+def metrics_of(node: NodeSnapshot) -> Iterator[Metric | Histogram]:
     """All of them."""
     yield Metric(
         "hapair_build_info",
@@ -24,6 +25,9 @@ def metrics_of(node: NodeSnapshot) -> Iterator[Metric]:
         "1 for the role of this node.",
         one_of(NOTHING, "role", ("ACTIVE", "STANDBY"), node.role),
     )
+    yield Metric(
+        "hapair_maintenance", "gauge", "1 if a person took this node out.", [(NOTHING, node.maintenance is not None)]
+    )
     yield Metric("hapair_ready", "gauge", "1 if this node can serve.", [(NOTHING, node.ready)])
     yield Metric(
         "hapair_warnings",
@@ -33,6 +37,7 @@ def metrics_of(node: NodeSnapshot) -> Iterator[Metric]:
     )
     yield from _routers(node)
     yield from _link(node)
+    yield from _peer(node)
     yield from _guards(node)
     yield from _kernel_plane(node)
     yield from _frontends(node)
@@ -43,7 +48,7 @@ def _of(router: RouterView) -> Labels:
     return {"router": router.name}
 
 
-def _routers(node: NodeSnapshot) -> Iterator[Metric]:
+def _routers(node: NodeSnapshot) -> Iterator[Metric | Histogram]:
     routers = node.routers
     yield Metric(
         "hapair_router_state",
@@ -109,7 +114,7 @@ def _host(vip: str) -> str:
     return vip.partition("/")[0]
 
 
-def _adverts(node: NodeSnapshot) -> Iterator[Metric]:
+def _adverts(node: NodeSnapshot) -> Iterator[Metric | Histogram]:
     routers = node.routers
     yield Metric("hapair_adverts_sent_total", "counter", "Adverts sent.", [(_of(r), r.adverts_sent) for r in routers])
     yield Metric(
@@ -136,6 +141,12 @@ def _adverts(node: NodeSnapshot) -> Iterator[Metric]:
         "The latest that an advert or a deadline was.",
         [(_of(r), r.lateness_max_ms / 1000) for r in routers],
     )
+    yield Histogram(
+        "hapair_advert_lateness_seconds",
+        "How late adverts were sent.",
+        BOUNDS_S,
+        [(_of(r), r.lateness_counts, r.lateness_sum_s) for r in routers],
+    )
 
 
 def _link(node: NodeSnapshot) -> Iterator[Metric]:
@@ -156,6 +167,22 @@ def _link(node: NodeSnapshot) -> Iterator[Metric]:
     )
     trip_s = None if link.round_trip_ms is None else link.round_trip_ms / 1000
     yield Metric("hapair_peer_link_round_trip_seconds", "gauge", "The last round trip.", [(labels, trip_s)])
+
+
+def _peer(node: NodeSnapshot) -> Iterator[Metric]:
+    """What the other node says of itself, and how its file differs."""
+    peer = node.peer
+    if peer is None:
+        return
+    labels = {"peer": peer.name}
+    yield Metric("hapair_peer_state_up", "gauge", "1 if the other node tells how it is.", [(labels, peer.up)])
+    yield Metric("hapair_peer_state_age_seconds", "gauge", "Since it last did.", [(labels, peer.age_s)])
+    count = None if peer.drift is None else peer.drift.count
+    yield Metric(
+        "hapair_drift", "gauge", "Places where the files differ that the two nodes run with.", [(labels, count)]
+    )
+    since_s = None if peer.drift is None else peer.drift.since_s or 0.0
+    yield Metric("hapair_drift_seconds", "gauge", "For how long they have differed.", [(labels, since_s)])
 
 
 def _guards(node: NodeSnapshot) -> Iterator[Metric]:

@@ -17,7 +17,7 @@ from balancer.checks.runner import CheckRunner
 from balancer.fieldtypes import Endpoint
 from hapair.config.admin import AdminSection
 from hapair.node_admin import NodeAdmin, open_admin
-from hapair.snapshot import FlowsView, KernelView
+from hapair.snapshot import DriftView, FlowsView, KernelView, PeerView
 from tests.peers.programs import ROOT, free_port, running
 from tests.unit.hapair.admin.sample import NODE
 
@@ -27,7 +27,14 @@ FLOWS = FlowsView(
     up=True, waits_for=None, waiting=0, lag_s=0.1, told=1, sent=1, received=1, refused={}, foreign=0, overruns=0,
     resyncs=0, resync_s=0.0,
 )  # fmt: skip
-WHOLE = replace(NODE, kernel=KernelView(obstacle=None, restored=0), flows=FLOWS)
+PEER = PeerView(
+    name="pi-b", address="192.0.2.12", up=True, since_s=9.0, waits_for=None, age_s=0.5,
+    drift=DriftView(places=(), count=0, since_s=None),
+)  # fmt: skip
+ROUTER = replace(NODE.routers[0], lateness_counts=(80, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0), lateness_sum_s=0.01)
+WHOLE = replace(
+    NODE, kernel=KernelView(obstacle=None, restored=0), flows=FLOWS, peer=PEER, routers=(ROUTER, *NODE.routers[1:])
+)
 COMPARISON = re.compile(r" (?:==|>|<) [^()]*$")
 ACTIVE_A = 'hapair_router_state{job="hapair",instance="a",router="lan",state="Active"}'
 ACTIVE_B = ACTIVE_A.replace('"a"', '"b"')

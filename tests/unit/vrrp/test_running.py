@@ -241,6 +241,8 @@ def test_snapshot_can_be_sent_as_json(active):
         "vips_restored": 0,
         "lateness_max_ms": 0.0,
         "last_reason": "no other router was heard",
+        "lateness_counts": [0] * 11,
+        "lateness_sum_s": 0.0,
     }
 
 

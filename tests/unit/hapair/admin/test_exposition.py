@@ -2,7 +2,7 @@
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from hapair.admin.exposition import Metric, exposition, one_of
+from hapair.admin.exposition import Histogram, Metric, exposition, one_of
 
 
 def test_bytes() -> None:
@@ -36,3 +36,19 @@ def test_one_state_of_several() -> None:
         ({"r": "lan", "state": "a"}, 0),
         ({"r": "lan", "state": "b"}, 1),
     ]
+
+
+def test_a_histogram_by_bytes_and_by_the_parser() -> None:
+    samples = [({"r": "lan"}, (2, 0, 3), 0.75), ({"r": "dmz"}, (), 0.0)]
+    body = exposition([Histogram("late_seconds", "How late.", (0.001, 0.25), samples)])
+    assert body == (
+        b"# HELP late_seconds How late.\n# TYPE late_seconds histogram\n"
+        b'late_seconds_bucket{r="lan",le="0.001"} 2\n'
+        b'late_seconds_bucket{r="lan",le="0.25"} 2\n'
+        b'late_seconds_bucket{r="lan",le="+Inf"} 5\n'
+        b'late_seconds_sum{r="lan"} 0.75\n'
+        b'late_seconds_count{r="lan"} 5\n'
+    )
+    (family,) = text_string_to_metric_families(body.decode())
+    assert (family.type, len(family.samples)) == ("histogram", 5)
+    assert exposition([Histogram("none", "N.", (1.0,), [({}, (), 0.0)])]) == b""

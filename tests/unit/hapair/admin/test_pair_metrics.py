@@ -6,7 +6,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from hapair.admin.exposition import exposition
 from hapair.admin.pair_metrics import metrics_of
-from hapair.snapshot import FlowsView, KernelView, NodeSnapshot
+from hapair.snapshot import DriftView, FlowsView, KernelView, MaintenanceView, NodeSnapshot, PeerView
 from tests.unit.hapair.admin.sample import NODE
 
 
@@ -83,3 +83,35 @@ def test_without_a_pair() -> None:
 def test_the_parser_reads_it_and_no_name_comes_twice() -> None:
     families = [family.name for family in text_string_to_metric_families(exposition(metrics_of(NODE)).decode())]
     assert len(families) == len(set(families)) > 30
+
+
+def test_how_late_adverts_are() -> None:
+    late = replace(NODE.routers[0], lateness_counts=(80, 5, 0, 0, 3, 0, 0, 0, 0, 1, 1), lateness_sum_s=1.5)
+    found = lines(replace(NODE, routers=(late,)))
+    assert found >= {
+        'hapair_advert_lateness_seconds_bucket{router="lan",le="0.0005"} 80',
+        'hapair_advert_lateness_seconds_bucket{router="lan",le="0.01"} 88',
+        'hapair_advert_lateness_seconds_bucket{router="lan",le="1.0"} 89',
+        'hapair_advert_lateness_seconds_bucket{router="lan",le="+Inf"} 90',
+        'hapair_advert_lateness_seconds_sum{router="lan"} 1.5',
+        'hapair_advert_lateness_seconds_count{router="lan"} 90',
+    }
+    assert not [line for line in lines() if line.startswith("hapair_advert_lateness_seconds")]
+
+
+def test_the_peer_drift_and_maintenance() -> None:
+    drift = DriftView(places=("pools.web",), count=3, since_s=12.5)
+    peer = PeerView(name="pi-b", address="192.0.2.12", up=True, since_s=9.0, waits_for=None, age_s=0.5, drift=drift)
+    found = lines(replace(NODE, peer=peer, maintenance=MaintenanceView(by="anna", since=1.0)))
+    assert found >= {
+        'hapair_peer_state_up{peer="pi-b"} 1',
+        'hapair_peer_state_age_seconds{peer="pi-b"} 0.5',
+        'hapair_drift{peer="pi-b"} 3',
+        'hapair_drift_seconds{peer="pi-b"} 12.5',
+        "hapair_maintenance 1",
+    }
+    same = replace(peer, drift=DriftView(places=(), count=0, since_s=None))
+    assert lines(replace(NODE, peer=same)) >= {'hapair_drift{peer="pi-b"} 0', 'hapair_drift_seconds{peer="pi-b"} 0'}
+    assert "hapair_maintenance 0" in lines()
+    unknown = lines(replace(NODE, peer=replace(peer, drift=None, age_s=None, up=False)))
+    assert not [line for line in unknown if "drift" in line or ("age" in line and "peer_state" in line)]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pytest
 import trio
 from rich.console import Console, ConsoleDimensions
-from trio.testing import MockClock, wait_all_tasks_blocked
+from trio.testing import MockClock
 
 from hapair.commands.watching import ended_by_ctrl_c, watch
 
@@ -31,12 +31,15 @@ class Terminal:
     console: Console
     keyboard: int
 
-    def read(self) -> str:
+    async def until(self, text: str) -> str:
+        """Everything that was written until this comes."""
         os.set_blocking(self.master, False)
-        try:
-            return os.read(self.master, 100_000).decode()
-        except BlockingIOError:
-            return ""
+        read = b""
+        with trio.fail_after(10):
+            while text.encode() not in read:
+                await trio.lowlevel.wait_readable(self.master)
+                read += os.read(self.master, 100_000)
+        return read.decode()
 
 
 @pytest.fixture
@@ -70,18 +73,17 @@ async def test_on_a_terminal_in_place_until_a_key(terminal: Terminal, key: bytes
         return "how it is"
 
     async def press() -> None:
-        await wait_all_tasks_blocked()
-        shown.append(terminal.read())
+        shown.append(await terminal.until("q to leave"))
         os.write(terminal.master, key)
 
     before = termios.tcgetattr(terminal.keyboard)
-    with trio.fail_after(5):
+    with trio.fail_after(30):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(press)
             await watch(draw, console=terminal.console)
     assert "how it is" in shown[0]
     assert "\x1b[?1049h" in shown[0]  # a screen of its own, which is left again
-    assert "\x1b[?1049l" in terminal.read()
+    await terminal.until("\x1b[?1049l")
     assert termios.tcgetattr(terminal.keyboard) == before
 
 
@@ -90,18 +92,13 @@ async def test_another_size_of_the_window_is_drawn_at_once(terminal: Terminal) -
         return "\n".join(f"line {n}" for n in range(30))
 
     async def resize() -> None:
-        await wait_all_tasks_blocked()
-        first = terminal.read()
-        assert "line 8" in first
-        assert "line 12" not in first  # cropped, and nothing scrolls
+        assert "line 10" not in await terminal.until("line 9")  # cropped, and nothing scrolls
         termios.tcsetwinsize(terminal.keyboard, (20, 80))
         os.kill(os.getpid(), signal.SIGWINCH)
-        with trio.fail_after(2):
-            while "line 12" not in terminal.read():  # noqa: ASYNC110 - a terminal tells nobody
-                await trio.sleep(0.01)
+        await terminal.until("line 19")
         os.write(terminal.master, b"q")
 
-    with trio.fail_after(5):
+    with trio.fail_after(30):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(resize)
             await watch(draw, console=terminal.console, interval_s=60)
