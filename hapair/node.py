@@ -34,8 +34,8 @@ from hapair.messages import Resign, StartRouters, Track
 from hapair.node_admin import NodeAdmin
 from hapair.node_events import NodeEvents
 from hapair.node_handover import NodeHandover, preempted
-from hapair.node_parts import NodeParts
 from hapair.node_maintenance import NodeMaintenance
+from hapair.node_parts import NodeParts
 from hapair.node_peer import NodePeer
 from hapair.node_reload import NodeReload
 from hapair.node_servers import server_story
