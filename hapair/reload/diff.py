@@ -55,6 +55,18 @@ class Change:
         return f"~ {self.where}: {_text(self.before)} -> {_text(self.after)}"
 
 
+def lines(changes: Sequence[Change]) -> tuple[str, ...]:
+    """For people: that something new stands between what was there is no line of its own."""
+    return tuple(str(change) for change in changes if not _is_mere_place(change))
+
+
+def _is_mere_place(change: Change) -> bool:
+    if not change.path or change.path[-1] != "":
+        return False
+    before, after = change.before, change.after
+    return [key for key in before if key in after] == [key for key in after if key in before]
+
+
 def diff(before: Any, after: Any, path: Path = ()) -> tuple[Change, ...]:
     """The changes that make `after` of `before`, both of one type, in the order of `after`."""
     return tuple(_diff(before, after, path))
@@ -73,8 +85,8 @@ def _diff(before: Any, after: Any, path: Path) -> Iterator[Change]:
 
 
 def _diff_tables(before: Mapping[str, Any], after: Mapping[str, Any], path: Path) -> Iterator[Change]:
-    common = [key for key in after if key in before]
-    if [key for key in before if key in after] != common:  # the order of servers matters to some policies
+    as_it_falls = [*(key for key in before if key in after), *(key for key in after if key not in before)]
+    if as_it_falls != list(after):  # the order of servers matters to some policies
         yield Change((*path, ""), tuple(before), tuple(after))
     for key in before:
         if key not in after:

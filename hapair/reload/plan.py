@@ -12,7 +12,7 @@ from balancer.config import BalancerConfig
 from hapair.config.types import HapairFile
 from hapair.config.view import NodeConfig
 from hapair.messages import StartRouters
-from hapair.reload.diff import Change, diff
+from hapair.reload.diff import Change, diff, lines
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +40,7 @@ class Plan:
     @property
     def lines(self) -> tuple[str, ...]:
         """For people, each change on a line."""
-        return (*map(str, self.changes), *(f"~ {name} has another text" for name in self.pages))
+        return (*lines(self.changes), *(f"~ {name} has another text" for name in self.pages))
 
     def words(self, *, holds_vips: bool) -> str:
         """What a reload does about it, on a line."""

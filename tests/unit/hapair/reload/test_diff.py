@@ -5,6 +5,7 @@ import pytest
 from hapair.config import load_text
 from hapair.config.types import HapairFile
 from hapair.reload.diff import NOTHING, Change, apply, diff
+from hapair.reload.diff import lines as told
 
 BEFORE = """\
 pair: {nodes: {pi-a: 192.0.2.11, pi-b: 192.0.2.12}}
@@ -41,7 +42,7 @@ def file(text: str) -> HapairFile:
 def test_each_change_is_a_line(written: str, instead: str, lines: list[str]) -> None:
     before, after = file(BEFORE), file(BEFORE.replace(written, instead))
     changes = diff(before, after)
-    assert [str(change) for change in changes] == lines
+    assert list(told(changes)) == lines
     assert apply(before, changes) == after
 
 
