@@ -170,9 +170,7 @@ class Limiter:
     """The limits of one frontend, as one worker applies them. Addresses are canonical text."""
 
     __slots__ = (
-        "_allow",
         "_connections",
-        "_deny",
         "_hash_of_address",
         "_hash_of_value",
         "_ipv6_prefix",
@@ -189,9 +187,8 @@ class Limiter:
         layout = Layout.of(limits, workers)
         tables = [range(start + first, start + first + layout.table) for first in layout.rates]
         secret = cells[start : start + SECRET_CELLS].tobytes()
-        self._allow = Networks(limits.allow)
-        self._deny = Networks(limits.deny)
-        self.denies = lru_cache(maxsize=4096)(self._denies)
+        # A function, not a method of this object, which would hold itself and the cells until a collection.
+        self.denies = lru_cache(maxsize=4096)(_denier(Networks(limits.allow), Networks(limits.deny)))
         """Whether an address may have nothing here."""
         self._ipv6_prefix = limits.ipv6_prefix
         hasher = _hasher(secret, limits.ipv6_prefix)
@@ -246,8 +243,12 @@ class Limiter:
     def _key(self, address: str, subject: bytes) -> int:
         return self._hash_of_value(subject) if subject else self._hash_of_address(address)
 
-    def _denies(self, address: str) -> bool:
-        return address in self._deny or (bool(self._allow) and address not in self._allow)
+
+def _denier(allow: Networks, deny: Networks) -> Callable[[str], bool]:
+    def denies(address: str) -> bool:
+        return address in deny or (bool(allow) and address not in allow)
+
+    return denies
 
 
 def _hasher(secret: bytes, ipv6_prefix: int) -> Callable[[str | bytes], int]:

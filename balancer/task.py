@@ -80,8 +80,7 @@ class Task(Generic[T]):
             if self.error is None:
                 self._coroutine.send(None)
             else:
-                error, self.error = self.error, None
-                self._coroutine.throw(error)
+                self._coroutine.throw(self._take_error())
         except StopIteration as stop:
             self._result = stop.value
             self._end(None)
@@ -89,6 +88,12 @@ class Task(Generic[T]):
             raise
         except BaseException as raised:
             self._end(raised)
+
+    def _take_error(self) -> BaseException:
+        """A local variable of `step` would hold it, and its traceback that frame, until a collection."""
+        error, self.error = self.error, None
+        assert error is not None
+        return error
 
     def _end(self, error: BaseException | None) -> None:
         self.scheduled = True

@@ -158,7 +158,7 @@ async def ask(folder: Path) -> Any:
 
 def memory_kib(pid: int) -> int:
     """What the node and its children alone have."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    children = [one for path in Path(f"/proc/{pid}/task").glob("*/children") for one in path.read_text().split()]
     return sum(_private(one) for one in (str(pid), *children))
 
 
