@@ -88,7 +88,7 @@ async def run_node(
         state_folder = Path(os.environ.get("STATE_DIRECTORY", runtime))
         node = _Node(config, opening, path, state_folder, sockets)
         stack.callback(node.close_sockets)
-        if fatal := node.certificates.fatal:
+        if fatal := [*node.certificates.fatal, *node.admin.tls.fatal]:
             raise StartError("; ".join(str(trouble) for trouble in fatal))
         reload = NodeReload(node, Served(file=loaded.file, config=config, opening=opening), path=path)
         stories: Stories = {
@@ -198,7 +198,16 @@ class _Node(NodeParts):
             record=self.events.record,
         )
         self.peer = NodePeer(opening.link, config.file, self.events.record)
-        self.admin = NodeAdmin(self.snapshot, self.checks, config.admin, sockets.admin, looked=self._looked)
+        self.admin = self._new_admin(config, sockets, Path(path).parent)
+
+    def _new_admin(self, config: NodeConfig, sockets: NodeSockets, folder: Path) -> NodeAdmin:
+        return NodeAdmin(
+            *(self.snapshot, self.checks, config.admin, sockets.admin),
+            looked=self._looked,
+            events=self.events.feed,
+            handover=None if config.link is None else self.handover.story,
+            folder=folder,
+        )
 
     def apply(self, served: Served, plan: Plan, sockets: NodeSockets, reading: Reading) -> None:
         """Go on with another configuration: what follows from it for the others is told them."""
@@ -342,7 +351,7 @@ class _Node(NodeParts):
             flows=self._flows,
             healths=self.checks.snapshot(),
             tracking=self._tracking,
-            certificates=self.certificates.views(),
+            certificates=(*self.certificates.views(), *self.admin.tls.views()),
             started_at=self._started_at,
             now=trio.current_time(),
             monotonic=time.monotonic(),

@@ -5,6 +5,7 @@ import os
 import socket
 import time
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import trio
@@ -13,14 +14,18 @@ from balancer.config_sockets import ListenTcp
 from balancer.fieldtypes import Endpoint
 from balancer.listener import open_listener
 from hapair.admin.haproxy_cli import HaproxyCli
+from hapair.admin.live import Live
 from hapair.admin.logins import Logins
 from hapair.admin.operator import Operator
+from hapair.admin.page import Handover, Page
 from hapair.admin.rates import Rates
 from hapair.admin.router import Route, Router
 from hapair.admin.server import AdminServer
 from hapair.admin.stats_page import StatsPage
 from hapair.admin.surfaces import Surfaces
+from hapair.certificates.admin import AdminTls
 from hapair.config.admin import AdminSection
+from hapair.events.feed import EventFeed
 from hapair.snapshot import NodeSnapshot
 
 log = logging.getLogger(__name__)
@@ -76,12 +81,21 @@ class NodeAdmin:
         listeners: Mapping[Endpoint, socket.socket],
         *,
         looked: Callable[[NodeSnapshot], None] = lambda _: None,
+        events: EventFeed | None = None,
+        handover: Handover | None = None,
+        folder: Path = Path(),
     ) -> None:
-        """`looked` is called with the snapshot of each second."""
+        """`looked` is called with the snapshot of each second; `handover` lets the peer take over, if there is one.
+
+        Paths in `admin` are relative to `folder`.
+        """
+        self.tls = AdminTls(admin, folder)
         self._looked = looked
         self.rates = Rates()
+        self.live = Live(self.rates, time.time, events)
+        self.page = Page(self.live, operator, handover, refresh=self.look)
         self.surfaces = Surfaces(look, self.rates, trio.current_time, started_at=time.time())
-        self.stats = StatsPage(self.surfaces, operator)
+        self.stats = StatsPage(self.surfaces, operator, self.page.document)
         self.cli = HaproxyCli(self.surfaces, operator, os.environ)
         self._listeners = listeners
         self._users = {} if admin is None else admin.users
@@ -92,6 +106,7 @@ class NodeAdmin:
         routes = tuple(routes)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._sample)
+            nursery.start_soon(self.tls.run)
             while True:
                 with trio.CancelScope() as self._serving:
                     await self._serve(routes)
@@ -99,24 +114,34 @@ class NodeAdmin:
     def reload(self, admin: AdminSection | None, listeners: Mapping[Endpoint, socket.socket]) -> None:
         """Listen here from now on, for these users. Without a change whoever is connected stays so."""
         users = {} if admin is None else admin.users
-        if (users, dict(listeners)) != (self._users, dict(self._listeners)):
+        contexts = self.tls.contexts
+        self.tls.reload(admin)
+        if (users, dict(listeners)) != (self._users, dict(self._listeners)) or self.tls.contexts is not contexts:
             self._users, self._listeners = users, listeners
             self._serving.cancel()
 
     async def _serve(self, routes: tuple[Route, ...]) -> None:
         if not self._listeners:
             await trio.sleep_forever()
-        server = AdminServer(Router((*self.surfaces.routes(), *self.stats.routes(), *routes)), Logins(self._users))
+        own = (*self.surfaces.routes(), *self.stats.routes(), *self.page.routes())
+        server = AdminServer(Router((*own, *routes)), Logins(self._users), self.tls.contexts)
         for endpoint in self._listeners:
             log.info("admin server listens", extra={"address": str(endpoint), "users": len(self._users)})
         await server.serve([_for_trio(one) for one in self._listeners.values()])
 
     async def _sample(self) -> Any:
         while True:
-            node = self.surfaces.look()
-            self.rates.sample(node, trio.current_time())
+            node = self.look()
             self._looked(node)
             await trio.sleep(SAMPLE_S)
+
+    def look(self) -> NodeSnapshot:
+        """Look at the node, and tell whoever watches it."""
+        node, now = self.surfaces.look(), trio.current_time()
+        self.rates.sample(node, now)
+        if self._listeners:
+            self.live.tick(node, now)
+        return node
 
 
 def _for_trio(listener: socket.socket) -> trio.SocketListener:

@@ -72,7 +72,8 @@ class NodeParts:
 
     def try_certificates(self, config: NodeConfig) -> Reading:
         """What would be served."""
-        return self.certificates.tried(config.balancer.proxied)
+        reading = self.certificates.tried(config.balancer.proxied)
+        return replace(reading, troubles=[*reading.troubles, *self.admin.tls.tried(config.admin)])
 
     async def move_away(self, reason: str) -> str | None:
         """Hand over; why that was not possible."""

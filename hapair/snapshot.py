@@ -104,6 +104,8 @@ class FrontendView:
     causes: Mapping[str, int] = field(default_factory=dict)
     """How often connections and requests ended otherwise than well, by cause; causes that were not met are left out."""
     max_connections: int = 0
+    latencies: tuple[int, ...] = ()
+    """How many responses took how long: one count for each bucket of balancer/latencies.py. Mode http, proxy plane."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -163,6 +163,7 @@ def _frontends(
             counts=_frontend_counts(name, frontend, slots, kernel),
             causes=_causes(name, frontend, slots, kernel),
             max_connections=frontend.max_connections,
+            latencies=slots.latency_counts(name) if (frontend.mode, frontend.plane) == ("http", "proxy") else (),
         )
         for name, frontend in config.balancer.frontends.items()
     )

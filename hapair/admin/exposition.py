@@ -5,6 +5,7 @@ A sample whose value is not known is left out, and so is a metric without sample
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import accumulate
 from typing import Final, Literal
 
@@ -64,7 +65,13 @@ def _lines(metric: Metric) -> Iterator[str]:
 
 
 def _labels(labels: Labels) -> str:
-    inside = ",".join(f'{name}="{_escaped(value)}"' for name, value in labels.items())
+    return _written(tuple(labels.items()))
+
+
+@lru_cache(maxsize=8192)
+def _written(labels: tuple[tuple[str, str], ...]) -> str:
+    """Remembered: the same few hundred are written again in each metric and each scrape, and are most of its cost."""
+    inside = ",".join(f'{name}="{_escaped(value)}"' for name, value in labels)
     return f"{{{inside}}}" if inside else ""
 
 

@@ -49,6 +49,9 @@ _COLUMNS: Final[tuple[tuple[str, str, Literal["counter", "gauge"], tuple[int, ..
     ("loadbalanced_total", "lbtot", "counter", _BS, "Times that it was chosen."),
     ("max_session_rate", "rate_max", "gauge", _FBS, "The most sessions per second."),
     ("limit_session_rate", "rate_lim", "gauge", _F, "The limit of sessions per second; 0: none."),
+    ("connect_time_average_seconds", "ctime", "gauge", _BS, "How long it took the last 1024 or so to connect."),
+    ("response_time_average_seconds", "rtime", "gauge", _BS, "How long the last 1024 or so waited for a response."),
+    ("total_time_average_seconds", "ttime", "gauge", _BS, "How long the last 1024 or so took in all."),
     ("check_duration_seconds", "check_duration", "gauge", _S, "How long the last check took."),
     ("http_requests_rate_max", "req_rate_max", "gauge", _F, "The most requests per second."),
     ("http_requests_total", "req_tot", "counter", _FB, "Requests."),
@@ -63,22 +66,23 @@ _COLUMNS: Final[tuple[tuple[str, str, Literal["counter", "gauge"], tuple[int, ..
     ("connection_reuses_total", "reuse", "counter", _BS, "Requests on connections that were there already."),
     ("used_connections_current", "used_conn_cur", "gauge", _S, "Connections to it that are in use."),
 )
-_SCALE: Final = {"check_duration": 0.001, "qtime": 0.001, "qtime_max": 0.001}
+_SCALE: Final = dict.fromkeys(("check_duration", "qtime", "qtime_max", "ctime", "rtime", "ttime"), 0.001)
 
 
 def metrics_of(node: NodeSnapshot, rows: Sequence[Row], started_at: float) -> Iterator[Metric]:
     """All of them. `started_at` is a Unix time."""
     yield from _process(node, started_at)
     for kind, prefix in _KINDS.items():
-        of_kind = [row for row in rows if row["type"] == kind]
+        of_kind = [(_labels(row), row) for row in rows if row["type"] == kind]
         for suffix, column, nature, kinds, meaning in _COLUMNS:
             if kind in kinds:
-                samples = [(_labels(row), _scaled(column, row.get(column))) for row in of_kind]
+                samples = [(labels, _scaled(column, row.get(column))) for labels, row in of_kind]
                 yield Metric(f"haproxy_{prefix}_{suffix}", nature, meaning, samples)
-        yield Metric(
-            f"haproxy_{prefix}_http_responses_total", "counter", "Responses by the class of their status.",
-            [({**_labels(row), "code": code}, _number(row.get(f"hrsp_{code}"))) for row in of_kind for code in _CODES],
-        )  # fmt: skip
+        by_code = [
+            ({**labels, "code": code}, _number(row.get(f"hrsp_{code}"))) for labels, row in of_kind for code in _CODES
+        ]
+        meaning = "Responses by the class of their status."
+        yield Metric(f"haproxy_{prefix}_http_responses_total", "counter", meaning, by_code)
     yield from _states(rows)
 
 

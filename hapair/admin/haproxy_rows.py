@@ -110,7 +110,7 @@ def _frontend(frontend: FrontendView, number: int, pace: Pace) -> Row:
 
 def _upstream(counts: Counts, queue: QueueCounts, pace: Pace, mode: str) -> dict[str, int | str | None]:
     """What servers and backends have. In mode http HAProxy counts each request as a session."""
-    is_http = mode == "http"
+    is_http, response_ms = mode == "http", pace.times.response_ms
     sessions = counts.requests if is_http else counts.connections
     return _shared(counts, pace, mode) | {
         "qcur": queue.waiting,
@@ -125,9 +125,16 @@ def _upstream(counts: Counts, queue: QueueCounts, pace: Pace, mode: str) -> dict
         "rate": pace.requests_per_s if is_http else pace.connections_per_s,
         "rate_max": pace.requests_per_s_max if is_http else pace.connections_per_s_max,
         "srv_abrt": counts.resets,
+        "ctime": _rounded(pace.times.connect_ms),
+        "rtime": _rounded(None if response_ms is None else max(0.0, response_ms - queue.average_ms)),
+        "ttime": _rounded(pace.times.total_ms),
         "connect": counts.connections,
         "reuse": max(0, counts.requests - counts.connections) if is_http else 0,
     }
+
+
+def _rounded(span_ms: float | None) -> int | None:
+    return None if span_ms is None else round(span_ms)
 
 
 def _server(

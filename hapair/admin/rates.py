@@ -1,4 +1,4 @@
-"""What follows from counters over time: per second, the most at once, since when. Fed once a second. Pure."""
+"""What follows from counters over time: per second, the most at once, how long, since when. Fed once a second. Pure."""
 
 from dataclasses import dataclass, replace
 from typing import Self
@@ -9,6 +9,41 @@ from hapair.snapshot import NodeSnapshot, PoolView
 Key = tuple[str, ...]
 """`("frontend", name)`, `("pool", name)`, `("server", pool, name)`."""
 FRONTEND, POOL, SERVER = "frontend", "pool", "server"
+AVERAGED = 1024
+"""Over about as many requests HAProxy averages how long they took."""
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """How long requests, or connections of mode tcp, took in the average of late; None: not known yet."""
+
+    connect_ms: float | None = None
+    response_ms: float | None = None
+    """From the connection to the head of the response."""
+    total_ms: float | None = None
+
+    def after(self, before: Counts, now_is: Counts) -> Self:
+        """One sample later: what is new counts as if each had come by itself, and the old fades."""
+        new = now_is.requests - before.requests or now_is.connections - before.connections
+        if new <= 0:
+            return self
+        connect_us = now_is.connect_us - before.connect_us
+        response_us = max(0, now_is.latency_us - before.latency_us - connect_us)
+        total_us = now_is.total_us - before.total_us
+        share = 1.0 - (1.0 - 1.0 / AVERAGED) ** new
+
+        def blend(old_ms: float | None, us: int) -> float:
+            return us / new / 1000 if old_ms is None else old_ms + (us / new / 1000 - old_ms) * share
+
+        return replace(
+            self,
+            connect_ms=blend(self.connect_ms, connect_us),
+            response_ms=blend(self.response_ms, response_us),
+            total_ms=blend(self.total_ms, total_us),
+        )
+
+
+NO_TIMES = Times()
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +57,7 @@ class Pace:
     requests_per_s_max: int = 0
     last_work_at: float | None = None
     """When it was last seen to have had something new; None: never."""
+    times: Times = NO_TIMES
 
     def after(self, before: Counts, now_is: Counts, elapsed_s: float, now: float) -> Self:
         """One sample later."""
@@ -36,6 +72,7 @@ class Pace:
             requests_per_s=requests,
             requests_per_s_max=max(self.requests_per_s_max, requests),
             last_work_at=now if worked else self.last_work_at,
+            times=self.times.after(before, now_is),
         )
 
 

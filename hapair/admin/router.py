@@ -4,7 +4,7 @@ A page is added by one `Route`: its path, who may see it, and its handler.
 """
 
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -47,10 +47,10 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Response:
-    """An answer. `body` as an iterator is sent as it comes, and its end is the end of the connection."""
+    """An answer. `body` as a generator is sent as it comes, and its end is the end of the connection."""
 
     status: int = 200
-    body: bytes | AsyncIterator[bytes] = b""
+    body: bytes | AsyncGenerator[bytes, None] = b""
     content_type: str = TEXT
     headers: Mapping[str, str] = field(default_factory=dict)
 

@@ -7,6 +7,7 @@ plane uses (balancer/http1), so that what is malformed there is malformed here.
 import errno
 import logging
 from collections import Counter
+from contextlib import aclosing
 
 import trio
 
@@ -14,6 +15,7 @@ from balancer.config import HttpLimits
 from balancer.http1.errors import BadMessage
 from balancer.http1.framing import CHUNKED
 from balancer.http1.request import RequestHead, parse_request
+from balancer.tls.contexts import DoorContexts
 from hapair.admin.logins import Caller, Logins, TooManyAttempts
 from hapair.admin.router import Request, Response, Router, head_of, is_near_host, is_same_origin, text
 from hapair.events.feed import acting
@@ -34,7 +36,9 @@ _LEFT = (trio.BrokenResourceError, trio.ClosedResourceError)
 class AdminServer:
     """Answers by `router` whom `logins` know. `serve` listeners for ever."""
 
-    def __init__(self, router: Router, logins: Logins) -> None:
+    def __init__(self, router: Router, logins: Logins, tls: DoorContexts | None = None) -> None:
+        """`tls`: None: connections are in clear."""
+        self._tls = tls
         self._router = router
         self.logins = logins
         self.refused: Counter[str] = Counter()
@@ -52,7 +56,7 @@ class AdminServer:
                 if self._connections > MOST_CONNECTIONS:
                     self.refused["connections"] += 1
                 else:
-                    await _Conversation(self, self._router, stream).run()
+                    await self._converse(stream)
         except _LEFT:
             return  # the client left
         except OSError as error:
@@ -61,16 +65,29 @@ class AdminServer:
         finally:
             self._connections -= 1
 
+    async def _converse(self, stream: trio.SocketStream) -> None:
+        client = stream.socket.getpeername()[0]
+        if self._tls is None:
+            await _Conversation(self, self._router, stream, client).run()
+            return
+        secured = trio.SSLStream(stream, self._tls.door, server_side=True, https_compatible=True)
+        with trio.move_on_after(REQUEST_S) as scope:
+            await secured.do_handshake()
+        if scope.cancelled_caught:
+            self.refused["handshake"] += 1
+        else:
+            await _Conversation(self, self._router, secured, client).run()
+
 
 class _Conversation:
     """One connection."""
 
-    def __init__(self, server: AdminServer, router: Router, stream: trio.SocketStream) -> None:
+    def __init__(self, server: AdminServer, router: Router, stream: trio.abc.Stream, client: str) -> None:
         self._server = server
         self._router = router
         self._stream = stream
         self._buffer = b""
-        self._client = stream.socket.getpeername()[0]
+        self._client = client
 
     async def run(self) -> None:
         while True:
@@ -107,7 +124,7 @@ class _Conversation:
         if self._buffer:
             return True
         with trio.move_on_after(IDLE_S):
-            self._buffer = await self._stream.receive_some(16_384)
+            self._buffer = bytes(await self._stream.receive_some(16_384))
         return bool(self._buffer)
 
     async def _head(self) -> RequestHead | None:
@@ -162,7 +179,7 @@ class _Conversation:
             self._server.refused["logins"] += 1
             return text(429, f"{error}\n", {"Retry-After": str(int(error.pause_s) + 1)})
         if caller.level is None:
-            return text(401, "a name and a password are needed\n", _CHALLENGE)
+            return text(401, "hapair: a name and a password are needed, one of admin.users in the file\n", _CHALLENGE)
         if route.level == "admin" and caller.level != "admin":
             return text(403, "this is for those of level admin\n")
         acting.set(f"{caller.name} from {self._client}")
@@ -171,19 +188,20 @@ class _Conversation:
     async def _send(self, response: Response, *, keep_alive: bool, with_body: bool) -> None:
         head = head_of(response, keep_alive=keep_alive)
         if isinstance(response.body, bytes):
-            with trio.move_on_after(SEND_S) as scope:
-                await self._stream.send_all(head + response.body if with_body else head)
-            if scope.cancelled_caught:
-                self._server.refused["slow_reader"] += 1
-                raise trio.BrokenResourceError
+            await self._send_in_time(head + response.body if with_body else head)
             return
-        await self._stream.send_all(head)
-        if with_body:
-            async for piece in response.body:
-                with trio.move_on_after(SEND_S) as scope:
-                    await self._stream.send_all(piece)
-                if scope.cancelled_caught:
-                    return
+        async with aclosing(response.body) as pieces:
+            await self._send_in_time(head)
+            if with_body:
+                async for piece in pieces:
+                    await self._send_in_time(piece)
+
+    async def _send_in_time(self, data: bytes) -> None:
+        with trio.move_on_after(SEND_S) as scope:
+            await self._stream.send_all(data)
+        if scope.cancelled_caught:
+            self._server.refused["slow_reader"] += 1
+            raise trio.BrokenResourceError
 
 
 class _BodyRefused(Exception):  # noqa: N818 - named for what happened

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from balancer.config import BalancerConfig
 from balancer.tls.material import PoolMaterial
+from hapair.certificates.admin import KIND, as_frontend
 from hapair.certificates.store import Reading, read_all
 from hapair.certificates.watch import certificate_views
 from hapair.config.errors import ConfigError, Position, Problem
@@ -19,6 +20,11 @@ def check_certificates(loaded: Loaded) -> list[str]:
     A file may be checked on another machine than the one that serves with it, or by somebody who may not read keys.
     """
     reading = _read(loaded)
+    admin = read_all(as_frontend(loaded.file.admin), Path(loaded.path).parent, time.time(), kind=KIND)
+    return [*_said(loaded, reading), *_said(loaded, admin)]
+
+
+def _said(loaded: Loaded, reading: Reading) -> list[str]:
     absent = {trouble.owner for trouble in reading.troubles if trouble.absent}
     broken = [one for one in reading.troubles if not one.absent and not (one.fatal and one.owner in absent)]
     if broken:
@@ -40,4 +46,5 @@ def _read(loaded: Loaded) -> Reading:
 
 def _problem(owner: str, source: str, reason: str) -> Problem:
     kind, _, name = owner.partition(" ")
-    return Problem(Position(1, 1), f"{kind}s.{name}.tls", f"{source}: {reason}" if source else reason)
+    place = "admin.tls" if kind == KIND else f"{kind}s.{name}.tls"
+    return Problem(Position(1, 1), place, f"{source}: {reason}" if source else reason)

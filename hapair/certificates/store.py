@@ -68,13 +68,18 @@ class Reading:
     """By source: also those kept from before."""
 
 
-def read_all(config: BalancerConfig, folder: Path, now: float, before: Reading | None = None) -> Reading:
-    """Everything that frontends and pools with TLS need. Paths are relative to `folder`; `now` is since 1970."""
+def read_all(
+    config: BalancerConfig, folder: Path, now: float, before: Reading | None = None, *, kind: str = "frontend"
+) -> Reading:
+    """Everything that frontends and pools with TLS need. Paths are relative to `folder`; `now` is since 1970.
+
+    `kind` is what the owners that are called frontends here are to a person.
+    """
     reading = Reading(Material())
     frontends, pools = {}, {}
     for name, frontend in config.frontends.items():
         if frontend.tls is not None:
-            material = _Owner(f"frontend {name}", folder, reading, before, now).frontend(name, frontend.tls)
+            material = _Owner(f"{kind} {name}", folder, reading, before, now).frontend(name, frontend.tls)
             if material is not None:
                 frontends[name] = material
     for name, pool in config.pools.items():

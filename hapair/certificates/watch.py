@@ -25,12 +25,15 @@ INTERVAL_S = 2.0
 class CertificateWatch:
     """What is in use, and what is wrong."""
 
-    def __init__(self, config: BalancerConfig, folder: Path, on_change: Callable[[Material], None]) -> None:
+    def __init__(
+        self, config: BalancerConfig, folder: Path, on_change: Callable[[Material], None], *, kind: str = "frontend"
+    ) -> None:
+        self._kind = kind
         self._config = config
         self._folder = folder
         self._on_change = on_change
         self._signature = signature(config, folder)
-        self.reading: Reading = read_all(config, folder, time.time())
+        self.reading: Reading = read_all(config, folder, time.time(), kind=kind)
         self._say(self.reading.troubles, before=[])
 
     @property
@@ -46,7 +49,7 @@ class CertificateWatch:
 
     def tried(self, config: BalancerConfig) -> Reading:
         """What another configuration would have: its `fatal` troubles are why it cannot be served. Changes nothing."""
-        return read_all(config, self._folder, time.time(), self._still_meant(config))
+        return read_all(config, self._folder, time.time(), self._still_meant(config), kind=self._kind)
 
     def _still_meant(self, config: BalancerConfig) -> Reading:
         """What was read where `tls` is the same: that may stand in for a file that is broken."""
@@ -75,7 +78,8 @@ class CertificateWatch:
         if now == self._signature:
             return
         self._signature = now
-        before, self.reading = self.reading, read_all(self._config, self._folder, time.time(), self.reading)
+        before = self.reading
+        self.reading = read_all(self._config, self._folder, time.time(), before, kind=self._kind)
         self._say(self.reading.troubles, before.troubles)
         if self.reading.material != before.material:
             log.info("certificates renewed", extra={"certificates": len(self.reading.certificates)})

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import Annotated, Any, ClassVar, Literal, Self
 
+from balancer.config_tls import FrontendTls
 from balancer.fieldtypes import STRICT, Endpoint, ListenEndpoint, OneOrMore, Shorthand
 
 Level = Literal["viewer", "admin"]
@@ -65,6 +66,8 @@ class AdminSection:
     listen: Annotated[tuple[ListenEndpoint, ...], OneOrMore()]
     users: Mapping[str, Annotated[AdminUser, Shorthand("password")]] = field(default_factory=dict)
     """None: only this machine may look, and nobody may change anything."""
+    tls: FrontendTls | None = None
+    """None: names and passwords travel in clear."""
 
     def __post_init__(self) -> None:
         if not self.listen:
@@ -75,6 +78,8 @@ class AdminSection:
             raise ValueError("listen must not name an address twice")
         if wrong := [name for name in self.users if not _USER.fullmatch(name)]:
             raise ValueError(f"{wrong[0]!r} is not a name for a user: letters, digits, _ . @ and -, at most 63")
+        if self.tls is not None and self.tls.alpn:
+            raise ValueError("tls.alpn is for frontends of mode tcp; the admin server speaks http/1.1")
         if not self.users and (far := [one for one in self.listen if not _is_near(one.host)]):
             raise ValueError(
                 f"listen must be at a loopback address, or on every address (:{far[0].port}), while there are no "

@@ -3,11 +3,9 @@
 By HTTP/1.1 in clear, and by HTTP/2 over TLS, where a WebSocket still needs a connection of HTTP/1.1 to itself.
 """
 
-import contextlib
 import json
-import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,20 +14,15 @@ from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
+from tests.browser.conftest import Open, key_digest
 from tests.peers.programs import balanced, free_port, running
 
 pytestmark = pytest.mark.slow
 
 SITE = Path(__file__).with_name("site.py")
-FLAGS = (
-    *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage"),
-)
 BLOCK = bytes(range(256)) * 4096
 GIGABYTE_CRC = "00ee2daa"
 
-
-Open = Callable[..., webdriver.Chrome]
 ANSWERS: dict[str, Any] = {
     "assets": 1225,
     "echo": [1, 125, 70000, 300000, True],
@@ -37,24 +30,6 @@ ANSWERS: dict[str, Any] = {
     "upload": GIGABYTE_CRC,
     "download": [1 << 30, 0],
 }
-
-
-@pytest.fixture
-def browser(program: Callable[[str], str], tmp_path: Path) -> Iterator[Open]:
-    """Opens a browser, with more flags than usual."""
-    with contextlib.ExitStack() as opened:
-
-        def start(*further: str) -> webdriver.Chrome:
-            options = webdriver.ChromeOptions()
-            options.binary_location = program("chromium")
-            for flag in (*FLAGS, f"--user-data-dir={tmp_path / 'profile'}", *further):
-                options.add_argument(flag)
-            options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-            driver = webdriver.Chrome(options, webdriver.ChromeService(program("chromedriver")))
-            opened.callback(driver.quit)
-            return driver
-
-        yield start
 
 
 @pytest.fixture
@@ -91,10 +66,3 @@ def test_the_same_by_http2_over_tls(browser: Open, site: int, gigabyte: Path, is
     page = browser(f"--ignore-certificate-errors-spki-list={key_digest(issued.certificate)}")
     with balanced(site, tmp_path, "--http2", "--certificate", str(issued.both)) as port:
         assert tried(page, f"https://127.0.0.1:{port}/", gigabyte) == ANSWERS | {"spoken": "h2"}
-
-
-def key_digest(certificate: Path) -> str:
-    """How a browser is told which public key to take for good: SHA-256 in base64."""
-    command = "openssl x509 -pubkey -noout | openssl pkey -pubin -outform DER | openssl sha256 -binary | base64"
-    with certificate.open("rb") as pem:
-        return subprocess.run(command, shell=True, stdin=pem, check=True, capture_output=True).stdout.decode().strip()

@@ -183,7 +183,7 @@ async def test_the_statistics_are_haproxys_field_by_field(administered, program)
 
 
 NOT_KEPT = {
-    *("ctime", "rtime", "ttime", "ctime_max", "rtime_max", "ttime_max", "cli_abrt", "wredis"),
+    *("ctime_max", "rtime_max", "ttime_max", "cli_abrt", "wredis"),
     *(
         "comp_in",
         "comp_out",
@@ -234,6 +234,42 @@ async def test_actions_by_page_and_by_socket(administered):
     foreign = ("-H", "Origin: http://evil.example", "-d", "s=web1&action=drain&b=web")
     assert (await ask(pair, "pi-a", "/haproxy?stats", *foreign, user="anna"))[0] == 403
     assert "\nnode: pi-a\n" in await socket_says(a, "show info")
+
+
+async def page_of(pair, node):
+    """The whole that the stats page of a node begins with."""
+    url = f"http://{pair.plan.nodes[node]}:1338/page/events"
+    for_ever = f"curl -sN -m 2 -u 'ben:{PASSWORD}' {url} || true"  # until curl has enough of it
+    events = (await pair.client.run(["sh", "-c", for_ever])).stdout.decode()
+    line = events.split("event: whole\ndata: ")[1].partition("\n")[0]
+    return json.loads(line)
+
+
+async def test_the_stats_page_of_both_nodes_and_a_handover_by_it(administered):
+    """Requests by the VIP are on the page with their latency; each node tells what it knows of the other."""
+    pair = administered
+    a = pair.nodes["pi-a"]
+    url = f"http://{pair.plan.vip}/"
+    await pair.client.run(["curl", "-s", "-m", "20", "-o", "/dev/null", f"{url}?[1-30]"])
+    await trio.sleep(2.5)  # a status goes to the peer once a second, and a sample is taken
+    one, other = await page_of(pair, "pi-a"), await page_of(pair, "pi-b")
+    assert (one["state"]["node"]["role"], other["state"]["node"]["role"]) == ("ACTIVE", "STANDBY")
+    assert one["state"]["peer"]["told"]["role"] == "STANDBY"
+    assert other["state"]["peer"]["told"]["routers"]["lan"]["state"] == "Active"
+    assert one["state"]["frontends"]["web"]["total"] >= 30
+    assert {server["status"] for server in one["state"]["servers"].values()} == {"UP"}
+    assert any("is ACTIVE" in event["words"] for event in one["events"])
+    status, body = await ask(pair, "pi-a", "/page/server", "-d", json.dumps(DRAIN), user="anna")
+    assert (status, json.loads(body)["words"]) == (200, "web/web1 is DRAIN")
+    assert (await socket_says(a, "show stat web 4 1")).splitlines()[1].split(",")[17] == "DRAIN"
+    assert (await ask(pair, "pi-a", "/page/server", "-d", json.dumps(DRAIN)))[0] == 403
+    status, body = await ask(pair, "pi-a", "/page/handover", "-d", "{}", user="anna")
+    assert (status, json.loads(body)["ok"]) == (200, True), body
+    assert await pair.settled("pi-b")
+    assert (await page_of(pair, "pi-b"))["state"]["routers"]["lan"]["state"] == "Active"
+
+
+DRAIN = {"pool": "web", "server": "web1", "action": "drain"}
 
 
 async def test_who_may_ask(administered):

@@ -1,10 +1,14 @@
 """Whatever is said to the admin surfaces is answered: no exception, and an operator is told of known servers alone."""
 
+import json
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hapair.admin.haproxy_cli import HaproxyCli, split_commands, split_words
+from hapair.admin.live import Live
 from hapair.admin.logins import _credentials
+from hapair.admin.page import Page
 from hapair.admin.rates import Rates
 from hapair.admin.router import Request, Response, is_near_host, is_same_origin
 from hapair.admin.stats_page import StatsPage
@@ -109,3 +113,36 @@ def test_credentials_are_two_parts_or_none(value: bytes) -> None:
 def test_origins_and_hosts_are_judged_whatever_they_are(host: str, origin: str | None, referer: str | None) -> None:
     assert is_same_origin(host, origin, referer) in (True, False)
     assert is_near_host(host) in (True, False)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=True) | st.text(max_size=6),
+    lambda inner: st.lists(inner, max_size=3),
+)
+NAMES = st.sampled_from(["web", "web1", "web2", "nope", ""])
+WISHES = st.fixed_dictionaries(
+    {},
+    optional={
+        "pool": NAMES | JSON,
+        "server": NAMES | JSON,
+        "action": st.sampled_from(["ready", "drain", "maint", "hdown"]) | JSON,
+        "weight": st.integers(-1, 300) | JSON,
+    },
+)
+
+
+@given(
+    WISHES.map(lambda wish: json.dumps(wish).encode())
+    | JSON.map(lambda any: json.dumps(any).encode())
+    | st.binary(max_size=40)
+)
+async def test_the_stats_page_takes_any_body(body: bytes) -> None:
+    operator = Recorder()
+    page = Page(Live(Rates(), lambda: 0.0), operator, None, refresh=lambda: None)
+    answer = await page.server(Request(method="POST", target="/page/server", body=body, is_admin=True))
+    assert isinstance(answer.body, bytes)
+    said = json.loads(answer.body)
+    assert (answer.status, said["ok"]) in ((200, True), (400, False))
+    assert len(operator.told) == said["ok"]
+    for told in operator.told:
+        assert told[:2] in (("administer", "web"), ("weigh", "web"))

@@ -44,7 +44,8 @@ PURE = (
     "hapair/admin/attempts.py", "hapair/admin/router.py", "hapair/admin/exposition.py", "hapair/admin/columns.py",
     "hapair/admin/rates.py", "hapair/admin/haproxy_rows.py", "hapair/admin/haproxy_metrics.py",
     "hapair/admin/pair_metrics.py", "hapair/admin/stats_formats.py", "hapair/admin/haproxy_info.py",
-    "hapair/admin/server_state.py",
+    "hapair/admin/server_state.py", "hapair/admin/history.py", "hapair/admin/health_history.py",
+    "hapair/admin/page_state.py",
     "hapair/config/router_rules.py", "hapair/config/pool_rules.py",
     "hapair/tracking/watch.py", "hapair/tracking/findings.py", "vrrp/routes.py",
 )  # fmt: skip
@@ -83,6 +84,7 @@ PURE_BUT: Mapping[str, frozenset[str]] = {
     "hapair/admin/haproxy_rows.py": frozenset({"balancer.slots"}),  # the same
     "hapair/peer/messages.py": frozenset({"zlib"}),  # a function of bytes
     "hapair/admin/rates.py": frozenset({"balancer.slots"}),  # the same
+    "hapair/admin/history.py": frozenset({"array", "balancer.slots"}),  # numbers in a row, and the same
 }
 
 # A dependency or an OS facility, and the only places that touch it. A folder ends with /.

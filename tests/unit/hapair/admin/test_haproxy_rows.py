@@ -7,13 +7,13 @@ import pytest
 from balancer.queue_counts import QueueCounts
 from hapair.admin.columns import COLUMNS
 from hapair.admin.haproxy_rows import rows_of, status_of
-from hapair.admin.rates import Pace, PoolHistory, Rates
+from hapair.admin.rates import Pace, PoolHistory, Rates, Times
 from hapair.snapshot import ServerView
 from tests.unit.hapair.admin.sample import NODE, WEB1, WEB2, WEB3
 
 RATES = Rates()
 RATES.paces["frontend", "web"] = Pace(8, 4, 9, 30, 70, 95.0)
-RATES.paces["server", "web", "web1"] = Pace(7, 3, 5, 20, 40, 95.0)
+RATES.paces["server", "web", "web1"] = Pace(7, 3, 5, 20, 40, 95.0, Times(0.4, 3.6, 12.0))
 RATES.pools["web"] = PoolHistory(changed_at=90.0, downs=1, down_before_s=4.5)
 ROWS = rows_of(NODE, RATES, 100.0)
 
@@ -63,6 +63,12 @@ def test_a_server() -> None:
     assert part(2, "check_rise", "check_fall", "check_health", "last_chk") == [2, 3, 3, "200 OK"]
     assert part(2, "connect", "reuse", "econ", "eresp", "wretr", "srv_abrt") == [30, 80, 1, 1, 2, 2]
     assert part(2, "rate", "rate_max", "smax", "lastsess", "addr") == [20, 40, 7, 5, "192.0.2.21:80"]
+
+
+def test_how_long_requests_took() -> None:
+    assert part(2, "ctime", "rtime", "ttime") == [0, 4, 12]
+    assert part(3, "ctime", "rtime", "ttime") == [None, None, None]
+    assert part(0, "ctime", "rtime", "ttime") == [None, None, None]
 
 
 def test_a_server_that_is_down_and_its_agent() -> None:

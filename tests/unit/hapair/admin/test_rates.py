@@ -2,7 +2,9 @@
 
 from dataclasses import replace
 
-from hapair.admin.rates import Pace, PoolHistory, Rates, added, counts_of
+import pytest
+
+from hapair.admin.rates import NO_TIMES, Pace, PoolHistory, Rates, Times, added, counts_of
 from hapair.snapshot import NodeSnapshot
 from tests.unit.hapair.admin.sample import FRONTEND_COUNTS, NODE, SERVER_COUNTS, WEB2
 
@@ -19,11 +21,31 @@ def test_what_happened_between_two_samples_is_a_rate() -> None:
     rates.sample(NODE, 100.0)
     assert rates.paces[WEB] == Pace(open_max=3)
     rates.sample(with_counts(connections=60, requests=220, open=9), 102.0)
-    assert rates.paces[WEB] == Pace(9, 10, 10, 50, 50, 102.0)
+    assert rates.paces[WEB] == Pace(9, 10, 10, 50, 50, 102.0, Times(0.0, 0.0, 0.0))
     rates.sample(with_counts(connections=61, requests=222, open=2), 103.0)
-    assert rates.paces[WEB] == Pace(9, 1, 10, 2, 50, 103.0)
+    assert rates.paces[WEB] == Pace(9, 1, 10, 2, 50, 103.0, Times(0.0, 0.0, 0.0))
     rates.sample(with_counts(connections=61, requests=222, open=2), 104.0)
-    assert rates.paces[WEB] == Pace(9, 0, 10, 0, 50, 103.0)
+    assert rates.paces[WEB] == Pace(9, 0, 10, 0, 50, 103.0, Times(0.0, 0.0, 0.0))
+
+
+def test_how_long_it_took_is_averaged_over_about_1024_requests() -> None:
+    none = replace(NODE.frontends[0].counts, requests=0, connections=0)
+    two = replace(none, requests=2, connections=1, connect_us=1000, latency_us=9000, total_us=20_000)
+    times = NO_TIMES.after(none, two)
+    assert times == Times(0.5, 4.0, 10.0)
+    later = replace(two, requests=1026, latency_us=two.latency_us + 1024 * 8000, total_us=two.total_us + 1024 * 30_000)
+    later_times = times.after(two, later)
+    assert (later_times.connect_ms, later_times.response_ms, later_times.total_ms) == (
+        pytest.approx(0.184, abs=0.001),
+        pytest.approx(6.529, abs=0.001),
+        pytest.approx(22.64, abs=0.01),
+    )
+    assert later_times.after(later, later) == later_times
+
+
+def test_in_mode_tcp_connections_are_what_takes_time() -> None:
+    none = replace(NODE.frontends[0].counts, requests=0, connections=0)
+    assert NO_TIMES.after(none, replace(none, connections=4, connect_us=2000, total_us=80_000)) == Times(0.5, 0.0, 20.0)
 
 
 def test_samples_that_lie_too_close_are_passed_over() -> None:
@@ -39,7 +61,7 @@ def test_maxima_can_be_forgotten() -> None:
     rates.sample(with_counts(connections=60, requests=220, open=9), 102.0)
     rates.sample(with_counts(connections=60, requests=220, open=2), 103.0)
     rates.forget_maxima()
-    assert rates.paces[WEB] == Pace(2, 0, 0, 0, 0, 102.0)
+    assert rates.paces[WEB] == Pace(2, 0, 0, 0, 0, 102.0, Times(0.0, 0.0, 0.0))
 
 
 def test_a_pool_is_down_while_none_of_its_servers_is_up() -> None:

@@ -51,3 +51,24 @@ def test_one_that_is_about_to_end(authority: Any, tmp_path: Path, loaded: Any) -
     (tmp_path / "a.pem").write_bytes(authority.issue("a.example", days=3).pem)
     (tmp_path / "a.pem").chmod(0o600)
     assert check_certificates(loaded) == ["frontend web: the certificate in a.pem expires in 2 days"]
+
+
+def test_those_of_the_admin_server(tmp_path: Path, authority: Any) -> None:
+    file = tmp_path / "hapair.yaml"
+    file.write_text(TEXT.replace(", tls: {certificates: [a.pem], minimum_version: 1.3}", "") + ADMIN)
+    assert check_certificates(load(file)) == [
+        "admin server: b.pem: cannot be read: No such file or directory",
+        "admin server: no certificate is fit for use",
+    ]
+    (tmp_path / "b.pem").write_bytes(b"x")
+    (tmp_path / "b.pem").chmod(0o600)
+    with pytest.raises(ConfigError) as caught:
+        check_certificates(load(file))
+    assert {problem.where for problem in caught.value.problems} == {"admin.tls"}
+    (tmp_path / "b.pem").write_bytes(authority.issue("a.example").pem)
+    assert check_certificates(load(file)) == []
+
+
+ADMIN = """\
+admin: {listen: ":1338", tls: {certificates: [b.pem]}}
+"""
