@@ -6,6 +6,7 @@ from typing import Literal
 
 from balancer.config import BalancerConfig
 from balancer.fieldtypes import Endpoint
+from balancer.persistence.table import Entry
 from balancer.standing import Standing
 from balancer.tls.material import Material
 from vrrp.config import Address, VirtualRouterConfig
@@ -202,6 +203,30 @@ class ServerErrors:
 
 
 @dataclass(frozen=True, slots=True)
+class Sources:
+    """Either way: clients of a pool and the server of each. `used_at` of each is on CLOCK_MONOTONIC."""
+
+    pool: str
+    entries: tuple[Entry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetSources:
+    """Node to worker: forget this client of a pool; None: all."""
+
+    pool: str
+    client: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class CookieCounts:
+    """Worker to node: what this worker has met in cookies of a pool (balancer.persistence.cookies)."""
+
+    pool: str
+    counts: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
 class LogsReopened:
     """Node to worker: with it comes a descriptor for each of these log files, to be used from now on."""
 
@@ -277,7 +302,9 @@ TO_ANNOUNCER = (
     *(Heartbeat, StartRouters, Resign, Resume, LowerPriority, Track, Preempt, Announce, Tell, ToPeer, Stop),
 )
 FROM_ANNOUNCER = (Heartbeat, RouterReport, FromPeer)
-TO_WORKER = (Heartbeat, Serve, Reload, Renew, FrontendRole, ServerStanding, LogsReopened, Drain)
+TO_WORKER = (
+    *(Heartbeat, Serve, Reload, Renew, FrontendRole, ServerStanding, Sources, ForgetSources, LogsReopened, Drain),
+)
 TO_FLOWS = (Heartbeat, StartFlows, ActiveFrontends)
 FROM_FLOWS = (Heartbeat, FlowsReport)
-FROM_WORKER = (Heartbeat, Serving, Reloaded, ServerErrors)
+FROM_WORKER = (Heartbeat, Serving, Reloaded, ServerErrors, Sources, CookieCounts)

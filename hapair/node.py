@@ -37,12 +37,12 @@ from hapair.node_handover import NodeHandover, preempted
 from hapair.node_maintenance import NodeMaintenance
 from hapair.node_parts import NodeParts
 from hapair.node_peer import NodePeer
+from hapair.node_persistence import NodePersistence
 from hapair.node_reload import NodeReload
 from hapair.node_servers import server_story
 from hapair.node_sockets import NodeSockets
 from hapair.notify import Notifier
 from hapair.opening import missing_privileges, opening_of
-from hapair.persistence.key import cookie_key
 from hapair.processes import Programs
 from hapair.reload.plan import Plan, Served
 from hapair.role import node_role
@@ -173,9 +173,11 @@ class _Node(NodeParts):
         self._notifier = Notifier(config.node, config.routers, config.notify)
         self.checks = CheckRunner(config.balancer.pools, self._server_changed, probe=self._probe)
         self._discovery = Discovery(config.balancer.pools, self.checks.place)
+        self.peer = NodePeer(opening.link, config.file, self.events.record)
+        self.persistence = NodePersistence(self._proxied.pools, opening.secret, state_folder, self.peer.link)
         self._workers = WorkersWatch(
             *(replace(config, balancer=self._proxied), sockets.listeners, self._slots, self._judge),
-            *(self.checks.errors_observed, sockets.logs, sockets.datagrams, cookie_key(opening.secret, state_folder)),
+            *(self.checks.errors_observed, sockets.logs, sockets.datagrams, self.persistence),
         )
         self._flows = FlowsWatch(flows_opening(config.balancer, opening.link))
         self._kernel = KernelPlane(
@@ -197,7 +199,6 @@ class _Node(NodeParts):
             *(config.node, state_folder, self.handover.hand_over, self._announcer.states, self._judge),
             record=self.events.record,
         )
-        self.peer = NodePeer(opening.link, config.file, self.events.record)
         self.admin = self._new_admin(config, sockets, Path(path).parent)
 
     def _new_admin(self, config: NodeConfig, sockets: NodeSockets, folder: Path) -> NodeAdmin:
@@ -207,6 +208,7 @@ class _Node(NodeParts):
             events=self.events.feed,
             handover=None if config.link is None else self.handover.story,
             folder=folder,
+            tables=self.persistence.hub,
         )
 
     def apply(self, served: Served, plan: Plan, sockets: NodeSockets, reading: Reading) -> None:
@@ -235,6 +237,7 @@ class _Node(NodeParts):
             nursery.start_soon(self._notifier.run)
             nursery.start_soon(self.admin.run)
             nursery.start_soon(self.peer.run)
+            nursery.start_soon(self.persistence.run)
             self._judge()
             nursery.start_soon(self._kernel.run)
             nursery.start_soon(self._flows.run)
@@ -358,7 +361,8 @@ class _Node(NodeParts):
             ready=self._fit and not self._stopping,
             pid=os.getpid(),
         )
-        return self.peer.with_peer(self.maintenance.with_maintenance(node))
+        node = self.persistence.seen(self.maintenance.with_maintenance(node))
+        return self.peer.with_peer(node)
 
     async def stop(self) -> None:
         """The peer takes over first; then what is open may finish, through the peer where that was agreed upon.
@@ -380,3 +384,4 @@ class _Node(NodeParts):
             with trio.CancelScope(shield=True):
                 await self._announcer.stop()
                 await self._kernel.remove()
+                await self.persistence.save()

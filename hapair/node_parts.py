@@ -18,6 +18,7 @@ from hapair.node_admin import NodeAdmin
 from hapair.node_events import NodeEvents
 from hapair.node_handover import NodeHandover
 from hapair.node_peer import NodePeer
+from hapair.node_persistence import NodePersistence
 from hapair.node_sockets import NodeSockets
 from hapair.notify import Notifier
 from hapair.reload.plan import Plan, Served
@@ -38,6 +39,7 @@ class NodeParts:
     admin: NodeAdmin
     events: NodeEvents
     peer: NodePeer
+    persistence: NodePersistence
     _config: NodeConfig
     _proxied: BalancerConfig
     _sockets: NodeSockets
@@ -103,6 +105,7 @@ class NodeParts:
         self._notifier.reload(config.routers, config.notify)
         self.admin.reload(config.admin, sockets.admin)
         self.peer.reloaded(served.file)
+        self.persistence.reloaded(self._proxied.pools)
         for standing in self.checks.standings(trio.current_time()):
             self._workers.set_standing(*standing)
             self._kernel.set_standing(*standing)

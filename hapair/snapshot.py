@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from balancer.config import BalancerConfig
 from balancer.queue_counts import QueueCounts
 from balancer.slots import Counts
+from hapair.persistence.views import PersistencePeerView, PersistenceView
 
 VERSION = 1
 LAGS_S = 1.0
@@ -319,6 +320,10 @@ class NodeSnapshot:
     """Its workers serve, and it is fit to hold VIPs."""
     pid: int = 0
     maintenance: MaintenanceView | None = None
+    persistence: tuple[PersistenceView, ...] = ()
+    """Of each pool that has it."""
+    persistence_peer: PersistencePeerView | None = None
+    """None: there is nobody, or nothing, to be told."""
     peer: PeerView | None = None
     """None: there is no secret, or not exactly one peer; or this is what a node tells its peer."""
 

@@ -19,6 +19,7 @@ from hapair.logfiles import LogFiles
 from hapair.messages import (
     FROM_WORKER,
     TRANSPARENT,
+    CookieCounts,
     Drain,
     FrontendRole,
     LogsReopened,
@@ -29,7 +30,9 @@ from hapair.messages import (
     ServerErrors,
     ServerStanding,
     Serving,
+    Sources,
 )
+from hapair.node_persistence import NodePersistence
 from hapair.restart import Restarts
 
 log = logging.getLogger(__name__)
@@ -54,13 +57,13 @@ class WorkersWatch:
         on_errors: Callable[[str, str, str], None],
         logs: LogFiles | None = None,
         datagrams: Mapping[Endpoint, Sequence[socket.socket]] | None = None,
-        cookie_key: bytes = b"",
+        persistence: NodePersistence | None = None,
     ) -> None:
         """`on_errors` is called with pool, server and why, when a worker has met too many errors in a row.
 
-        `datagrams` has a socket for each worker for each endpoint. `cookie_key` is what cookies are signed with.
+        `datagrams` has a socket for each worker for each endpoint. `persistence` knows of clients and their servers.
         """
-        self._cookie_key = cookie_key
+        self._persistence = persistence
         self._on_errors = on_errors
         self.count = config.workers if config.balancer.frontends else 0
         self.states = [WorkerState.STARTING] * self.count
@@ -232,13 +235,15 @@ class WorkersWatch:
         logs, datagrams = self._logs.fds, tuple(self._datagrams)
         serve = Serve(
             *(index, self.count, balancer, listen, roles, self._material, tuple(logs), datagrams),
-            cookie_key=self._cookie_key,
+            cookie_key=b"" if self._persistence is None else self._persistence.cookie_key,
         )
         own = [sockets[index].fileno() for sockets in self._datagrams.values()]
         fds = [self._slots.fd, *(listener.fileno() for listener in self._listeners.values()), *logs.values(), *own]
         child.channel.post(serve, fds=fds)
         for pool, server in self._standings:
             child.channel.post(self._standing(pool, server), key=(pool, server))
+        if self._persistence is not None:
+            self._persistence.hub.greet(index, child.channel.post)
 
     def _hear(self, index: int, child: Child, message: object) -> None:
         if isinstance(message, ServerErrors):
@@ -250,6 +255,10 @@ class WorkersWatch:
             if message.serial == self._unsettled.get(child):
                 self._settle(child)
             return
+        if isinstance(message, Sources | CookieCounts):
+            if self._persistence is not None and self._children.get(index) is child:
+                self._persistence.hub.hear(index, message)
+            return
         assert isinstance(message, Serving)
         log.info("worker serves", extra={"worker": index, "pid": self.pids[index]})
         self._set_state(index, WorkerState.SERVING)
@@ -257,6 +266,8 @@ class WorkersWatch:
     def _bury(self, index: int, child: Child, how: str) -> None:
         child.channel.close()
         self._settle(child)
+        if self._persistence is not None and self._children.get(index, child) is child:
+            self._persistence.hub.gone(index)
         if (retired := self._retiring.pop(child, None)) is not None:
             self._slots.add_ended(*retired)
             if retired[0] is not self._slots and all(one[0] is not retired[0] for one in self._retiring.values()):

@@ -25,6 +25,7 @@ from hapair.messages import (
     TO_WORKER,
     TRANSPARENT,
     Drain,
+    ForgetSources,
     FrontendRole,
     Heartbeat,
     LogsReopened,
@@ -35,8 +36,10 @@ from hapair.messages import (
     ServerErrors,
     ServerStanding,
     Serving,
+    Sources,
 )
 from hapair.parent import ParentGoneError, channel_from_arguments, follow
+from hapair.persistence.teller import Teller
 
 log = logging.getLogger(__name__)
 
@@ -56,22 +59,27 @@ async def _work(channel: Channel, reactor: Reactor) -> int:
     except ChannelClosedError:
         return 1
     assert isinstance(serve, Serve)
-    worker = _Worker(channel, _engine(reactor, serve, fds, channel), serve.config.drain_s)
+    memory = Memory(serve.cookie_key, time.monotonic, time.time)
+    teller = Teller(memory, channel.post)
+    worker = _Worker(channel, _engine(reactor, serve, fds, channel, memory), serve.config.drain_s, teller)
     for role in serve.roles:
         worker.follow_role(role)
     settle_memory()
     channel.post(Serving())
-    return await worker.follow_node()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(teller.run)
+        status = await worker.follow_node()
+        nursery.cancel_scope.cancel()
+    return status
 
 
-def _engine(reactor: Reactor, serve: Serve, fds: list[int], channel: Channel) -> Engine:
+def _engine(reactor: Reactor, serve: Serve, fds: list[int], channel: Channel, memory: Memory) -> Engine:
     def tell_errors(pool: str, server: str, reason: str) -> None:
         channel.post(ServerErrors(pool, server, reason), key=("errors", pool, server))
 
     slots = Slots.attach(serve.config, serve.workers, fds[0])
     first_log = 1 + len(serve.listen)
     first_datagrams = first_log + len(serve.logs)
-    memory = Memory(serve.cookie_key, time.monotonic, time.time)
     engine = Engine(reactor, slots, serve.worker, on_errors=tell_errors, memory=memory)
     engine.apply(
         serve.config,
@@ -90,10 +98,11 @@ def _sockets(endpoints: Sequence[Endpoint], fds: Sequence[int]) -> dict[Endpoint
 class _Worker:
     """Translates between the channel and the engine."""
 
-    def __init__(self, channel: Channel, engine: Engine, drain_s: float) -> None:
+    def __init__(self, channel: Channel, engine: Engine, drain_s: float, teller: Teller) -> None:
         self._channel = channel
         self._engine = engine
         self._drain_s = drain_s
+        self._teller = teller
         self._stopping = trio.CancelScope()
 
     async def follow_node(self) -> int:
@@ -109,6 +118,7 @@ class _Worker:
 
     def _beat(self) -> Heartbeat:
         self._engine.heartbeat()
+        self._teller.count()
         return Heartbeat()
 
     def _handle(self, message: Any, fds: list[int]) -> Awaitable[None] | None:
@@ -119,6 +129,8 @@ class _Worker:
                 self._engine.set_standing(pool, server, standing)
             case Reload():
                 self._channel.post(Reloaded(message.serial, self._reload(message, fds)))
+            case Sources() | ForgetSources():
+                self._teller.hear(message)
             case Renew(material):
                 self._renew(material)
             case LogsReopened(paths):

@@ -8,9 +8,9 @@ that only grows, and that all copies share; between machines one says how long a
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import ip_address, ip_network
-from typing import NamedTuple
 
 from balancer.config_persistence import SourceSettings
 
@@ -18,7 +18,8 @@ _TOLD_EVERY = 16
 """A use is told to the other copies when the last one that was told is older than this part of the expiry."""
 
 
-class Entry(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Entry:
     """One client, as it is told."""
 
     client: str
@@ -91,8 +92,8 @@ class SourceTable:
 
     def merge(self, entry: Entry, now: float) -> bool:
         """What another copy says. True: it is news here."""
-        client, server, version, used_at = entry
-        used_at = min(used_at, now)
+        client, server, version = entry.client, entry.server, entry.version
+        used_at = min(entry.used_at, now)
         if now - used_at > self.config.expiry_s:
             return False
         known = self._known.get(client)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from hapair.admin import haproxy_info, server_state
+from hapair.admin import haproxy_info, haproxy_tables, server_state
 from hapair.admin.haproxy_rows import TYPE_BACKEND, TYPE_FRONTEND, TYPE_SERVER, Row
 from hapair.admin.operator import Operator, act
 from hapair.admin.stats_formats import csv, to_json, typed
@@ -53,7 +53,14 @@ def split_words(command: str) -> list[str]:
 class HaproxyCli:
     """The commands of one node."""
 
-    def __init__(self, surfaces: Surfaces, operator: Operator, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        surfaces: Surfaces,
+        operator: Operator,
+        environment: Mapping[str, str],
+        tables: haproxy_tables.Tables | None = None,
+    ) -> None:
+        self._tables = tables
         self._surfaces = surfaces
         self._operator = operator
         self._environment = environment
@@ -65,6 +72,7 @@ class HaproxyCli:
     def _table(self) -> list[tuple[str, str, Callable[[Sequence[str]], str]]]:
         return [
             ("clear counters [all]", "forget the maxima of rates and sessions", self._clear_counters),
+            ("clear table <table> [key <key>]", "forget clients, on both nodes", self._clear_table),
             ("disable agent <bk>/<srv>", "ask the agent of a server no more", self._switch("dagent")),
             ("disable health <bk>/<srv>", "check a server no more", self._switch("dhlth")),
             ("disable server <bk>/<srv>", "take a server out of service", self._switch("maint")),
@@ -78,9 +86,11 @@ class HaproxyCli:
             ("show backend", "list backends", self._show_backend),
             ("show env [<var>]", "list the environment of the node process", self._show_env),
             ("show info [typed|json]", "report on the process", self._show_info),
+            ("show peers [<peers>]", "show who tables are shared with", self._show_peers),
             ("show servers conn [<bk>]", "list connections to servers", self._show_servers),
             ("show servers state [<bk>]", "list the state of servers", self._show_servers),
             ("show stat [<px> <type> <sid>] [typed|json]", "report counters of proxies and servers", self._show_stat),
+            ("show table [<table> [key <key>]]", "list tables, or the clients in one", self._show_table),
             ("show version", "show the version", self._show_version),
             ("help [<command>]", "list matching or all commands", self._help),
         ]  # fmt: skip
@@ -139,6 +149,15 @@ class HaproxyCli:
     def _clear_counters(self, words: Sequence[str]) -> str:
         self._surfaces.rates.forget_maxima()
         return ""
+
+    def _clear_table(self, words: Sequence[str]) -> str:
+        return haproxy_tables.clear_table(self._tables, words)
+
+    def _show_peers(self, words: Sequence[str]) -> str:
+        return haproxy_tables.show_peers(self._surfaces.look(), words)
+
+    def _show_table(self, words: Sequence[str]) -> str:
+        return haproxy_tables.show_table(self._surfaces.look(), self._tables, words)
 
     def _get_weight(self, words: Sequence[str]) -> str:
         _, server = self._found(words, 2)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from hapair.admin import haproxy_metrics, pair_metrics
+from hapair.admin import haproxy_metrics, pair_metrics, persistence_metrics
 from hapair.admin.exposition import CONTENT_TYPE, exposition
 from hapair.admin.haproxy_rows import Row, rows_of
 from hapair.admin.rates import Rates
@@ -46,5 +46,11 @@ class Surfaces:
     async def metrics(self, request: Request) -> Response:
         """Prometheus' text format."""
         node, rows = self.rows()
-        body = exposition((*haproxy_metrics.metrics_of(node, rows, self.started_at), *pair_metrics.metrics_of(node)))
+        body = exposition(
+            (
+                *haproxy_metrics.metrics_of(node, rows, self.started_at),
+                *pair_metrics.metrics_of(node),
+                *persistence_metrics.metrics_of(node),
+            )
+        )
         return Response(body=body, content_type=CONTENT_TYPE)

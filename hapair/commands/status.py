@@ -140,6 +140,8 @@ def parts(node: NodeSnapshot) -> Iterator[RenderableType]:
         yield _datagrams(datagrams)
     for pool in node.pools:
         yield _pool(pool, there)
+    if node.persistence:
+        yield _persistence(node)
     if node.certificates:
         yield _certificates(node.certificates)
     yield "[dim]" + "  ".join(f"{p.name} {p.state} (pid {p.pid or '-'})" for p in node.processes) + "[/]"
@@ -235,6 +237,26 @@ def _flows(flows: FlowsView) -> str:
     lag = f"{flows.lag_s * 1000:.0f} ms late, {flows.waiting} waiting" if flows.up else f"waits for {flows.waits_for}"
     counted = f"{flows.told} known there, {flows.received} heard"
     return f"\n[bold]Flows of the kernel plane[/] {state}: {counted}, {escape(lag)}"
+
+
+def _persistence(node: NodeSnapshot) -> Table:
+    """Cookies by what became of them, and clients that are known by their address."""
+    heading, peer = "\nClients that come back", node.persistence_peer
+    if peer is not None:
+        lag = f"{peer.lag_s * 1000:.0f} ms late, {peer.waiting} waiting" if peer.up else "not told to the peer"
+        heading += f" ({lag})"
+    table = _table(heading, "pool", "cookie", *_VERDICTS, "addresses", "evicted")
+    for one in node.persistence:
+        table.add_row(
+            escape(one.pool),
+            escape(one.cookie or "-"),
+            *("-" if one.cookie is None else str(one.cookies.get(verdict, 0)) for verdict in _VERDICTS),
+            *("-" if one.size is None else text for text in (f"{one.used} of {one.size}", str(one.evicted))),
+        )
+    return table
+
+
+_VERDICTS = ("accepted", "forged", "stale", "moved", "set")
 
 
 def _certificates(certificates: tuple[CertificateView, ...]) -> Table:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from hapair.persistence.messages import PeerForgetSources, PeerSources, PeerSourcesTaken
 from hapair.wire import WireError, decode, encode
 from vrrp.liveness.session import BODY_LIMIT_BYTES
 
@@ -39,7 +40,8 @@ class FileDigests:
     digests: Mapping[str, str]
 
 
-KNOWN: Mapping[str, type] = {kind.__name__: kind for kind in (Alive, Status, FileDigests)}
+_OTHERS = (PeerSources, PeerSourcesTaken, PeerForgetSources)
+KNOWN: Mapping[str, type] = {kind.__name__: kind for kind in (Alive, Status, FileDigests, *_OTHERS)}
 """Whoever has more to say adds its types here."""
 
 

@@ -141,6 +141,7 @@ SEAMS: Mapping[str, tuple[str, ...]] = {
     "os.popen": (),
     "time.sleep": (),
     "time.time": (
+        "hapair/node_persistence.py",
         "hapair/worker.py",
         "hapair/node_admin.py",
         "hapair/node_events.py",
@@ -164,6 +165,8 @@ FUNCTION_LINES = 60
 
 # A module without a test file of its own, and what tests it instead.
 NO_TEST_FILE: Mapping[str, str] = {
+    "hapair/persistence/messages.py": "data only: tests/unit/hapair/test_node_persistence.py",
+    "hapair/persistence/views.py": "data only: tests/unit/hapair/persistence/test_hub.py",
     "hapair/__main__.py": "one call of the command line",
     "hapair/announcer.py": "a process: the tests of the network lab start it",
     "hapair/flows.py": "a process: tests/netns/test_kernel_failover.py starts it",

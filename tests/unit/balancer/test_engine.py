@@ -11,13 +11,23 @@ from typing import Any
 import pytest
 import trio
 
-from balancer.config import BalancerConfig, ClientLimits, Frontend, Http2, Pool, Server
+from balancer.config import (
+    BalancerConfig,
+    ClientLimits,
+    Frontend,
+    Http2,
+    PersistenceSettings,
+    Pool,
+    Server,
+    SourceSettings,
+)
 from balancer.datagrams import open_datagram_sockets
 from balancer.drivers import drive_from_trio
 from balancer.engine import Engine, alpn_relays
 from balancer.fieldtypes import Endpoint
 from balancer.http2.frames import PING, PREFACE, frame, goaway, settings
 from balancer.listener import open_listeners
+from balancer.persistence.memory import Memory
 from balancer.reactor import Reactor
 from balancer.service import FrontendService
 from balancer.slots import HEARTBEAT_NS, OPEN, Counts, Layout, Slots
@@ -651,3 +661,21 @@ def test_who_waits_for_a_server_waits_on_over_a_reload_and_gets_one_that_is_new(
         one.close()
     settle(house.reactor)
     assert house.slots.server_counts("pool", "one").open == 0
+
+
+def test_clients_belong_to_servers_where_a_pool_says_so() -> None:
+    house = House()
+    sticky = PersistenceSettings(source=SourceSettings(expiry_s=60.0))
+    pools = {"pool": replace(house.config.pools["pool"], persistence=sticky)}
+    house.config = replace(house.config, pools=pools)
+    memory = Memory(b"", lambda: house.reactor.now, lambda: 1e9)
+    house.engine = Engine(house.reactor, house.slots, 1, memory=memory)
+    house.apply()
+    for _ in range(3):
+        house.connect()
+        house.server.accept().close()
+        settle(house.reactor)
+    assert house.slots.server_counts("pool", "one").connections == 3
+    [client] = memory.tables["pool"].entries()
+    assert (client.client, client.server) == ("127.0.0.1", "one")
+    house.close()

@@ -36,6 +36,7 @@ from balancer.config_headers import RewritePath
 from balancer.config_pools import HashSettings
 from balancer.config_routes import Conditions, Redirect
 from balancer.fieldtypes import Endpoint
+from balancer.persistence.table import Entry
 from balancer.standing import Place, Standing
 from balancer.tls.material import Bundle, FrontendMaterial, Material, PoolMaterial
 from hapair import messages
@@ -48,8 +49,10 @@ from hapair.messages import (
     TO_WORKER,
     ActiveFrontends,
     Announce,
+    CookieCounts,
     Drain,
     FlowsReport,
+    ForgetSources,
     FromPeer,
     FrontendRole,
     Heartbeat,
@@ -67,6 +70,7 @@ from hapair.messages import (
     ServerErrors,
     ServerStanding,
     Serving,
+    Sources,
     StartFlows,
     StartRouters,
     Stop,
@@ -358,6 +362,9 @@ TO = [
     (TO_WORKER, ServerStanding("web", "web1", Standing(True, "drain", 7, 50, age_s=1.5))),
     (TO_WORKER, ServerStanding("web", "web2", Standing(place=Place(Endpoint("2001:db8::2", 80), 5, True)))),
     (TO_WORKER, ServerStanding("web", "web3", Standing(resolved=False))),
+    (TO_WORKER, Sources("web", (Entry("192.0.2.1", "web1", 1_800_000_000_000, 1.5),))),
+    (TO_WORKER, ForgetSources("web", "192.0.2.1")),
+    (TO_WORKER, ForgetSources("web", None)),
     (TO_WORKER, LogsReopened(("/var/log/a",))),
     (TO_WORKER, Drain(30.0)),
     (TO_FLOWS, Heartbeat()),
@@ -385,6 +392,8 @@ TO = [
     (FROM_WORKER, Serving()),
     (FROM_WORKER, Reloaded(7)),
     (FROM_WORKER, Reloaded(8, "certificates: no")),
+    (FROM_WORKER, Sources("web", ())),
+    (FROM_WORKER, CookieCounts("web", {"set": 1})),
     (FROM_WORKER, ServerErrors("web", "web1", "10 errors in a row, the last: HTTP 500")),
 ]
 

@@ -2,7 +2,9 @@
 
 import os
 import socket
+import time
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,11 +13,13 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from balancer.fieldtypes import Endpoint
 from balancer.listener import close_listeners
+from balancer.persistence.table import Entry
 from balancer.slots import OPEN, Slots
 from balancer.standing import Standing
 from hapair.config import NodeConfig, load_text, node_view
 from hapair.fitness import WorkerState
-from hapair.messages import Drain, FrontendRole, Serve, ServerStanding, Serving
+from hapair.messages import CookieCounts, Drain, FrontendRole, Serve, ServerStanding, Serving, Sources
+from hapair.node_persistence import NodePersistence
 from hapair.watch_workers import WorkersWatch
 
 TEXT = """\
@@ -274,3 +278,34 @@ def test_more_listening_sockets_than_a_message_carries_are_refused() -> None:
         with pytest.raises(ValueError, match=r"^at most 249 listen addresses and log files, not 250$"):
             WorkersWatch(config, many, slots, lambda: None, lambda *_: None)
         slots.close()
+
+
+async def test_what_one_worker_learns_of_clients_the_others_hear_and_those_that_come_later(
+    autojump_clock: MockClock, children: Any, listeners: dict[Endpoint, socket.socket], tmp_path: Path
+) -> None:
+    config = config_of(TEXT.replace("web: {servers", "web: {persistence: {source: {}, cookie: H}, servers"))
+    slots = Slots.create(config.balancer, 2)
+    persistence = NodePersistence(config.balancer.pools, None, tmp_path, None)
+    watch = WorkersWatch(config, listeners, slots, lambda: None, lambda *_: None, persistence=persistence)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(watch.run)
+        await wait_all_tasks_blocked()
+        one, other = sorted(children.started, key=lambda child: str(child.name))
+        assert one.heard[0].cookie_key == other.heard[0].cookie_key == persistence.cookie_key
+        said = Sources("web", (Entry("192.0.2.7", "web1", 5, time.monotonic()),))
+        one.say(said)
+        one.say(CookieCounts("web", {"set": 2}))
+        await wait_all_tasks_blocked()
+        assert (one.heard[-1:], other.heard[1:]) == (one.heard[:1], [said])
+        one.die()
+        await trio.sleep(5)
+        later = children.started[-1]
+        assert later.name == one.name
+        assert later.heard[1:] == [said]
+        [view] = persistence.hub.views()
+        assert (view.used, view.cookies) == (1, {"set": 2})
+        nursery.cancel_scope.cancel()
+    for child in children.started:
+        for fd in child.fds:
+            os.close(fd)
+    slots.close()

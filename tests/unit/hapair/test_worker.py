@@ -12,6 +12,7 @@ from balancer.tls.material import Material
 from hapair.messages import (
     TO_WORKER,
     Drain,
+    ForgetSources,
     FrontendRole,
     Heartbeat,
     LogsReopened,
@@ -20,6 +21,7 @@ from hapair.messages import (
     Renew,
     Serve,
     ServerStanding,
+    Sources,
 )
 from hapair.worker import _Worker
 
@@ -82,6 +84,15 @@ class FakeEngine:
         self.told.append(("renew", material))
 
 
+class FakeTeller:
+    def __init__(self) -> None:
+        self.heard: list[Any] = []
+
+    def hear(self, message: Any) -> None:
+        self.heard.append(message)
+
+
+SOURCES, FORGET = Sources("web", ()), ForgetSources("web", None)
 CASES: Mapping[type, tuple[Any, list[int], list[tuple[Any, ...]]]] = {
     FrontendRole: (FrontendRole("web", False, lives_on=True), [], [("stand_by", "web", True)]),
     ServerStanding: (ServerStanding("web", "one", STANDING), [], [("set_standing", "web", "one", STANDING)]),
@@ -89,6 +100,8 @@ CASES: Mapping[type, tuple[Any, list[int], list[tuple[Any, ...]]]] = {
     Renew: (Renew(MATERIAL), [], [("renew", MATERIAL)]),
     Drain: (Drain(2.5, has_successor=True), [], [("leave_sockets",), ("drain", 2.5)]),
     Reload: (RELOAD, [], [("apply", {}, {}, {}, None), ("activate", "web")]),
+    Sources: (SOURCES, [], []),
+    ForgetSources: (FORGET, [], []),
 }
 
 
@@ -96,12 +109,13 @@ CASES: Mapping[type, tuple[Any, list[int], list[tuple[Any, ...]]]] = {
 async def test_the_engine_is_told(kind: type) -> None:
     message, fds, told = CASES[kind]
     engine = FakeEngine()
-    channel = FakeChannel()
-    worker = _Worker(channel, engine, 1.0)  # type: ignore[arg-type]
+    channel, teller = FakeChannel(), FakeTeller()
+    worker = _Worker(channel, engine, 1.0, teller)  # type: ignore[arg-type]
     if (rest := worker._handle(message, fds)) is not None:
         await rest
     assert engine.told == told
     assert channel.posted == ([Reloaded(7)] if kind is Reload else [])
+    assert teller.heard == ([message] if kind in (Sources, ForgetSources) else [])
     assert worker._stopping.cancel_called == (kind is Drain)
 
 
@@ -113,13 +127,13 @@ def test_whatever_a_node_may_say_is_among_these() -> None:
 async def test_certificates_that_are_not_taken_change_nothing(caplog: pytest.LogCaptureFixture) -> None:
     engine = FakeEngine()
     engine.refuses = True
-    _Worker(None, engine, 1.0)._handle(Renew(MATERIAL), [])  # type: ignore[arg-type]
+    _Worker(None, engine, 1.0, FakeTeller())._handle(Renew(MATERIAL), [])  # type: ignore[arg-type]
     assert [record.message for record in caplog.records] == ["certificates not renewed"]
 
 
 async def test_a_reload_whose_certificates_are_not_taken_is_answered_with_the_reason() -> None:
     engine, channel = FakeEngine(), FakeChannel()
     engine.refuses = True
-    _Worker(channel, engine, 1.0)._handle(RELOAD, [])  # type: ignore[arg-type]
+    _Worker(channel, engine, 1.0, FakeTeller())._handle(RELOAD, [])  # type: ignore[arg-type]
     assert engine.told == []
     assert channel.posted == [Reloaded(7, "certificates: ('no',)")]

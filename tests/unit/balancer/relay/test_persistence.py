@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from balancer.config import Compression, CookieSettings, HeaderRules, PersistenceSettings, Route, SourceSettings
 from balancer.persistence.memory import Memory
+from balancer.pool import PoolState
+from balancer.reactor import Reactor
 from balancer.relay import tcp
-from balancer.service import link_pools
+from balancer.service import PoolService, link_pools
+from balancer.testing import FakeClock
+from tests.unit.balancer.relay.udp_house import House
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -195,3 +200,37 @@ def test_an_address_comes_back_in_http_and_tcp(make_rig: RigMaker) -> None:
     other.service.pools["pool"].state.set_health("one", up=False)
     other.client(b"hello")
     assert other.server(1).read() == b"hello"
+
+
+def test_an_address_comes_back_in_udp(reactor: Reactor, clock: FakeClock) -> None:
+    house = House(reactor, clock, servers=2)
+    house.start({"persistence": PersistenceSettings(source=SourceSettings())})
+    memory = Memory(b"", lambda: clock.now, lambda: clock.now + 1e9)
+    pool = house.service.pools["pool"]
+    memory.equip({"pool": pool.config}, {"pool": pool.state})
+    link_pools(house.service.pools)
+    for number in range(3):
+        house.ask(house.client(), b"%d" % number)
+    assert house.heard() == [b"0", b"1", b"2"]
+    assert house.heard(1) == []
+    house.close()
+
+
+def test_a_pool_that_stands_in_has_its_own(make_rig: RigMaker) -> None:
+    rig = sticky(make_rig)
+    token = token_of(ask(rig, 0)[1])
+    pools = rig.service.pools
+    spare = replace(rig.config.pools["pool"], persistence=PersistenceSettings(cookie=CookieSettings(name="S")))
+    counters = {name: rig.slots.server(0, "pool", name) for name in spare.servers}
+    pools["spare"] = PoolService("spare", spare, PoolState(spare, lambda _: 0), counters)
+    memory = Memory(bytes(32), lambda: 0.0, lambda: 1e9)
+    memory.equip({"spare": spare}, {"spare": pools["spare"].state})
+    pools["spare"].fall_back_on(None)
+    pools["pool"].fall_back_on(pools["spare"])
+    for name in spare.servers:
+        pools["pool"].state.set_health(name, up=False)
+    asked, got = ask(rig, 0, b"a=1; H=%b; S=x" % token)
+    assert b"\r\nCookie: a=1\r\n" in asked
+    found = re.search(rb"Set-Cookie: S=([^;]+);", got)
+    assert found is not None
+    assert ask(rig, 0, b"S=" + found[1])[1] == OK

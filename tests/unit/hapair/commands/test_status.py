@@ -14,6 +14,7 @@ from balancer.queue_counts import QueueCounts
 from balancer.slots import Counts
 from hapair.admin.runtime import NotRunningError
 from hapair.commands import status
+from hapair.persistence.views import PersistencePeerView, PersistenceView
 from hapair.snapshot import (
     FenceView,
     FrontendView,
@@ -305,3 +306,18 @@ def test_how_many_wait_is_shown_while_somebody_does() -> None:
     servers = (replace(pool.servers[0], queue=waiting), *pool.servers[1:])
     node = replace(NODE, pools=(replace(pool, queue=waiting, servers=servers),))
     assert "Pool web (least_connections, 1 of 2 UP, 4 waiting)" in shown(node)
+
+
+def test_clients_that_come_back() -> None:
+    web = PersistenceView(pool="web", cookie="H", cookies={"set": 3, "forged": 1}, size=None, used=0, evicted=0)
+    db = PersistenceView(pool="db", cookie=None, cookies={}, size=100, used=7, evicted=2)
+    peer = PersistencePeerView(up=True, waiting=4, lag_s=0.012, resyncs=1)
+    lines = shown(replace(NODE, persistence=(web, db), persistence_peer=peer))
+    at = lines.index("Clients that come back (12 ms late, 4 waiting)")
+    assert lines[at + 1 : at + 4] == [
+        "pool cookie accepted forged stale moved set addresses evicted",
+        "web H 0 1 0 0 3 - -",
+        "db - - - - - - 7 of 100 2",
+    ]
+    away = shown(replace(NODE, persistence=(db,), persistence_peer=replace(peer, up=False)))
+    assert "Clients that come back (not told to the peer)" in away
