@@ -132,7 +132,7 @@ class NodeReload:
                 plan = self._plan(served)
                 for warning in warnings:
                     yield {"news": f"warning: {warning}"}
-                if plan.moving and self._node.holds_vips():
+                if plan.moving and plan.refusal is None and self._node.holds_vips():
                     yield {"news": plan.words(holds_vips=True)}
                 troubles = await self._carry_out(served, plan)
             except Refused as refused:
@@ -178,6 +178,8 @@ class NodeReload:
         if plan.is_empty:
             return []
         config = served.config
+        if plan.refusal is not None:
+            raise Refused(plan.refusal)
         if (missing := missing_privileges(config)) is not None:
             raise Refused(missing)
         reading = self._node.try_certificates(config)

@@ -14,6 +14,8 @@ from hapair.config.view import NodeConfig
 from hapair.messages import StartRouters
 from hapair.reload.diff import Change, diff, lines
 
+RESTART = "restart hapair on one node after the other, which hands over first"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Served:
@@ -36,6 +38,8 @@ class Plan:
     restart: tuple[str, ...] = ()
     """Why it has to be started anew."""
     moving: tuple[str, ...] = ()
+    refusal: str | None = None
+    """Why a running node cannot do it at all."""
 
     @property
     def lines(self) -> tuple[str, ...]:
@@ -44,6 +48,8 @@ class Plan:
 
     def words(self, *, holds_vips: bool) -> str:
         """What a reload does about it, on a line."""
+        if self.refusal is not None:
+            return f"this would be refused: {self.refusal}"
         if self.is_empty:
             return "nothing is different"
         if self.moving and holds_vips:
@@ -60,7 +66,7 @@ class Plan:
 
 def make_plan(before: Served, after: Served, active: Collection[str] = ()) -> Plan:
     """`active`: the frontends whose VIPs are held here now. A secret that is another counts as a change."""
-    restart = tuple(_restart(before, after))
+    restart, refusals = tuple(_restart(before, after)), tuple(_refusals(before, after))
     planes = tuple(_other_planes(before.config.balancer, after.config.balancer, active))
     return Plan(
         changes=(*diff(before.file, after.file), *_secret(before, after)),
@@ -68,6 +74,7 @@ def make_plan(before: Served, after: Served, active: Collection[str] = ()) -> Pl
         routers=before.config.routers != after.config.routers or before.opening.tracked != after.opening.tracked,
         restart=restart,
         moving=(*restart, *planes),
+        refusal=f"{'; '.join(refusals)}: {RESTART}" if refusals else None,
     )
 
 
@@ -93,14 +100,18 @@ def _restart(before: Served, after: Served) -> Iterator[str]:
     old, new = before.opening, after.opening
     if not old.routers or not new.routers:
         return  # there was no announcer, or there is to be none
-    if old.secret != new.secret:
-        yield "the secret of the pair is another"
-    if old.link != new.link and _without_secret(old) != _without_secret(new):
-        yield "the nodes of the pair are others"
     if old.witnesses != new.witnesses:
         yield "the witnesses are others"
     if old.routers != new.routers or old.tracked != new.tracked:
         yield "the virtual routers are others"
+
+
+def _refusals(before: Served, after: Served) -> Iterator[str]:
+    """What the links between the nodes are made of: all of them, and the signatures of adverts and of cookies."""
+    if before.opening.secret != after.opening.secret:
+        yield "the secret of the pair is another"
+    if _without_secret(before.opening) != _without_secret(after.opening):
+        yield "the nodes of the pair are others"
 
 
 def _without_secret(opening: StartRouters) -> object:

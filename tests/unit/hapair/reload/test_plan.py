@@ -61,7 +61,10 @@ def test_a_frontend_that_changes_planes_moves_first_where_its_vip_is_here() -> N
 def test_another_secret_is_a_change_that_is_not_shown() -> None:
     made = make_plan(served(TEXT, secret=b"one"), served(TEXT, secret=b"two"))
     assert made.lines == ("~ pair.secret_file.key is another",)
-    assert made.restart == ("the secret of the pair is another",)
+    assert made.refusal == (
+        "the secret of the pair is another: restart hapair on one node after the other, which hands over first"
+    )
+    assert made.words(holds_vips=True).startswith("this would be refused: the secret")
 
 
 def test_another_text_of_a_page_is_a_change() -> None:
