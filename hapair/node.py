@@ -41,6 +41,7 @@ from hapair.node_persistence import NodePersistence
 from hapair.node_reload import NodeReload
 from hapair.node_servers import server_story
 from hapair.node_sockets import NodeSockets
+from hapair.notifications.sender import Notifications
 from hapair.notify import Notifier
 from hapair.opening import missing_privileges, opening_of
 from hapair.processes import Programs
@@ -171,6 +172,7 @@ class _Node(NodeParts):
         )
         self._tracking = Tracking(config.routers, config.tracks, self._tracked)
         self._notifier = Notifier(config.node, config.routers, config.notify)
+        self.notifications = Notifications(config.notifications, self.events.feed, folder=Path(path).parent)
         self.checks = CheckRunner(config.balancer.pools, self._server_changed, probe=self._probe)
         self._discovery = Discovery(config.balancer.pools, self.checks.place)
         self.peer = NodePeer(opening.link, config.file, self.events.record)
@@ -235,6 +237,7 @@ class _Node(NodeParts):
             nursery.start_soon(self.certificates.run)
             nursery.start_soon(self.handover.run)
             nursery.start_soon(self._notifier.run)
+            nursery.start_soon(self.notifications.run)
             nursery.start_soon(self.admin.run)
             nursery.start_soon(self.peer.run)
             nursery.start_soon(self.persistence.run)
@@ -361,8 +364,8 @@ class _Node(NodeParts):
             ready=self._fit and not self._stopping,
             pid=os.getpid(),
         )
-        node = self.persistence.seen(self.maintenance.with_maintenance(node))
-        return self.peer.with_peer(node)
+        node = replace(self.maintenance.with_maintenance(node), notifications=self.notifications.views())
+        return self.peer.with_peer(self.persistence.seen(node))
 
     async def stop(self) -> None:
         """The peer takes over first; then what is open may finish, through the peer where that was agreed upon.
@@ -378,6 +381,7 @@ class _Node(NodeParts):
             await self._announcer.stop()
         try:
             await self._notifier.finish(NOTIFY_LIMIT_S)
+            await self.notifications.finish(NOTIFY_LIMIT_S)
             await self._workers.stop(self._config.balancer.drain_s)
         finally:
             await self.handover.let_go(reason)

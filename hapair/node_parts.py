@@ -20,6 +20,7 @@ from hapair.node_handover import NodeHandover
 from hapair.node_peer import NodePeer
 from hapair.node_persistence import NodePersistence
 from hapair.node_sockets import NodeSockets
+from hapair.notifications.sender import Notifications
 from hapair.notify import Notifier
 from hapair.reload.plan import Plan, Served
 from hapair.role import active_frontends
@@ -40,6 +41,7 @@ class NodeParts:
     events: NodeEvents
     peer: NodePeer
     persistence: NodePersistence
+    notifications: Notifications
     _config: NodeConfig
     _proxied: BalancerConfig
     _sockets: NodeSockets
@@ -103,6 +105,7 @@ class NodeParts:
             self._announcer.reload(served.opening, LastWill(config.routers))
         self._tracking.reload(config.routers, config.tracks)
         self._notifier.reload(config.routers, config.notify)
+        self.notifications.reload(config.notifications)
         self.admin.reload(config.admin, sockets.admin)
         self.peer.reloaded(served.file)
         self.persistence.reloaded(self._proxied.pools)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from balancer.config import BalancerConfig
 from balancer.queue_counts import QueueCounts
 from balancer.slots import Counts
+from hapair.notifications.outbox import NotificationView
 from hapair.persistence.views import PersistencePeerView, PersistenceView
 
 VERSION = 1
@@ -324,6 +325,7 @@ class NodeSnapshot:
     """Of each pool that has it."""
     persistence_peer: PersistencePeerView | None = None
     """None: there is nobody, or nothing, to be told."""
+    notifications: tuple[NotificationView, ...] = ()
     peer: PeerView | None = None
     """None: there is no secret, or not exactly one peer; or this is what a node tells its peer."""
 

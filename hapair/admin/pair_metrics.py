@@ -42,6 +42,7 @@ def metrics_of(node: NodeSnapshot) -> Iterator[Metric | Histogram]:
     yield from _kernel_plane(node)
     yield from _frontends(node)
     yield from _processes(node)
+    yield from _notifications(node)
 
 
 def _of(router: RouterView) -> Labels:
@@ -245,6 +246,16 @@ def _frontends(node: NodeSnapshot) -> Iterator[Metric]:
         "Datagrams that were not passed on.",
         [({"frontend": one.name}, one.counts.dropped) for one in frontends if one.mode == "udp"],
     )
+
+
+def _notifications(node: NodeSnapshot) -> Iterator[Metric]:
+    told = [({"name": one.name}, one) for one in node.notifications]
+    sent = [(labels, one.sent) for labels, one in told]
+    yield Metric("hapair_notifications_sent_total", "counter", "Events that somebody was told of.", sent)
+    dropped = [(labels, one.dropped) for labels, one in told]
+    yield Metric("hapair_notifications_dropped_total", "counter", "Events that were never told.", dropped)
+    waiting = [(labels, one.waiting) for labels, one in told]
+    yield Metric("hapair_notifications_waiting", "gauge", "Events that are yet to be told.", waiting)
 
 
 def _processes(node: NodeSnapshot) -> Iterator[Metric]:

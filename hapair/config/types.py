@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from balancer.config import AccessLog, Frontend, Pool
 from balancer.fieldtypes import STRICT, Seconds, Shorthand
 from hapair.config.admin import AdminSection
+from hapair.config.notifications import NotificationSection
 from hapair.config.runtime import RuntimeSection
 from hapair.config.scalars import (
     EVERY_NODE,
@@ -168,6 +169,8 @@ class HapairFile:
     """How long open connections may go on once a node is told to stop."""
     access_log: Annotated[AccessLog, Shorthand("format")] | None = None
     """Of every frontend that says nothing of its own."""
+    notifications: Mapping[str, NotificationSection] = field(default_factory=dict)
+    """Who is told of what happens, by a name."""
     admin: AdminSection | None = None
     """None: nothing is served by HTTP but what the frontends serve."""
     runtime: RuntimeSection = field(default_factory=RuntimeSection)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from balancer.config import BalancerConfig, Frontend
 from hapair.config.admin import AdminSection
 from hapair.config.load import Loaded
+from hapair.config.notifications import NotificationSection
 from hapair.config.scalars import on_node
 from hapair.config.tracks import TrackedFile, TrackedGateway, TrackedPool, TrackedScript, TrackSection
 from hapair.config.types import HapairFile, VirtualRouterSection
@@ -68,6 +69,7 @@ class NodeConfig:
     witnesses: Mapping[str, tuple[Address, ...]] | None = None
     """By interface: who is asked there; none listed: the gateway. None: nobody is asked anywhere."""
     admin: AdminSection | None = None
+    notifications: Mapping[str, NotificationSection] = field(default_factory=dict)
     file: HapairFile | None = field(default=None, repr=False, compare=False)
     """The whole file, to be compared with the peer's."""
     watch_file: bool = False
@@ -94,6 +96,7 @@ def node_view(loaded: Loaded, node: str) -> NodeConfig:
         link=None if secret_file is None else _link(file, node, secret_file),
         witnesses=witnesses,
         admin=file.admin,
+        notifications=file.notifications,
         file=file,
         watch_file=file.runtime.watch_file,
     )

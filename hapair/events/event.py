@@ -8,12 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-Kind = Literal[
+Told = Literal[
     "start", "stop", "role", "router", "vip", "priority", "adverts", "tracking", "fitness", "handover", "maintenance",
     "server", "pool", "admin", "reload", "process", "fence", "kernel", "flows", "link", "peer", "drift", "certificate",
-    "notification", "missed",
 ]  # fmt: skip
-"""`missed` tells a reader that it came too late for some."""
+"""What others can be told of."""
+Kind = Told | Literal["notification", "missed"]
+"""`notification`: somebody cannot be told; `missed` tells a reader that it came too late for some."""
 Severity = Literal["info", "warning", "error"]
 Detail = str | int | float | bool | None
 Details = Mapping[str, Detail]

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from balancer.fieldtypes import without_unit
 
-_SECRET: Final = frozenset({"password", "key"})
+_SECRET: Final = frozenset({"password", "key", "url"})
 """Settings whose values are not shown."""
 _LONG = 200
 

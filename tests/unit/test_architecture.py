@@ -35,6 +35,8 @@ PURE = (
     "hapair/wire.py", "hapair/messages.py", "hapair/heartbeat.py", "hapair/restart.py", "hapair/role.py",
     "hapair/fitness.py", "hapair/snapshot.py",
     *(f"hapair/events/{name}.py" for name in ("event", "store", "noticing", "routers", "servers")),
+    *(f"hapair/notifications/{name}.py" for name in ("outbox", "body")),
+    "hapair/config/notifications.py",
     *(f"hapair/peer/{name}.py" for name in ("drift", "messages", "standing")),
     *(f"hapair/handover/{name}.py" for name in ("messages", "events", "giving", "taking", "conversation", "ruleset")),
     "hapair/config/errors.py", "hapair/config/tree.py", "hapair/config/rules.py", "hapair/config/types.py",
@@ -82,6 +84,7 @@ PURE_BUT: Mapping[str, frozenset[str]] = {
     "hapair/lab/page.py": frozenset({"importlib.resources"}),  # the style sheet beside it
     "hapair/snapshot.py": frozenset({"balancer.slots"}),  # Counts, which are data
     "hapair/admin/haproxy_rows.py": frozenset({"balancer.slots"}),  # the same
+    "hapair/config/notifications.py": frozenset({"urllib.parse"}),  # a function of text
     "hapair/peer/messages.py": frozenset({"zlib"}),  # a function of bytes
     "hapair/admin/rates.py": frozenset({"balancer.slots"}),  # the same
     "hapair/admin/history.py": frozenset({"array", "balancer.slots"}),  # numbers in a row, and the same
@@ -133,6 +136,7 @@ SEAMS: Mapping[str, tuple[str, ...]] = {
         "balancer/checks/probes.py",
         "balancer/checks/tls.py",
         "hapair/certificates/store.py",
+        "hapair/notifications/webhook.py",
         "hapair/worker.py",
     ),
     "os.sched_setscheduler": ("hapair/privileges.py",),

@@ -6,6 +6,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from hapair.admin.exposition import exposition
 from hapair.admin.pair_metrics import metrics_of
+from hapair.notifications.outbox import NotificationView
 from hapair.snapshot import DriftView, FlowsView, KernelView, MaintenanceView, NodeSnapshot, PeerView
 from tests.unit.hapair.admin.sample import NODE
 
@@ -83,6 +84,15 @@ def test_without_a_pair() -> None:
 def test_the_parser_reads_it_and_no_name_comes_twice() -> None:
     families = [family.name for family in text_string_to_metric_families(exposition(metrics_of(NODE)).decode())]
     assert len(families) == len(set(families)) > 30
+
+
+def test_who_is_told() -> None:
+    ops = NotificationView(name="ops", sent=9, failed=4, dropped=2, waiting=1, trouble=None)
+    assert lines(replace(NODE, notifications=(ops,))) >= {
+        'hapair_notifications_sent_total{name="ops"} 9',
+        'hapair_notifications_dropped_total{name="ops"} 2',
+        'hapair_notifications_waiting{name="ops"} 1',
+    }
 
 
 def test_how_late_adverts_are() -> None:

@@ -146,8 +146,8 @@ SERVER = "f.yaml:21:42: pools.web.servers.web2"
         ("pools:", "drain: 5\npools:", "f.yaml:16:1: drain: write it as text, for example 250ms"),
         ("pools:", "workers: 0\npools:", "f.yaml:16:1: workers: must be auto or from 1 to 64"),
         ("pools:", "color: red\npools:",
-         "f.yaml:16:1: color: unknown key; valid here: access_log, admin, drain, frontends, pair, pools, "
-         "runtime, virtual_routers, workers"),
+         "f.yaml:16:1: color: unknown key; valid here: access_log, admin, drain, frontends, notifications, pair, "
+         "pools, runtime, virtual_routers, workers"),
         ("    pi-a: 192.0.2.11", "    pi-a: 11",
          "f.yaml:3:5: pair.nodes.pi-a: write it as text, for example 192.0.2.11"),
         ("    pi-a: 192.0.2.11", "    pi-a: pi-a.lan", "f.yaml:3:5: pair.nodes.pi-a: 'pi-a.lan' is not an IP address"),
@@ -167,7 +167,7 @@ def test_one_mistake_is_one_line(written: str, instead: str, problem: str) -> No
         ("- a\n- b", ["f.yaml:1:1: must be a table of keys and values"]),
         ("just words",
          ["f.yaml:1:1: must be a table of keys and values: "
-          "access_log, admin, drain, frontends, pair, pools, runtime, virtual_routers, workers"]),
+          "access_log, admin, drain, frontends, notifications, pair, pools, runtime, virtual_routers, workers"]),
         ("pair: {nodes: {}}", ["f.yaml:1:1: pair: name at least one node and its address"]),
         ("pair: [a]", ["f.yaml:1:1: pair: must be a table of keys and values"]),
         ("pair: {nodes: [a]}", ["f.yaml:1:8: pair.nodes: must be a table of names and values"]),
@@ -241,6 +241,7 @@ def test_the_schema_speaks_of_keys_as_they_stand_in_the_file() -> None:
         "admin",
         "virtual_routers",
         "frontends",
+        "notifications",
         "pools",
         "runtime",
         "workers",
