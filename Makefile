@@ -28,7 +28,7 @@ lint: $(VENV)/dev.stamp
 	$(VENV)/bin/mypy
 
 benchmark: $(VENV)/dev.stamp
-	for one in http http_peers http2 latency tcp udp tls pool memory streaming reload failover kernel kernel_failover; do $(VENV)/bin/python -m benchmarks.$$one $(ARGS) || exit 1; done
+	for one in http http_peers http2 latency tcp udp tls pool memory streaming reload admin failover kernel kernel_failover; do $(VENV)/bin/python -m benchmarks.$$one $(ARGS) || exit 1; done
 
 $(VENV)/runtime.stamp: requirements.lock deploy/bootstrap.sh
 	sh deploy/bootstrap.sh $(VENV) requirements.lock
