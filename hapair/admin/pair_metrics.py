@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from balancer import latencies
 from hapair.admin.exposition import Histogram, Labels, Metric, one_of
 from hapair.snapshot import NodeSnapshot, RouterView
 from vrrp.lateness import BOUNDS_S
@@ -215,8 +216,18 @@ def _guards(node: NodeSnapshot) -> Iterator[Metric]:
     )
 
 
-def _frontends(node: NodeSnapshot) -> Iterator[Metric]:
+def _frontends(node: NodeSnapshot) -> Iterator[Metric | Histogram]:
     frontends = node.frontends
+    yield Histogram(
+        "hapair_frontend_latency_seconds",
+        "From a request's head to the head of its response. The sum is as well as the buckets tell.",
+        latencies.COARSE_S,
+        [
+            ({"frontend": one.name}, latencies.coarse(one.latencies), latencies.about_s(one.latencies))
+            for one in frontends
+            if one.latencies
+        ],
+    )
     yield Metric(
         "hapair_frontend_active",
         "gauge",

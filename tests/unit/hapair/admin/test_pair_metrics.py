@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from balancer.latencies import bucket_of
 from hapair.admin.exposition import exposition
 from hapair.admin.pair_metrics import metrics_of
 from hapair.notifications.outbox import NotificationView
@@ -125,3 +126,19 @@ def test_the_peer_drift_and_maintenance() -> None:
     assert "hapair_maintenance 0" in lines()
     unknown = lines(replace(NODE, peer=replace(peer, drift=None, age_s=None, up=False)))
     assert not [line for line in unknown if "drift" in line or ("age" in line and "peer_state" in line)]
+
+
+def test_how_long_clients_waited_is_a_histogram() -> None:
+    taken = [0] * 64
+    taken[bucket_of(0.002)], taken[bucket_of(0.7)] = 3, 1
+    web, dns = NODE.frontends
+    node = replace(NODE, frontends=(replace(web, latencies=tuple(taken)), dns))
+    lines = exposition(metrics_of(node)).decode().splitlines()
+    found = [line for line in lines if "latency" in line and not line.startswith("#")]
+    assert len(found) == 22
+    assert {
+        'hapair_frontend_latency_seconds_bucket{frontend="web",le="0.001"} 0',
+        'hapair_frontend_latency_seconds_bucket{frontend="web",le="0.0025"} 3',
+        'hapair_frontend_latency_seconds_bucket{frontend="web",le="1.0"} 4',
+        'hapair_frontend_latency_seconds_count{frontend="web"} 4',
+    } <= set(found)
