@@ -32,6 +32,7 @@ from hapair.kernel.plane import KernelPlane
 from hapair.logfiles import LogFileError
 from hapair.messages import Resign, StartRouters, Track
 from hapair.node_admin import NodeAdmin
+from hapair.node_changes import NodeChanges
 from hapair.node_events import NodeEvents
 from hapair.node_handover import NodeHandover, preempted
 from hapair.node_maintenance import NodeMaintenance
@@ -94,7 +95,7 @@ async def run_node(
         reload = NodeReload(node, Served(file=loaded.file, config=config, opening=opening), path=path)
         stories: Stories = {
             "handover": node.handover.story,
-            "server": partial(server_story, node.checks),
+            "server": partial(server_story, node.checks, node.changes),
             "events": node.events.story,
             "reload": reload.story,
             "maintenance": node.maintenance.story,
@@ -201,11 +202,14 @@ class _Node(NodeParts):
             *(config.node, state_folder, self.handover.hand_over, self._announcer.states, self._judge),
             record=self.events.record,
         )
-        self.admin = self._new_admin(config, sockets, Path(path).parent)
+        self._serve_people(config, sockets, Path(path).parent, state_folder)
 
-    def _new_admin(self, config: NodeConfig, sockets: NodeSockets, folder: Path) -> NodeAdmin:
-        return NodeAdmin(
-            *(self.snapshot, self.checks, config.admin, sockets.admin),
+    def _serve_people(self, config: NodeConfig, sockets: NodeSockets, folder: Path, state_folder: Path) -> None:
+        """What they change while the node runs, and where they see it."""
+        self.changes = NodeChanges(config.node, config.balancer.pools, self.checks, state_folder, self.peer.link)
+        self.peer.greetings.append(self.changes.greet)
+        self.admin = NodeAdmin(
+            *(self.snapshot, self.changes.everywhere, config.admin, sockets.admin),
             looked=self._looked,
             events=self.events.feed,
             handover=None if config.link is None else self.handover.story,
@@ -228,7 +232,9 @@ class _Node(NodeParts):
     async def run(self) -> None:
         """Start everything and keep it running."""
         self._roles_changed()
+        self.changes.begin()
         async with trio.open_nursery() as nursery:
+            nursery.start_soon(self.changes.run)
             nursery.start_soon(self._workers.run)
             nursery.start_soon(self.checks.run)
             nursery.start_soon(self._discovery.run)
@@ -389,3 +395,4 @@ class _Node(NodeParts):
                 await self._announcer.stop()
                 await self._kernel.remove()
                 await self.persistence.save()
+                await self.changes.save()

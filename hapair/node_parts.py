@@ -15,6 +15,7 @@ from hapair.events.event import Happening
 from hapair.kernel.plane import KernelPlane
 from hapair.messages import FrontendRole
 from hapair.node_admin import NodeAdmin
+from hapair.node_changes import NodeChanges
 from hapair.node_events import NodeEvents
 from hapair.node_handover import NodeHandover
 from hapair.node_peer import NodePeer
@@ -35,6 +36,7 @@ class NodeParts:
     """The parts, which whoever makes them must set. `apply` and what comes before it: see hapair/node_reload.py."""
 
     checks: CheckRunner
+    changes: NodeChanges
     handover: NodeHandover
     certificates: CertificateWatch
     admin: NodeAdmin
@@ -96,6 +98,7 @@ class NodeParts:
         self._sockets, self._slots = sockets, self._slots_for(before, config)
         self._reload_workers(reading)
         self.checks.reload(config.balancer.pools)
+        self.changes.reload(config.balancer.pools)
         self._discovery.reload(config.balancer.pools)
         self._kernel.reload(config.balancer, config.routers)
         self._flows.reload(flows_opening(config.balancer, served.opening.link))

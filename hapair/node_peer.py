@@ -37,6 +37,8 @@ class NodePeer:
     ) -> None:
         """`config`: the liveness link's. `record`: takes events."""
         self.link: PeerLink | None = None
+        self.greetings: list[Callable[[], None]] = []
+        """Called when the link is up: what was posted before is lost."""
         self._record = record
         self._post_at = 0.0
         if config is None or file is None:
@@ -67,6 +69,8 @@ class NodePeer:
         if self.link is not None and self.link.up:
             self._post_at = 0.0
             self.link.post(FileDigests(self._standing.digests), key=FileDigests)
+            for greet in self.greetings:
+                greet()
 
     def reloaded(self, file: HapairFile) -> None:
         """This node runs with another file from now on."""

@@ -27,18 +27,22 @@ class _Weight(click.ParamType[int | str]):
 @click.argument("name", metavar="POOL/SERVER")
 @click.argument("admin", metavar="[ready|drain|maint]", required=False, type=click.Choice(["ready", "drain", "maint"]))
 @click.option("--weight", default=None, type=_Weight(), help="Instead of the file's; `file` for that again.")
+@click.option("--local", is_flag=True, help="On this node alone; without it, on both.")
 @runtime_option
 @json_option
-def command(name: str, admin: str | None, weight: int | str | None, runtime_dir: Path, as_json: bool) -> None:
-    """Take a server of this node out of service, or back, or change its weight.
+def command(
+    name: str, admin: str | None, weight: int | str | None, local: bool, runtime_dir: Path, as_json: bool
+) -> None:
+    """Take a server out of service on both nodes, or back, or change its weight.
 
     drain: no new work but what belongs there by persistence; checks go on. maint: no work at all, and no checks.
-    It holds until it is said otherwise, or the node ends; the other node is not told.
+    It holds until it is said otherwise, over restarts and reloads; of a weight, until the file has another one.
     """
     if admin is None and weight is None:
         raise click.UsageError("say what is to become of it: ready, drain, maint or --weight")
     try:
-        answer = trio.run(_ask, runtime_dir, {"command": "server", "server": name, "admin": admin, "weight": weight})
+        wanted = {"server": name, "admin": admin, "weight": weight, "local": local}
+        answer = trio.run(_ask, runtime_dir, {"command": "server", **wanted})
     except NotRunningError as error:
         end(NOT_RUNNING, str(error))
     except PermissionError:

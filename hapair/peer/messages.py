@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from hapair.changes.messages import PeerChanges
 from hapair.persistence.messages import PeerForgetSources, PeerSources, PeerSourcesTaken
 from hapair.wire import WireError, decode, encode
 from vrrp.liveness.session import BODY_LIMIT_BYTES
@@ -41,7 +42,7 @@ class FileDigests:
 
 
 _OTHERS = (PeerSources, PeerSourcesTaken, PeerForgetSources)
-KNOWN: Mapping[str, type] = {kind.__name__: kind for kind in (Alive, Status, FileDigests, *_OTHERS)}
+KNOWN: Mapping[str, type] = {kind.__name__: kind for kind in (Alive, Status, FileDigests, *_OTHERS, PeerChanges)}
 """Whoever has more to say adds its types here."""
 
 

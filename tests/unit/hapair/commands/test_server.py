@@ -37,8 +37,12 @@ def run(monkeypatch: pytest.MonkeyPatch, answer: Any, *arguments: str) -> tuple[
 def test_in_words_and_for_machines(monkeypatch: pytest.MonkeyPatch) -> None:
     node, status, output = run(monkeypatch, DONE, "web/web1", "drain")
     assert (status, output) == (0, "web/web1 is DRAIN, UP, of weight 5")
-    assert node.asked == [{"command": "server", "server": "web/web1", "admin": "drain", "weight": None}]
+    assert node.asked == [{"command": "server", "server": "web/web1", "admin": "drain", "weight": None, "local": False}]
     assert json.loads(run(monkeypatch, DONE, "web/web1", "drain", "--json")[2]) == DONE
+
+
+def test_on_this_node_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run(monkeypatch, DONE, "web/web1", "drain", "--local")[0].asked[0]["local"] is True
 
 
 @pytest.mark.parametrize(("written", "weight"), [("0", 0), ("256", 256), ("file", "file")])

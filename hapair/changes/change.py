@@ -1,0 +1,81 @@
+"""One thing that somebody said of one server, and whether it holds: a change of the file wins. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Literal, get_args
+
+from balancer.config_pools import Pool
+from balancer.standing import Admin
+
+What = Literal["admin", "weight", "max_connections", "checks", "agent"]
+"""READY, DRAIN or MAINT; a weight; a limit; whether checks are made; whether the agent is asked."""
+Value = str | int | bool | None
+Key = tuple[str, str, str]
+"""What, pool and server."""
+
+LATEST: Final = 1 << 53
+HEAVIEST: Final = 256
+MOST_CONNECTIONS: Final = 1 << 31
+_LONGEST: Final = 256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """Of two for the same key the later one holds, and of two of the same moment that of the node of the later name."""
+
+    what: What
+    pool: str
+    server: str
+    value: Value
+    """None: the file's, for a weight or a limit."""
+    in_file: int | None = None
+    """What the file said when it was said; None: this stands in no file."""
+    at: int
+    """Milliseconds since 1970; more where this node knew of something that was as late."""
+    node: str
+    by: str
+    local: bool = False
+    """For this node alone."""
+
+    def __post_init__(self) -> None:
+        if not _fits(self.what, self.value):
+            raise ValueError(f"{self.value!r} is no value of {self.what}")
+        if not 0 <= self.at <= LATEST:
+            raise ValueError("at is no moment")
+        if max(map(len, (self.pool, self.server, self.node, self.by))) > _LONGEST:
+            raise ValueError("a name is too long")
+
+    @property
+    def key(self) -> Key:
+        """What it replaces."""
+        return self.what, self.pool, self.server
+
+    @property
+    def stamp(self) -> tuple[int, str]:
+        """The later one holds."""
+        return self.at, self.node
+
+
+def _fits(what: What, value: Value) -> bool:
+    if what == "admin":
+        return value in get_args(Admin)
+    if what in ("checks", "agent"):
+        return type(value) is bool
+    most = HEAVIEST if what == "weight" else MOST_CONNECTIONS
+    return value is None or (type(value) is int and 0 <= value <= most)
+
+
+def in_file(pools: Mapping[str, Pool], what: str, pool: str, server: str) -> int | None:
+    """What the file says of it. Raises KeyError for a server that it does not have."""
+    configured = pools[pool].servers[server]
+    if what == "weight":
+        return configured.weight
+    return configured.max_connections if what == "max_connections" else None
+
+
+def holds(change: Change, pools: Mapping[str, Pool]) -> bool:
+    """Whether the file has the server, and says of it what it said then."""
+    try:
+        return in_file(pools, change.what, change.pool, change.server) == change.in_file
+    except KeyError:
+        return False

@@ -1,0 +1,112 @@
+from collections.abc import Mapping
+
+import pytest
+
+from balancer.config import Pool, Server
+from balancer.fieldtypes import Endpoint
+from hapair.changes import register
+from hapair.changes.change import Change
+from hapair.changes.register import Entry, Register
+
+
+def pools(**weights: int) -> Mapping[str, Pool]:
+    address = Endpoint("192.0.2.1", 80)
+    return {"web": Pool(servers={name: Server(address=address, weight=weight) for name, weight in weights.items()})}
+
+
+FILE = pools(web1=5, web2=1)
+
+
+def standings(one: Register) -> dict[tuple[str, str, str], str]:
+    return {entry.change.key: entry.standing for entry in one.entries}
+
+
+def test_the_last_word_holds_whoever_said_it() -> None:
+    a, b = Register("pi-a", FILE), Register("pi-b", FILE)
+    drain = a.say("admin", "web", "web1", "drain", by="x", now_ms=1000)
+    assert b.hear([drain]) == [drain]
+    # the clock of b is behind: it is later all the same, as it has heard of the other
+    ready = b.say("admin", "web", "web1", "ready", by="y", now_ms=10)
+    assert ready.at == 1001
+    assert a.hear([ready]) == [ready]
+    assert (a.hear([drain]), b.hear([drain])) == ([], [])
+    assert list(a.held()) == list(b.held()) == [ready]
+
+
+def test_two_that_were_said_at_the_same_time_end_the_same_on_both() -> None:
+    a, b = Register("pi-a", FILE), Register("pi-b", FILE)
+    mine = a.say("weight", "web", "web1", 7, by="", now_ms=50)
+    theirs = b.say("weight", "web", "web1", 8, by="", now_ms=50)
+    assert a.hear([theirs]) == [theirs]
+    assert b.hear([mine]) == []
+    assert list(a.held()) == list(b.held()) == [theirs]
+
+
+def test_a_peer_that_was_away_is_told_all_but_what_is_local() -> None:
+    a, b = Register("pi-a", FILE), Register("pi-b", FILE)
+    weight = a.say("weight", "web", "web1", 7, by="", now_ms=1)
+    a.say("admin", "web", "web2", "maint", by="", now_ms=2, local=True)
+    assert a.shared == (weight,)
+    assert b.hear(a.shared) == [weight]
+    assert b.hear([entry.change for entry in a.entries]) == []
+
+
+def test_a_change_of_the_file_wins_for_good() -> None:
+    a = Register("pi-a", FILE)
+    a.say("weight", "web", "web1", 7, by="", now_ms=1)
+    a.say("admin", "web", "web1", "drain", by="", now_ms=2)
+    assert a.reload(pools(web1=6)) == []
+    assert standings(a) == {("weight", "web", "web1"): "spent", ("admin", "web", "web1"): "held"}
+    assert [change.what for change in a.shared] == ["admin"]
+    assert a.reload(FILE) == []  # the file says again what it said then: what was overruled stays so
+    assert [change.what for change in a.held()] == ["admin"]
+
+
+def test_and_over_a_restart() -> None:
+    a = Register("pi-a", FILE)
+    a.say("weight", "web", "web1", 7, by="", now_ms=1)
+    assert list(Register("pi-a", pools(web1=6), a.entries).held()) == []
+    again = Register("pi-a", FILE, a.entries)
+    assert [change.value for change in again.held()] == [7]
+    assert again.say("weight", "web", "web1", 8, by="", now_ms=0).at == 2
+
+
+def test_the_peers_file_may_be_the_newer_one() -> None:
+    a, b = Register("pi-a", pools(web1=6, web3=1)), Register("pi-b", FILE)
+    weight = a.say("weight", "web", "web1", 7, by="", now_ms=1)
+    maint = a.say("admin", "web", "web3", "maint", by="", now_ms=2)
+    assert b.hear([weight, maint]) == []
+    assert set(standings(b).values()) == {"waiting"}
+    assert b.reload(pools(web1=6, web3=1)) == [weight, maint]
+    assert list(b.held()) == [weight, maint]
+
+
+def test_a_server_that_is_gone_begins_anew_when_it_is_back() -> None:
+    a = Register("pi-a", FILE)
+    a.say("admin", "web", "web2", "maint", by="", now_ms=1)
+    a.reload(pools(web1=5))
+    assert a.reload(FILE) == []
+    assert list(a.held()) == []
+
+
+def test_there_is_no_such_server() -> None:
+    with pytest.raises(KeyError):
+        Register("pi-a", FILE).say("admin", "web", "web9", "maint", by="", now_ms=1)
+
+
+def test_it_does_not_grow_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(register, "LIMIT", 3)
+    a = Register("pi-a", FILE)
+    held = a.say("weight", "web", "web1", 7, by="", now_ms=1)
+    strange = [
+        Change(what="admin", pool="web", server=f"s{i}", value="maint", at=10 + i, node="pi-b", by="") for i in range(9)
+    ]
+    assert a.hear(strange) == []
+    assert [entry.change for entry in a.entries] == [held, *strange[-2:]]
+
+
+def test_what_was_kept_twice_counts_once() -> None:
+    a = Register("pi-a", FILE)
+    old = a.say("weight", "web", "web1", 7, by="", now_ms=1)
+    new = a.say("weight", "web", "web1", 8, by="", now_ms=2)
+    assert list(Register("pi-a", FILE, [Entry(new, "held"), Entry(old, "held")]).held()) == [new]
