@@ -5,6 +5,7 @@ import importlib
 import click
 
 _COMMANDS = {
+    "capture": "Show adverts, ARP and neighbour discovery on an interface, explained.",
     "check": "Check a file; say everything that is wrong with it.",
     "demo": "Two nodes, a client and three servers on this machine: kill one and watch.",
     "doctor": "Look for what is in the way of the kernel plane on this machine.",

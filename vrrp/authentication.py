@@ -148,6 +148,11 @@ class _Window:
         self.highest, self.seen = _UNKNOWN, 0
 
 
+def is_signed(payload: bytes) -> bool:
+    """Whether a payload looks signed; it says nothing of by whom."""
+    return len(payload) > TRAILER_BYTES and payload[-TRAILER_BYTES:].startswith(_MAGIC)
+
+
 def _trailer(key: bytes, message: bytes, source: Address, numbers: bytes) -> bytes:
     covered = b"".join((_PURPOSE, bytes((source.version,)), source.packed, numbers, message))
     signed = numbers + hmac.digest(key, covered, "sha256")

@@ -5,7 +5,7 @@ from ipaddress import IPv4Address, IPv6Address
 import pytest
 
 from vrrp.advertisement import GROUP, GROUP6, AdvertRejected, Datagram, RejectReason, decode, internet_checksum
-from vrrp.authentication import LAST_WILL_COUNTER, TRAILER_BYTES, Signer, Verifier, derive
+from vrrp.authentication import LAST_WILL_COUNTER, TRAILER_BYTES, Signer, Verifier, derive, is_signed
 
 KEY = bytes(range(32))
 PAYLOAD = bytes.fromhex("31339601006442ad0a630064")
@@ -272,3 +272,10 @@ def test_a_router_without_authentication_refuses_signed_adverts():
 
 def test_a_signer_tells_its_epoch():
     assert Signer(KEY, EPOCH).epoch == 1_700_000_000
+
+
+def test_a_payload_that_looks_signed() -> None:
+    payload = bytes.fromhex("3133c801000aa1c1c0000264")
+    assert not is_signed(payload)
+    assert not is_signed(bytes(52))
+    assert is_signed(Signer(derive(bytes(32), b"adverts"), 1).sign(payload, IPv4Address("192.0.2.11")))
