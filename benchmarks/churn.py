@@ -20,6 +20,8 @@ import trio
 from hapair.lab.streams import Client
 
 SHORTEST_S, LONGEST_S = 2.0, 30.0
+PAUSE_S = 0.5
+"""After one that broke."""
 _CONNECT_S = 20.0
 
 
@@ -73,6 +75,8 @@ async def keep_one(port: int, host: str, kind: str, rng: random.Random) -> None:
     while True:
         ended = await Churning().once(host, port, kind, rng.uniform(SHORTEST_S, LONGEST_S))
         os.write(1, json.dumps(asdict(ended)).encode() + b"\n")
+        if not ended.whole:
+            await trio.sleep(PAUSE_S)
 
 
 async def main(port: int, count: int, seed: int, hosts: list[str]) -> None:

@@ -21,6 +21,7 @@ import sys
 import time
 from collections import Counter
 from dataclasses import dataclass
+from pathlib import Path
 
 import trio
 
@@ -28,7 +29,7 @@ from benchmarks.churn import Ended
 from benchmarks.kernel_subjects import PORT, SUBJECTS
 from hapair.lab.entry import enter, find_obstacle, inside
 from hapair.lab.host import Host
-from hapair.lab.kernel_pair import VIP6, KernelPair, furnish
+from hapair.lab.kernel_pair import LOG, VIP6, KernelPair, furnish
 from hapair.lab.network import open_lab
 from hapair.lab.pair import VIP
 from hapair.lab.programs import at, hapair
@@ -109,9 +110,9 @@ async def strike_on(net: KernelPair, options: argparse.Namespace, struck: list[S
         await strike(fault, net, node, for_s)
         await net.until(lambda: together(net), within_s=60)
         struck.append(Struck(fault, node.name, began, time.monotonic()))
+        again_s = struck[-1].over_at - began
         print(
-            f"{fault:14} {node.name} for {for_s:.1f} s; together again after {time.monotonic() - began:.1f} s",
-            flush=True,
+            f"{began:9.1f} {fault:14} {node.name} for {for_s:.1f} s; together again after {again_s:.1f} s", flush=True
         )
         await trio.sleep(rng.uniform(0.2, 1.5))
 
@@ -152,7 +153,12 @@ async def main(options: argparse.Namespace) -> bool:
             await strike_on(net, options, struck)
             await trio.sleep(3)
             await client.stdin.aclose()
-    return tell(ended, struck, options)
+        kept = tell(ended, struck, options)
+        if options.logs:
+            options.logs.mkdir(parents=True, exist_ok=True)
+            for node in net.nodes:
+                (options.logs / f"{node.name}.log").write_text((node.folder / LOG).read_text())
+        return kept
 
 
 def tell(ended: list[Ended], struck: list[Struck], options: argparse.Namespace) -> bool:
@@ -176,6 +182,7 @@ if __name__ == "__main__":
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--streams", type=int, default=100)
+    parser.add_argument("--logs", type=Path, metavar="FOLDER", help="where to keep the nodes' logs")
     parsed = parser.parse_args()
     if obstacle := find_obstacle():
         sys.exit(obstacle)

@@ -16,6 +16,7 @@ from hapair.channel import Channel
 from hapair.messages import (
     TO_ANNOUNCER,
     Announce,
+    Hold,
     LowerPriority,
     Preempt,
     Resign,
@@ -156,6 +157,8 @@ class _Announcer:
                 self._apply(self._standings.told(router, tracked))
             case Preempt():
                 runner.stay_backup(stay=False)
+            case Hold(hold):
+                runner.hold_back(hold=hold)
             case Announce():
                 runner.announce()
             case Tell(routers, event):

@@ -85,6 +85,13 @@ class Announce:
 
 
 @dataclass(frozen=True, slots=True)
+class Hold:
+    """Node to announcer: do not preempt for the moment, or do so again as configured."""
+
+    hold: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Tell:
     """Node to announcer: a step of a handover, for each of these virtual routers. `until` is on CLOCK_MONOTONIC."""
 
@@ -296,10 +303,12 @@ class FlowsReport:
     resyncs: int
     resync_s: float
     """How long the last one took."""
+    caught_up: bool = False
+    """This node knows what the peer's kernel knows of the flows that are there."""
 
 
 TO_ANNOUNCER = (
-    *(Heartbeat, StartRouters, Resign, Resume, LowerPriority, Track, Preempt, Announce, Tell, ToPeer, Stop),
+    *(Heartbeat, StartRouters, Resign, Resume, LowerPriority, Track, Preempt, Hold, Announce, Tell, ToPeer, Stop),
 )
 FROM_ANNOUNCER = (Heartbeat, RouterReport, FromPeer)
 TO_WORKER = (

@@ -277,6 +277,9 @@ class _Node(NodeParts):
         self.events.reported(self._announcer)
         self.handover.reported()
         self._roles_changed()
+        link = self._announcer.link
+        behind = self._flows.is_behind(linked=link is not None and link.up, now=trio.current_time())
+        self._announcer.hold_back(behind)
 
     def _tracked(self, router: str, tracked: tuple[Tracked, ...]) -> None:
         self._announcer.track(Track(router, tracked))
@@ -285,6 +288,7 @@ class _Node(NodeParts):
         states = self._announcer.states()
         self._workers.set_roles(self._frontend_roles())
         self._flows.set_active(self.active_frontends())
+        self._kernel.roles_changed()
         role = node_role(states)
         if role != self._role:
             self.events.role(self._role, role)

@@ -12,6 +12,7 @@ from hapair.fitness import Fitness, WorkerState, judge
 from hapair.messages import (
     FROM_ANNOUNCER,
     FromPeer,
+    Hold,
     LowerPriority,
     Preempt,
     Resign,
@@ -60,6 +61,7 @@ class AnnouncerWatch:
         self._on_message = on_message
         self._tracked: dict[str, Track] = {}
         self._stays_backup = False
+        self._holds_back = False
         self._fitness = judge([WorkerState.STARTING])
         self._opening: StartRouters | None = None
         self._child: Child | None = None
@@ -156,6 +158,12 @@ class AnnouncerWatch:
         self.post(Preempt())
         return tuple(name for name, snapshot in self.snapshots.items() if snapshot.stays_backup)
 
+    def hold_back(self, hold: bool) -> None:
+        """Whether to wait with taking VIPs from a living peer."""
+        if hold != self._holds_back:
+            self._holds_back = hold
+            self.post(Hold(hold))
+
     def _stand_in(self) -> None:
         """The announcer is dying: what it held is released here and now, and the peer told."""
         assert self._child is not None
@@ -198,6 +206,8 @@ class AnnouncerWatch:
             self._opening = None
             for tracked in self._tracked.values():
                 child.channel.post(tracked)
+            if self._holds_back:
+                child.channel.post(Hold(True))
         child.channel.post(LowerPriority(self._fitness.lowered), key="priority")
         child.channel.post(Resume() if self._fitness.takes_part else Resign(self._fitness.reason), key="fitness")
 

@@ -14,6 +14,9 @@ from vrrp.liveness.config import LinkConfig
 
 log = logging.getLogger(__name__)
 
+BEHIND_LIMIT_S = 15.0
+"""How long VIPs are left to the peer because its flows are not known here."""
+
 
 def flows_opening(config: BalancerConfig, link: LinkConfig | None) -> StartFlows | None:
     """What the process is started with; None: it has nothing to do. It listens on the port after the link's."""
@@ -41,6 +44,10 @@ class FlowsWatch:
         self._running = trio.CancelScope()
         self._child: Child | None = None
         self._active: tuple[str, ...] = ()
+        self._linked = False
+        self._met = False
+        """Whether it was ever not behind."""
+        self._behind_since: float | None = None
 
     def reload(self, opening: StartFlows | None) -> None:
         """Tell the peer of the flows of these from now on. The process begins anew; the kernel's flows stay."""
@@ -77,6 +84,21 @@ class FlowsWatch:
     def _hear(self, message: object) -> None:
         assert isinstance(message, FlowsReport)
         self.report = message
+
+    def is_behind(self, *, linked: bool, now: float) -> bool:
+        """Whether the peer knows of flows that this node does not: VIPs are not taken from a living peer then.
+
+        `linked`: whether the two announcers' link is up. Two that never were linked, or do not get to tell each other
+        of flows, have their VIPs where they belong all the same, after BEHIND_LIMIT_S.
+        """
+        if not self.is_needed:
+            return False
+        if linked != self._linked or self._behind_since is None:
+            self._linked, self._behind_since = linked, now
+        if linked and self.report is not None and self.report.caught_up:
+            self._met, self._behind_since = True, None
+            return False
+        return (self._met and not linked) or now - self._behind_since < BEHIND_LIMIT_S
 
     def set_active(self, frontends: Collection[str]) -> None:
         """The frontends whose VIPs are here."""

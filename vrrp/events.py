@@ -69,6 +69,13 @@ class StayBackup:
 
 
 @dataclass(frozen=True, slots=True)
+class HoldBack:
+    """Like StayBackup, for as long as it lasts: something is yet to be learned from the Active Router."""
+
+    hold: bool
+
+
+@dataclass(frozen=True, slots=True)
 class LanHeard:
     """The interface has received something, whatever it was: the LAN carries our packets, or those of others."""
 
@@ -159,6 +166,7 @@ Event = (
     | LoopLate
     | PriorityChanged
     | StayBackup
+    | HoldBack
     | LanHeard
     | PeerMet
     | PeerHeard

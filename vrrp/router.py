@@ -31,6 +31,7 @@ from vrrp.events import (
     GroupReady,
     HandedOver,
     HandOver,
+    HoldBack,
     InterfaceLost,
     InterfaceReady,
     LanHeard,
@@ -72,6 +73,8 @@ class VirtualRouter:
         """The interface's primary address (IPv6: its link-local one), which breaks ties."""
         self.stays_backup = False
         """See StayBackup."""
+        self._holds_back = False
+        """See HoldBack."""
         self._peer: Address | None = None
         self._met_a_third = False
         self._left: tuple[Address | None, float] = (None, -math.inf)
@@ -98,6 +101,9 @@ class VirtualRouter:
                 return self._priority_changed(priority)
             case StayBackup(stay=stay):
                 self.stays_backup = stay and not isinstance(self.state, Active)
+                return ()
+            case HoldBack(hold=hold):
+                self._holds_back = hold
                 return ()
             case PeerMet(address=address):
                 self._peer = address
@@ -379,7 +385,7 @@ class VirtualRouter:
     def _preempts(self) -> bool:
         if self.priority == OWNER_PRIORITY:
             return True  # an owner always does (section 6.1)
-        return self.config.preempt and not self.stays_backup
+        return self.config.preempt and not self.stays_backup and not self._holds_back
 
     @property
     def _tolerated_lateness(self) -> float:

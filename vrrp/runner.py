@@ -17,6 +17,7 @@ from vrrp.events import (
     GroupReady,
     HandedOver,
     HandOver,
+    HoldBack,
     PeerHeard,
     PeerLost,
     PeerMet,
@@ -148,6 +149,10 @@ class Runner:
     def stay_backup(self, *, stay: bool) -> None:
         """Do not preempt, or do so again as configured."""
         self._feed_all(StayBackup(stay))
+
+    def hold_back(self, *, hold: bool) -> None:
+        """Do not preempt for the moment, or do so again as configured."""
+        self._feed_all(HoldBack(hold))
 
     def announce(self) -> None:
         """Announce the VIPs that are held as after a claim."""

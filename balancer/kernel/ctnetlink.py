@@ -23,7 +23,7 @@ from balancer.kernel.conntrack import (
     told_in,
     update,
 )
-from balancer.kernel.flows import Change, Drop, Put, Replace
+from balancer.kernel.flows import Add, Change, Drop, Put, Replace
 
 RECEIVE_BYTES = 1 << 18
 _REQUESTS_A_DATAGRAM = 150
@@ -90,10 +90,14 @@ class Entries:
     def enter(self, changes: Iterable[Change]) -> None:
         """Raises OSError (EPERM: without CAP_NET_ADMIN)."""
         requests: list[tuple[bytes, Flow | None]] = []
+        added: set[int] = set()
         for change in changes:
             match change:
                 case Put(flow):
                     requests.append((creation(flow, len(requests) + 1), flow))
+                case Add(flow):
+                    added.add(len(requests) + 1)
+                    requests.append((creation(flow, len(requests) + 1), None))
                 case Replace(flow):
                     requests.append((deletion(flow.key, len(requests) + 1), None))
                     requests.append((creation(flow, len(requests) + 1), flow))
@@ -104,6 +108,8 @@ class Entries:
             refused = requests[number - 1][1]
             if refused is not None and refusal == errno.EEXIST:
                 known.append(refused)
+            elif number in added and refusal == errno.EEXIST:
+                continue
             elif refusal != errno.ENOENT:
                 self.refused[errno.errorcode.get(refusal, str(refusal))] += 1
         for _, refusal in self._do([update(flow, number) for number, flow in enumerate(known, 1)]):

@@ -19,6 +19,8 @@ from balancer.kernel.records import Record
 TCP_ESTABLISHED, TCP_TIME_WAIT, TCP_CLOSE = 3, 7, 8
 WAITING_LIMIT = 100_000
 TOLD_LIMIT = 1_000_000
+PARTING_S = 30.0
+"""After that the peer knows better, or nobody does."""
 
 
 class Door(NamedTuple):
@@ -59,14 +61,26 @@ class Outbox:
     """Of the frontends whose VIPs are here."""
     needs_resync: bool = True
     overruns: int = 0
+    left: frozenset[Door] = frozenset()
+    """Of frontends that were here a moment ago: their flows are told once more, lest the peer has missed some."""
+    left_at: float = -inf
     _waiting: dict[Key, tuple[Record, float]] = field(default_factory=dict)
     _told: set[Key] = field(default_factory=set)
 
-    def open(self, doors: Collection[Door]) -> None:
+    def open(self, doors: Collection[Door], now: float) -> None:
         """Other frontends are here now: the peer is told everything anew."""
-        if frozenset(doors) != self.doors:
-            self.doors = frozenset(doors)
+        opened = frozenset(doors)
+        if opened != self.doors:
+            if self.doors - opened:
+                self.left, self.left_at = self.doors - opened, now
+            self.doors = opened
             self.start_over()
+
+    def parting(self, known: Iterable[Flow], now: float) -> list[Record]:
+        """What is still to be told of flows whose frontend has just gone to the peer."""
+        if now - self.left_at > PARTING_S:
+            return []
+        return [Record(flow, False) for flow in known if door_of(flow) in self.left and is_worth_telling(flow)]
 
     def start_over(self) -> None:
         """The peer has forgotten, or we have missed something."""
@@ -133,6 +147,12 @@ class Put(NamedTuple):
     flow: Flow
 
 
+class Add(NamedTuple):
+    """Make this flow where it is not there; leave it as it is where it is."""
+
+    flow: Flow
+
+
 class Replace(NamedTuple):
     """There is one of the same key that leads elsewhere: delete that, and make this."""
 
@@ -145,7 +165,7 @@ class Drop(NamedTuple):
     key: Key
 
 
-Change = Put | Replace | Drop
+Change = Put | Add | Replace | Drop
 
 
 @dataclass(slots=True)
@@ -153,7 +173,8 @@ class Intake:
     """What is done with what the peer tells."""
 
     own: frozenset[Door] = frozenset()
-    """Of the frontends whose VIPs are here: of those nobody else knows better."""
+    """Of the frontends whose VIPs are here: of those nobody else knows better. But the peer may know of more: of flows
+    that began there while this node was cut off."""
     known: frozenset[Door] = frozenset()
     """Of all frontends of the kernel plane: a peer with another file may tell of others."""
     foreign: int = 0
@@ -172,10 +193,14 @@ class Intake:
 
     def take(self, records: Iterable[Record]) -> Iterator[Change]:
         """What a batch asks of the kernel."""
-        doors = self.known - self.own
         for flow, gone in records:
-            if door_of(flow) not in doors:
+            door = door_of(flow)
+            if door not in self.known:
                 self.foreign += 1
+                continue
+            if door in self.own:
+                if not gone:
+                    yield Add(flow)
                 continue
             key = flow.key
             way = self._unconfirmed.pop(key, None) if self._unconfirmed is not None else None

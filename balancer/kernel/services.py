@@ -1,7 +1,7 @@
 """What the kernel is to serve: frontends of the kernel plane, each family by itself, and who is chosen. Pure."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
@@ -161,9 +161,11 @@ def clean(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9]", "_", name)
 
 
-def newly_cut(before: Iterable[Service], after: Iterable[Service]) -> list[tuple[Service, Endpoint]]:
-    """The servers whose flows are to be ended now."""
-    known = {service.name: service.cut for service in before}
+def newly_cut(
+    before: Iterable[Service], after: Iterable[Service], *, came: Collection[str] = ()
+) -> list[tuple[Service, Endpoint]]:
+    """The servers whose flows are to be ended now. `came`: the frontends that have come to this node."""
+    known = {service.name: service.cut for service in before if service.frontend not in came}
     return [
         (service, service.servers[server])
         for service in after

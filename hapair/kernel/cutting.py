@@ -28,14 +28,20 @@ _UNREACHABLE = (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EACCES, errno.EPERM
 
 
 async def cut(servers: Sequence[tuple[Service, Endpoint]], *, active: Collection[str]) -> int:
-    """End every flow of these servers; how many there were. The ends are told by the node where the frontend is."""
+    """End every flow of these servers that comes through this node; how many there were.
+
+    Flows of a frontend that is on the other node are known here to be taken over, and are for that one to judge: a
+    node that has lost its cable finds every server DOWN.
+    """
+    here = [(service, server) for service, server in servers if service.frontend in active]
+    if not here:
+        return 0
     try:
-        flows = await trio.to_thread.run_sync(lambda: list(flows_of(servers)))
-        told = [flow for service, flow in flows if service.frontend in active]
-        if told:
-            await trio.to_thread.run_sync(send, [poke for flow in told for poke in pokes(flow)])
+        flows = await trio.to_thread.run_sync(lambda: [flow for _, flow in flows_of(here)])
+        if flows:
+            await trio.to_thread.run_sync(send, [poke for flow in flows for poke in pokes(flow)])
             await trio.sleep(PATIENCE_S)
-        await trio.to_thread.run_sync(ctnetlink.delete, [flow.key for _, flow in flows])
+        await trio.to_thread.run_sync(ctnetlink.delete, [flow.key for flow in flows])
     except OSError as error:
         log.warning("flows of a server that is DOWN were not cut", extra={"detail": error.strerror})
         return 0

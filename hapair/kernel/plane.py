@@ -15,7 +15,7 @@ from balancer.standing import Standing
 from hapair.kernel.cutting import cut
 from hapair.kernel.events import TableEvents
 from hapair.kernel.neighbours import EVERY_S, Neighbours
-from hapair.kernel.sysctls import Sysctls, wanted
+from hapair.kernel.sysctls import Sysctls, liberal, wanted
 from vrrp.config import VirtualRouterConfig
 
 log = logging.getLogger(__name__)
@@ -55,6 +55,7 @@ class KernelPlane:
         self._on_change = on_change
         self._standings: dict[tuple[str, str], Standing] = {}
         self._installed: tuple[Service, ...] | None = None
+        self._was_active: frozenset[str] = frozenset()
         self._wake = trio.Event()
         self._sysctls = Sysctls(state_folder)
         self._station = Station()
@@ -72,6 +73,10 @@ class KernelPlane:
     def set_standing(self, pool: str, server: str, standing: Standing) -> None:
         """What is said of a server has changed."""
         self._standings[pool, server] = standing
+        self._wake.set()
+
+    def roles_changed(self) -> None:
+        """Frontends have come or gone: flows of those that came may lead to servers that are DOWN."""
         self._wake.set()
 
     def reload(self, config: BalancerConfig, routers: Sequence[VirtualRouterConfig]) -> None:
@@ -168,8 +173,12 @@ class KernelPlane:
         after = services(self._config, self._standings, station=self._station)
         changes = None if self._installed is None else difference(self._installed, after)
         if await self._put(whole(after) if changes is None else changes, events, own_removals=changes is None):
-            ended = newly_cut(self._installed or (), after)
-            self._installed = self.services = after
+            if self._installed is None and any(service.lane is None for service in after):
+                self._sysctls.change(liberal())
+            active = frozenset(self._active())
+            ended = newly_cut(self._installed or (), after, came=active - self._was_active)
+            self._installed, self._was_active = after, active
+            self.services = after
             if ended:
                 nursery.start_soon(self._cut, ended)
 
@@ -186,8 +195,8 @@ class KernelPlane:
         return obstacle is None
 
     async def _cut(self, ended: list[tuple[Service, Endpoint]]) -> None:
-        flows = await cut(ended, active=self._active())
-        log.info("flows of servers that are DOWN were cut", extra={"flows": flows})
+        if flows := await cut(ended, active=self._active()):
+            log.info("flows of servers that are DOWN were cut", extra={"flows": flows})
 
     def _set_obstacle(self, obstacle: str | None) -> None:
         if obstacle == self.obstacle:

@@ -12,6 +12,7 @@ log = logging.getLogger(__name__)
 FILE = "sysctls.json"
 ROOT = Path("/proc/sys")
 _MAY_FAIL = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT)
+_LIBERAL = "net/netfilter/nf_conntrack_tcp_be_liberal"
 _IPV4_FORWARD, _IPV6_FORWARD = "net/ipv4/ip_forward", "net/ipv6/conf/all/forwarding"
 
 
@@ -24,6 +25,12 @@ def wanted(*, ipv4: bool, ipv6: bool, root: Path = ROOT) -> dict[str, str]:
         found |= {str(path.relative_to(root)): "2" for path in listening if path.read_text().strip() == "1"}
         found[_IPV6_FORWARD] = "1"
     return found
+
+
+def liberal(root: Path = ROOT) -> dict[str, str]:
+    """Lets packets be of a flow whatever their sequence numbers: a flow that was away, on the other node, comes back
+    with numbers that this kernel has not followed. The setting is there once the kernel follows flows at all."""
+    return {_LIBERAL: "1"} if (root / _LIBERAL).exists() else {}
 
 
 class Sysctls:

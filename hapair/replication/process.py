@@ -12,7 +12,7 @@ import trio
 
 from balancer.kernel import ctnetlink
 from balancer.kernel.conntrack import UDP, Flow, Told, told_in
-from balancer.kernel.flows import Change, Door, Intake, Outbox, doors_of
+from balancer.kernel.flows import Batch, Change, Door, Intake, Outbox, doors_of
 from balancer.kernel.records import LONGEST_BYTES, RecordRejected
 from balancer.kernel.records import decode as decode_records
 from balancer.kernel.records import encode as encode_records
@@ -52,13 +52,15 @@ class Replication:
         self._lag_s = 0.0
         self._sent = self._received = self._resyncs = 0
         self._resync_s = 0.0
+        self._caught_up = False
+        self._heard_at = -inf
 
     def set_active(self, frontends: Collection[str]) -> None:
         """Flows of these are told; of these the peer is not believed."""
         doors = doors_of(self._listen, frontends)
         self._intake.own = doors
         if doors != self._outbox.doors:
-            self._outbox.open(doors)
+            self._outbox.open(doors, trio.current_time())
             self._opened.set()
             self._wake.set()
 
@@ -80,6 +82,7 @@ class Replication:
             overruns=self._outbox.overruns,
             resyncs=self._resyncs,
             resync_s=self._resync_s,
+            caught_up=self._stream is not None and self._caught_up and now - self._heard_at < 1.5 * ALIVE_S,
         )
 
     async def run(self) -> None:
@@ -159,7 +162,7 @@ class Replication:
                 self._stream = None
 
     async def _replicate(self, stream: PeerStream) -> None:
-        self._stream, self._number = stream, 0
+        self._stream, self._number, self._caught_up = stream, 0, False
         self._unconfirmed.clear()
         self._outbox.start_over()
         log.info("flows are told to the peer")
@@ -176,6 +179,8 @@ class Replication:
     async def _send(self, stream: PeerStream) -> None:
         while True:
             self._wake = trio.Event()
+            if self._outbox.left:
+                await self._tell_parting(stream)
             if self._outbox.needs_resync and self._outbox.doors:
                 await self._tell_all(stream)
             await self._tell_waiting(stream)
@@ -197,16 +202,30 @@ class Replication:
         self._resyncs += 1
         self._resync_s = trio.current_time() - began_at
 
+    async def _tell_parting(self, stream: PeerStream) -> None:
+        """Flows of frontends that have just gone to the peer: it takes those that it does not know."""
+        for some in self._pieces():
+            records = self._outbox.parting(some, trio.current_time())
+            for start in range(0, len(records), RECORDS):
+                await self._tell(stream, Batch(tuple(records[start : start + RECORDS]), trio.current_time()))
+            await trio.lowlevel.checkpoint()
+        self._outbox.left = frozenset()
+
     async def _tell_waiting(self, stream: PeerStream) -> None:
         while (batch := self._outbox.batch(RECORDS)) is not None:
-            self._number += 1
-            self._unconfirmed.append((self._number, batch.oldest_at))
-            self._sent += len(batch.records)
-            await stream.send(encode(Flows(self._number, encode_records(batch.records))))
+            await self._tell(stream, batch)
+
+    async def _tell(self, stream: PeerStream, batch: Batch) -> None:
+        self._number += 1
+        self._unconfirmed.append((self._number, batch.oldest_at))
+        self._sent += len(batch.records)
+        await stream.send(encode(Flows(self._number, encode_records(batch.records))))
 
     async def _receive(self, stream: PeerStream) -> None:
         while True:
-            match decode(await stream.receive()):
+            message = decode(await stream.receive())
+            self._heard_at = trio.current_time()
+            match message:
                 case Begin():
                     self._intake.begin()
                     for some in self._pieces():
@@ -218,7 +237,10 @@ class Replication:
                     self._entries.enter(self._intake.take(found))
                     await stream.send(encode(Entered(number)))
                 case End():
+                    if self._outbox.left:  # what it does not know is deleted now: it must have been told before
+                        await self._tell_parting(stream)
                     await self._enter(self._intake.end())
+                    self._caught_up = True
                 case Entered(number):
                     self._confirmed(number)
 

@@ -15,6 +15,7 @@ from hapair.messages import (
     Announce,
     FromPeer,
     Heartbeat,
+    Hold,
     LowerPriority,
     Preempt,
     Resign,
@@ -336,3 +337,19 @@ async def test_a_node_that_is_told_to_preempts_and_so_does_its_next_announcer(
     stage.child.die()
     await wait_all_tasks_blocked()
     assert stage.child.heard[0] == start(2, stays_backup=False)
+
+
+async def test_a_node_that_is_behind_waits_with_preempting_and_so_does_its_next_announcer(
+    autojump_clock: MockClock, stage: Stage
+) -> None:
+    stage.watch.set_fitness(FIT)
+    stage.watch.hold_back(True)
+    stage.watch.hold_back(True)
+    await wait_all_tasks_blocked()
+    assert stage.child.heard == [start(1), LowerPriority(None), Resume(), Hold(True)]
+    stage.child.die()
+    await wait_all_tasks_blocked()
+    assert stage.child.heard == [start(2), Hold(True), LowerPriority(None), Resume()]
+    stage.watch.hold_back(False)
+    await wait_all_tasks_blocked()
+    assert stage.child.heard[-1] == Hold(False)

@@ -1,5 +1,6 @@
 """The node's side of the flows process: what it is told, what it reports, that it comes back."""
 
+from dataclasses import replace
 from ipaddress import ip_address
 
 import trio
@@ -70,3 +71,37 @@ async def test_it_hears_what_is_here_reports_and_comes_back(children: FakeChildr
 
 def test_without_a_peer_there_is_no_such_process() -> None:
     assert not FlowsWatch(None).is_needed
+
+
+class TestBehind:
+    """VIPs are not taken from a living peer before its flows are known here."""
+
+    def test_until_the_peer_has_told_everything(self) -> None:
+        watch = FlowsWatch(flows_opening(CONFIG, LINK))
+        assert watch.is_behind(linked=True, now=100.0)
+        watch.report = REPORT
+        assert watch.is_behind(linked=True, now=101.0)
+        watch.report = replace(REPORT, caught_up=True)
+        assert not watch.is_behind(linked=True, now=102.0)
+
+    def test_again_when_the_two_were_cut_off(self) -> None:
+        watch = FlowsWatch(flows_opening(CONFIG, LINK))
+        watch.report = replace(REPORT, caught_up=True)
+        assert not watch.is_behind(linked=True, now=100.0)
+        assert watch.is_behind(linked=False, now=101.0)
+        assert watch.is_behind(linked=False, now=1000.0)
+        watch.report = REPORT
+        assert watch.is_behind(linked=True, now=1001.0)
+        watch.report = replace(REPORT, caught_up=True)
+        assert not watch.is_behind(linked=True, now=1002.0)
+
+    def test_not_for_ever(self) -> None:
+        watch = FlowsWatch(flows_opening(CONFIG, LINK))
+        assert watch.is_behind(linked=False, now=100.0)
+        assert not watch.is_behind(linked=False, now=115.0)
+        assert watch.is_behind(linked=True, now=116.0)
+        assert watch.is_behind(linked=True, now=130.9)
+        assert not watch.is_behind(linked=True, now=131.0)
+
+    def test_never_without_the_kernel_plane(self) -> None:
+        assert not FlowsWatch(None).is_behind(linked=False, now=0.0)

@@ -21,6 +21,7 @@ from vrrp.events import (
     GroupReady,
     HandedOver,
     HandOver,
+    HoldBack,
     InterfaceReady,
     LanHeard,
     LoopLate,
@@ -142,6 +143,19 @@ class TestPairOfTwo:
         machine.handle(advert(50), NOW)
         machine.handle(PeerLost(), NOW)
         assert machine.deadline == 1000.0
+
+
+def test_one_that_is_to_hold_back_preempts_once_it_need_not_but_takes_over_from_the_dead_at_any_time():
+    machine = router(BACKUP)
+    machine.handle(HoldBack(True), NOW)
+    machine.handle(advert(50), NOW)
+    assert machine.deadline == 1003.609375
+    machine.handle(HoldBack(False), 1000.5)
+    machine.handle(advert(50), 1001.0)
+    assert machine.deadline == 1003.609375  # the timer goes on: it is not set anew
+    machine.handle(HoldBack(True), 1001.0)
+    assert machine.handle(DeadlineReached(), 1003.7)[:2] == BECOMES_ACTIVE
+    assert machine.state_name == "Active"
 
 
 class TestStayBackup:

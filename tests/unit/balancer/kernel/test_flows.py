@@ -5,7 +5,7 @@ from math import inf
 import pytest
 
 from balancer.kernel.conntrack import SEEN_REPLY, TCP, UDP, Flow, Tcp, Told
-from balancer.kernel.flows import Door, Drop, Intake, Outbox, Put, Replace, doors_of, is_worth_telling
+from balancer.kernel.flows import Add, Door, Drop, Intake, Outbox, Put, Replace, doors_of, is_worth_telling
 from balancer.kernel.records import Record
 
 WEB, DNS = Door(TCP, b"vip0", 80), Door(UDP, b"vip0", 53)
@@ -25,7 +25,7 @@ def udp(port: int, status: int = SEEN_REPLY) -> Flow:
 @pytest.fixture
 def outbox() -> Outbox:
     outbox = Outbox(waiting_limit=3)
-    outbox.open({WEB, DNS})
+    outbox.open({WEB, DNS}, 0.0)
     outbox.needs_resync = False
     return outbox
 
@@ -97,10 +97,21 @@ def test_too_many_that_wait_are_dropped_and_everything_is_told_anew(outbox: Outb
 
 
 def test_other_frontends_begin_anew_the_same_ones_do_not(outbox: Outbox) -> None:
-    outbox.open({WEB, DNS})
+    outbox.open({WEB, DNS}, 0.0)
     assert not outbox.needs_resync
-    outbox.open({WEB})
+    outbox.open({WEB}, 0.0)
     assert outbox.needs_resync
+
+
+def test_flows_of_a_frontend_that_has_just_gone_are_told_once_more(outbox: Outbox) -> None:
+    known = [tcp(1), tcp(2, state=1), udp(3)]
+    assert outbox.parting(known, 1.0) == []
+    outbox.open({DNS}, 1.0)
+    assert outbox.left == {WEB}
+    assert outbox.parting(known, 31.0) == [Record(tcp(1), gone=False)]
+    assert outbox.parting(known, 31.1) == []  # the peer has had it for long, and knows better
+    outbox.open({WEB, DNS}, 32.0)
+    assert outbox.parting(known, 32.0) == []
 
 
 @pytest.fixture
@@ -115,8 +126,9 @@ def test_what_the_peer_tells_is_entered(intake: Intake) -> None:
 def test_of_what_is_here_nobody_else_knows_better(intake: Intake) -> None:
     intake.own = frozenset({WEB})
     told = [Record(tcp(1), gone=False), Record(udp(2), gone=False), Record(tcp(3, vip_port=99), gone=True)]
-    assert list(intake.take(told)) == [Put(udp(2))]
-    assert intake.foreign == 2
+    assert list(intake.take(told)) == [Add(tcp(1)), Put(udp(2))]
+    assert list(intake.take([Record(tcp(1), gone=True)])) == []
+    assert intake.foreign == 1
 
 
 def test_a_resync_leaves_nothing_that_was_not_told(intake: Intake) -> None:

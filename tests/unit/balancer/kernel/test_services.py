@@ -68,3 +68,5 @@ def test_who_is_cut(config: BalancerConfig) -> None:
     assert [(one.name, str(end)) for one, end in newly_cut(before, keeps)] == [("f0_web_1_4", "192.0.2.21:8080")]
     assert newly_cut(keeps, keeps) == []
     assert [str(end) for _, end in newly_cut((), keeps)] == ["192.0.2.21:8080"]
+    assert [str(end) for _, end in newly_cut(keeps, keeps, came={"web.1"})] == ["192.0.2.21:8080"]
+    assert newly_cut(keeps, keeps, came={"dns"}) == []

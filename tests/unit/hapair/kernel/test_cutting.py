@@ -49,9 +49,9 @@ async def test_both_ends_are_told_before_the_kernel_forgets(web: Service, done: 
     assert done == [("told", ["192.0.2.7", "192.0.2.20"]), ("deleted", 1)]
 
 
-async def test_a_node_without_the_vip_only_forgets(web: Service, done: list[object]) -> None:
-    assert await cutting.cut([(web, Endpoint("192.0.2.20", 80))], active=()) == 1
-    assert done == [("deleted", 1)]
+async def test_a_node_without_the_vip_keeps_what_it_is_to_take_over(web: Service, done: list[object]) -> None:
+    assert await cutting.cut([(web, Endpoint("192.0.2.20", 80))], active=()) == 0
+    assert done == []
 
 
 async def test_a_kernel_that_refuses_is_no_end_of_the_node(web: Service, monkeypatch: pytest.MonkeyPatch) -> None:

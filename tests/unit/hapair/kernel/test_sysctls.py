@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from hapair.kernel.sysctls import Sysctls, wanted
+from hapair.kernel.sysctls import Sysctls, liberal, wanted
 
 
 @pytest.fixture
@@ -26,6 +26,14 @@ def test_what_forwarding_needs(root: Path) -> None:
         "net/ipv6/conf/eth0/accept_ra": "2",
         "net/ipv6/conf/all/forwarding": "1",
     }
+
+
+def test_numbers_that_were_not_followed_are_no_objection(root: Path) -> None:
+    assert liberal(root) == {}  # no flow is followed yet
+    setting = root / "net/netfilter/nf_conntrack_tcp_be_liberal"
+    setting.parent.mkdir()
+    setting.write_text("0\n")
+    assert liberal(root) == {"net/netfilter/nf_conntrack_tcp_be_liberal": "1"}
 
 
 def test_changed_and_put_back_also_after_a_crash(root: Path, tmp_path: Path) -> None:
