@@ -55,11 +55,12 @@ _GONE_ALREADY = {
 class Connection(Task[None]):
     """One downstream connection and the relay that serves it."""
 
-    __slots__ = ("_acceptor", "client", "stream")
+    __slots__ = ("_acceptor", "client", "opened_at", "stream")
 
     def __init__(self, acceptor: Acceptor, stream: Stream) -> None:
         super().__init__(stream.reactor, acceptor.relay(acceptor.service, stream))
         self.stream = stream
+        self.opened_at = stream.reactor.now
         self.client: str | None = None
         """The address under which it is counted, where clients are limited."""
         self._acceptor = acceptor
@@ -97,8 +98,16 @@ class Acceptor:
         self._emptied = trio.Event()
 
     def start(self) -> None:
-        """Begin to take connections."""
-        self._loops = {one: self._reactor.spawn(self._accept_loop(one)) for one in self._listening}
+        """Begin to take connections, or go on with it."""
+        for one in self._listening:
+            if one not in self._loops:
+                self._loops[one] = self._reactor.spawn(self._accept_loop(one))
+
+    def pause(self) -> None:
+        """Take what is queued, and then no more."""
+        for listening in self._listening:
+            self._take_queued(listening)
+        self.stop()
 
     def become(self, other: Acceptor) -> None:
         """Take connections as another one would that was not started; those that are open go on.
@@ -220,6 +229,8 @@ class Acceptor:
             except BlockingIOError:
                 return taken
             except OSError as error:
+                if error.errno == errno.EINVAL:
+                    return taken  # it listens no more: its frontend is disabled, which is about to be told here too
                 if error.errno not in _GONE_ALREADY:
                     raise
             else:

@@ -289,6 +289,12 @@ class Engine:
         running.active = True
         running.service.draining = running.service.stopping
 
+    def acceptors(self, frontend: str | None = None) -> list[Acceptor]:
+        """Of one frontend, or of all; without those of datagrams. With those that leave, where all are meant."""
+        known = self._frontends.get(frontend) if frontend is not None else None
+        wanted = self._all_running() if frontend is None else () if known is None else (known,)
+        return [one.acceptor for one in wanted if isinstance(one.acceptor, Acceptor)]
+
     def stand_by(self, frontend: str, *, lives_on: bool = False) -> None:
         """The frontend's VIP has left: no packet of its connections will find the client. It goes on listening.
 

@@ -5,7 +5,8 @@ A wake-up is a hint (see reactor.py): whoever awaits PARK looks again when it re
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from balancer.failures import StreamFailure
@@ -106,6 +107,13 @@ class Task(Generic[T]):
         if self._joiner is not None:
             self._joiner.wake()
         self.finish(error)
+
+    def suspended(self) -> Iterator[dict[str, Any]]:
+        """The variables of each call that waits, the outermost first: for somebody who looks at it from outside."""
+        awaiting: Any = self._coroutine
+        while isinstance(awaiting, CoroutineType) and awaiting.cr_frame is not None:
+            yield awaiting.cr_frame.f_locals
+            awaiting = awaiting.cr_await
 
     def adopt(self, fork: Task[Any]) -> None:
         """End `fork` when this task ends."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from balancer.clients import Session
 from balancer.config import BalancerConfig
 from balancer.fieldtypes import Endpoint
 from balancer.persistence.table import Entry
@@ -209,6 +210,29 @@ class ServerErrors:
     reason: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """Node to worker: tell of connections, or end some; stop a frontend, or let it go on, or limit it."""
+
+    serial: int
+    what: Literal["list", "end", "end_server", "pause", "resume", "limit"]
+    frontend: str = ""
+    pool: str = ""
+    server: str = ""
+    number: int = 0
+    """The connection to end, by its id; or how many there may be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Obeyed:
+    """Worker to node: the Order of this serial is carried out."""
+
+    serial: int
+    count: int = 0
+    """What it concerned here."""
+    sessions: tuple[Session, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Sources:
     """Either way: clients of a pool and the server of each. `used_at` of each is on CLOCK_MONOTONIC."""
@@ -312,8 +336,9 @@ TO_ANNOUNCER = (
 )
 FROM_ANNOUNCER = (Heartbeat, RouterReport, FromPeer)
 TO_WORKER = (
-    *(Heartbeat, Serve, Reload, Renew, FrontendRole, ServerStanding, Sources, ForgetSources, LogsReopened, Drain),
+    *(Heartbeat, Serve, Reload, Renew, FrontendRole, ServerStanding, Sources, ForgetSources, LogsReopened),
+    *(Order, Drain),
 )
 TO_FLOWS = (Heartbeat, StartFlows, ActiveFrontends)
 FROM_FLOWS = (Heartbeat, FlowsReport)
-FROM_WORKER = (Heartbeat, Serving, Reloaded, ServerErrors, Sources, CookieCounts)
+FROM_WORKER = (Heartbeat, Serving, Reloaded, Obeyed, ServerErrors, Sources, CookieCounts)

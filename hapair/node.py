@@ -22,6 +22,7 @@ from balancer.serverstate import ServerState
 from balancer.slots import Slots
 from hapair import secret as secret_file
 from hapair import systemd
+from hapair.admin.haproxy_traffic import TrafficCommands
 from hapair.admin.runtime import Commands, Stories, open_runtime_socket, remove_runtime_socket, serve_runtime
 from hapair.certificates.store import Reading
 from hapair.certificates.watch import CertificateWatch
@@ -42,6 +43,7 @@ from hapair.node_persistence import NodePersistence
 from hapair.node_reload import NodeReload
 from hapair.node_servers import server_story
 from hapair.node_sockets import NodeSockets
+from hapair.node_traffic import NodeTraffic
 from hapair.notifications.sender import Notifications
 from hapair.notify import Notifier
 from hapair.opening import missing_privileges, opening_of
@@ -101,7 +103,7 @@ async def run_node(
             "maintenance": node.maintenance.story,
         }
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(serve_runtime, control, node.commands, stories, node.admin.cli.run)
+            nursery.start_soon(serve_runtime, control, node.commands, stories, node.admin.cli.answer)
             nursery.start_soon(node.run)
             nursery.start_soon(reload.run)
             async for number in signals:
@@ -208,6 +210,7 @@ class _Node(NodeParts):
         """What they change while the node runs, and where they see it."""
         self.changes = NodeChanges(config.node, config.balancer.pools, self.checks, state_folder, self.peer.link)
         self.peer.greetings.append(self.changes.greet)
+        self.traffic = NodeTraffic(self._proxied, self._workers.orders, lambda: self._sockets.listeners)
         self.admin = NodeAdmin(
             *(self.snapshot, self.changes.everywhere, config.admin, sockets.admin),
             looked=self._looked,
@@ -215,6 +218,7 @@ class _Node(NodeParts):
             handover=None if config.link is None else self.handover.story,
             folder=folder,
             tables=self.persistence.hub,
+            commands=TrafficCommands(self.traffic, self.snapshot).commands(),
         )
 
     def apply(self, served: Served, plan: Plan, sockets: NodeSockets, reading: Reading) -> None:
@@ -375,7 +379,7 @@ class _Node(NodeParts):
             pid=os.getpid(),
         )
         node = replace(self.maintenance.with_maintenance(node), notifications=self.notifications.views())
-        return self.peer.with_peer(self.persistence.seen(node))
+        return self.peer.with_peer(self.persistence.seen(self.traffic.seen(node)))
 
     async def stop(self) -> None:
         """The peer takes over first; then what is open may finish, through the peer where that was agreed upon.

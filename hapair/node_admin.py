@@ -13,7 +13,7 @@ import trio
 from balancer.config_sockets import ListenTcp
 from balancer.fieldtypes import Endpoint
 from balancer.listener import open_listener
-from hapair.admin.haproxy_cli import HaproxyCli
+from hapair.admin.haproxy_cli import Command, HaproxyCli
 from hapair.admin.haproxy_tables import Tables
 from hapair.admin.live import Live
 from hapair.admin.logins import Logins
@@ -86,6 +86,7 @@ class NodeAdmin:
         handover: Handover | None = None,
         folder: Path = Path(),
         tables: Tables | None = None,
+        commands: Iterable[Command] = (),
     ) -> None:
         """`looked` is called with the snapshot of each second; `handover` lets the peer take over, if there is one.
 
@@ -98,7 +99,7 @@ class NodeAdmin:
         self.page = Page(self.live, operator, handover, refresh=self.look)
         self.surfaces = Surfaces(look, self.rates, trio.current_time, started_at=time.time())
         self.stats = StatsPage(self.surfaces, operator, self.page.document)
-        self.cli = HaproxyCli(self.surfaces, operator, os.environ, tables)
+        self.cli = HaproxyCli(self.surfaces, operator, os.environ, tables, more=commands)
         self._listeners = listeners
         self._users = {} if admin is None else admin.users
         self._serving = trio.CancelScope()

@@ -21,6 +21,7 @@ from hapair.node_handover import NodeHandover
 from hapair.node_peer import NodePeer
 from hapair.node_persistence import NodePersistence
 from hapair.node_sockets import NodeSockets
+from hapair.node_traffic import NodeTraffic
 from hapair.notifications.sender import Notifications
 from hapair.notify import Notifier
 from hapair.reload.plan import Plan, Served
@@ -37,6 +38,7 @@ class NodeParts:
 
     checks: CheckRunner
     changes: NodeChanges
+    traffic: NodeTraffic
     handover: NodeHandover
     certificates: CertificateWatch
     admin: NodeAdmin
@@ -96,6 +98,7 @@ class NodeParts:
         self._proxied = config.balancer.proxied
         self._old.append((self._sockets, self._slots))
         self._sockets, self._slots = sockets, self._slots_for(before, config)
+        self.traffic.reload(self._proxied)
         self._reload_workers(reading)
         self.checks.reload(config.balancer.pools)
         self.changes.reload(config.balancer.pools)

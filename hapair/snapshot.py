@@ -108,6 +108,8 @@ class FrontendView:
     max_connections: int = 0
     latencies: tuple[int, ...] = ()
     """How many responses took how long: one count for each bucket of balancer/latencies.py. Mode http, proxy plane."""
+    disabled: bool = False
+    """Somebody had it listen no more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,6 +23,7 @@ from hapair.messages import (
     Drain,
     FrontendRole,
     LogsReopened,
+    Obeyed,
     Reload,
     Reloaded,
     Renew,
@@ -33,6 +34,7 @@ from hapair.messages import (
     Sources,
 )
 from hapair.node_persistence import NodePersistence
+from hapair.ordering import Orders
 from hapair.restart import Restarts
 
 log = logging.getLogger(__name__)
@@ -88,6 +90,7 @@ class WorkersWatch:
         self._on_change = on_change
         self._material = Material()
         self._children: dict[int, Child] = {}
+        self.orders = Orders()
         self._generation = 0
         self._generations = dict.fromkeys(range(self.count), 0)
         """By index of those that are to run: since which reload."""
@@ -187,6 +190,7 @@ class WorkersWatch:
         fds += [self._listeners[one].fileno() for one in fresh]
         child.channel.post(reload, fds=[*fds, *logs.values(), *(one.fileno() for one in datagrams.values())])
         self._unsettled[child] = self._serial
+        self.orders.greet(child, child.channel.post)
 
     def _recount(self, stay: int, wanted: int) -> None:
         self.count = wanted
@@ -244,10 +248,14 @@ class WorkersWatch:
             child.channel.post(self._standing(pool, server), key=(pool, server))
         if self._persistence is not None:
             self._persistence.hub.greet(index, child.channel.post)
+        self.orders.greet(child, child.channel.post)
 
     def _hear(self, index: int, child: Child, message: object) -> None:
         if isinstance(message, ServerErrors):
             self._on_errors(message.pool, message.server, message.reason)
+            return
+        if isinstance(message, Obeyed):
+            self.orders.heard(child, message)
             return
         if isinstance(message, Reloaded):
             if message.trouble is not None:
@@ -265,6 +273,7 @@ class WorkersWatch:
 
     def _bury(self, index: int, child: Child, how: str) -> None:
         child.channel.close()
+        self.orders.gone(child)
         self._settle(child)
         if self._persistence is not None and self._children.get(index, child) is child:
             self._persistence.hub.gone(index)

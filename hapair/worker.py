@@ -29,6 +29,7 @@ from hapair.messages import (
     FrontendRole,
     Heartbeat,
     LogsReopened,
+    Order,
     Reload,
     Reloaded,
     Renew,
@@ -38,6 +39,7 @@ from hapair.messages import (
     Serving,
     Sources,
 )
+from hapair.orders import obey
 from hapair.parent import ParentGoneError, channel_from_arguments, follow
 from hapair.persistence.teller import Teller
 
@@ -131,6 +133,8 @@ class _Worker:
                 self._channel.post(Reloaded(message.serial, self._reload(message, fds)))
             case Sources() | ForgetSources():
                 self._teller.hear(message)
+            case Order():
+                self._channel.post(obey(self._engine, message))
             case Renew(material):
                 self._renew(material)
             case LogsReopened(paths):

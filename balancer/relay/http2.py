@@ -12,6 +12,7 @@ HTTP/2 over TLS is agreed upon by ALPN; who has done so calls `serve_http2`. Upg
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from math import inf
 
 from balancer.config_http2 import Http2
@@ -125,6 +126,11 @@ class Connection:
         self._partial_since = now
         self._idle_since = now
         self._drain_by = inf
+
+    @property
+    def stream_tasks(self) -> Iterable[Task[None]]:
+        """Those that serve the streams that are open."""
+        return self._tasks.values()
 
     async def run(self, received: bytes) -> None:
         """Until the client ends it, or an error does, or the last stream after a GOAWAY has ended."""

@@ -5,12 +5,13 @@ An answer is empty where there is nothing to say, else it ends with a line end; 
 
 import logging
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from hapair.admin import haproxy_info, haproxy_tables, server_state
 from hapair.admin.haproxy_rows import TYPE_BACKEND, TYPE_FRONTEND, TYPE_SERVER, Row
+from hapair.admin.levels import DENIED, Level, level_of, may
 from hapair.admin.operator import Operator, act
 from hapair.admin.stats_formats import csv, to_json, typed
 from hapair.admin.surfaces import Surfaces
@@ -26,6 +27,9 @@ _SPLIT_COMMANDS: Final = re.compile(r"(?<!\\);")
 _SPLIT_WORDS: Final = re.compile(r"(?<!\\)[ \t]+")
 
 
+Answer = str | Awaitable[str]
+
+
 class Refused(Exception):  # noqa: N818 - named for what happened
     """A command that was not carried out; the text is HAProxy's."""
 
@@ -37,7 +41,8 @@ class Command:
     words: tuple[str, ...]
     usage: str
     meaning: str
-    run: Callable[[Sequence[str]], str]
+    run: Callable[[Sequence[str]], Answer]
+    """Called with the words of the command, and what it brings after `<<` as the last of them. Raises Refused."""
 
 
 def split_commands(line: str) -> list[str]:
@@ -59,6 +64,8 @@ class HaproxyCli:
         operator: Operator,
         environment: Mapping[str, str],
         tables: haproxy_tables.Tables | None = None,
+        *,
+        more: Iterable[Command] = (),
     ) -> None:
         self._tables = tables
         self._surfaces = surfaces
@@ -67,7 +74,7 @@ class HaproxyCli:
         self.commands = tuple(
             Command(tuple(re.split(r" [\[<{(]", usage)[0].split()), usage, meaning, run)
             for usage, meaning, run in self._table()
-        )
+        ) + tuple(more)
 
     def _table(self) -> list[tuple[str, str, Callable[[Sequence[str]], str]]]:
         return [
@@ -96,14 +103,31 @@ class HaproxyCli:
         ]  # fmt: skip
 
     def run(self, command: str) -> str:
-        """One command."""
+        """One command that needs nobody else to answer it, by an admin."""
+        answer = self._begun(split_words(command), "admin")
+        assert isinstance(answer, str)
+        return answer
+
+    async def answer(self, command: str, level: Level = "admin", payload: str | None = None) -> str:
+        """One command of somebody who may do so much, and what came with it."""
         words = split_words(command)
+        if payload is not None:
+            words.append(payload)
         try:
-            for known in self.commands:
-                if tuple(words[: len(known.words)]) == known.words:
-                    return known.run(words)
+            answer = self._begun(words, level)
+            return answer if isinstance(answer, str) else await answer
         except Refused as refused:
             return f"{refused}\n"
+
+    def _begun(self, words: Sequence[str], level: Level) -> Answer:
+        for known in self.commands:
+            if tuple(words[: len(known.words)]) == known.words:
+                if not may(level, level_of(words)):
+                    return DENIED
+                try:
+                    return known.run(words)
+                except Refused as refused:
+                    return f"{refused}\n"
         return self._unknown(words)
 
     def _unknown(self, words: Sequence[str]) -> str:

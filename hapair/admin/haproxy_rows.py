@@ -90,7 +90,7 @@ def _frontend(frontend: FrontendView, number: int, pace: Pace) -> Row:
         "stot": counts.connections,
         "dreq": causes.get("denied", 0) + causes.get("too_many_requests", 0),
         "ereq": counts.bad_requests,
-        "status": "OPEN",
+        "status": "PAUSED" if frontend.disabled else "OPEN",
         "iid": number,
         "sid": 0,
         "type": TYPE_FRONTEND,

@@ -17,7 +17,7 @@ from typing import Any
 
 import trio
 
-from hapair.admin.haproxy_session import Session
+from hapair.admin.haproxy_session import Run, Session
 from hapair.events.feed import acting
 
 log = logging.getLogger(__name__)
@@ -73,7 +73,7 @@ async def serve_runtime(
     listener: trio.SocketListener,
     commands: Commands,
     stories: Stories = NO_STORIES,
-    run_text: Callable[[str], str] | None = None,
+    run_text: Run | None = None,
 ) -> None:
     """Answer for ever. `run_text` carries out one command of HAProxy's; None: they are not understood."""
 

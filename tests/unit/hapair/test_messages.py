@@ -4,6 +4,7 @@ from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
 
 import pytest
 
+from balancer.clients import Session
 from balancer.config import (
     Acme,
     BalancerConfig,
@@ -60,6 +61,8 @@ from hapair.messages import (
     KernelFrontend,
     LogsReopened,
     LowerPriority,
+    Obeyed,
+    Order,
     Preempt,
     Reload,
     Reloaded,
@@ -368,6 +371,8 @@ TO = [
     (TO_WORKER, ForgetSources("web", "192.0.2.1")),
     (TO_WORKER, ForgetSources("web", None)),
     (TO_WORKER, LogsReopened(("/var/log/a",))),
+    (TO_WORKER, Order(serial=1, what="list")),
+    (TO_WORKER, Order(serial=2, what="end_server", pool="web", server="web1")),
     (TO_WORKER, Drain(30.0)),
     (TO_FLOWS, Heartbeat()),
     (TO_FLOWS, StartFlows(LINK, (KernelFrontend("dns", "udp", (Endpoint("192.0.2.100", 53),)),))),
@@ -392,6 +397,8 @@ TO = [
     ),
     (FROM_WORKER, Heartbeat()),
     (FROM_WORKER, Serving()),
+    (FROM_WORKER, Obeyed(1, 2)),
+    (FROM_WORKER, Obeyed(1, sessions=(Session(id=1, frontend="web", client="192.0.2.9", port=1, age_s=0.5),))),
     (FROM_WORKER, Reloaded(7)),
     (FROM_WORKER, Reloaded(8, "certificates: no")),
     (FROM_WORKER, Sources("web", ())),

@@ -16,6 +16,8 @@ from hapair.messages import (
     FrontendRole,
     Heartbeat,
     LogsReopened,
+    Obeyed,
+    Order,
     Reload,
     Reloaded,
     Renew,
@@ -78,6 +80,12 @@ class FakeEngine:
             raise ssl.SSLError("no")
         self.told.append(("apply", listeners, logs, datagrams, slots))
 
+    worker_index = 0
+
+    def acceptors(self, frontend: str | None = None) -> list[Any]:
+        self.told.append(("acceptors", frontend))
+        return []
+
     def renew(self, material: Material) -> None:
         if self.refuses:
             raise ssl.SSLError("no")
@@ -99,6 +107,7 @@ CASES: Mapping[type, tuple[Any, list[int], list[tuple[Any, ...]]]] = {
     LogsReopened: (LogsReopened(("/a", "/b")), [7, 8], [("replace_log", "/a", 7), ("replace_log", "/b", 8)]),
     Renew: (Renew(MATERIAL), [], [("renew", MATERIAL)]),
     Drain: (Drain(2.5, has_successor=True), [], [("leave_sockets",), ("drain", 2.5)]),
+    Order: (Order(serial=5, what="pause", frontend="web"), [], [("acceptors", "web")]),
     Reload: (RELOAD, [], [("apply", {}, {}, {}, None), ("activate", "web")]),
     Sources: (SOURCES, [], []),
     ForgetSources: (FORGET, [], []),
@@ -114,7 +123,8 @@ async def test_the_engine_is_told(kind: type) -> None:
     if (rest := worker._handle(message, fds)) is not None:
         await rest
     assert engine.told == told
-    assert channel.posted == ([Reloaded(7)] if kind is Reload else [])
+    answers = {Reload: [Reloaded(7)], Order: [Obeyed(5)]}
+    assert channel.posted == answers.get(kind, [])
     assert teller.heard == ([message] if kind in (Sources, ForgetSources) else [])
     assert worker._stopping.cancel_called == (kind is Drain)
 

@@ -6,9 +6,12 @@ import trio.testing
 from trio.testing import MockClock
 
 from hapair.admin.haproxy_session import Session
+from hapair.admin.levels import Level
 
 
-def run(command: str) -> str:
+async def run(command: str, level: Level, payload: str | None) -> str:
+    if payload is not None:
+        return f"{command} of {level} with {payload!r}\n"
     return {"silent": "", "version": "2.6\n", "backend": "# name\nweb\n"}.get(command, f"unknown {command}\n")
 
 
@@ -41,7 +44,10 @@ async def say(*pieces: bytes, end: bool = False) -> bytes:
         (b"version\nversion\n", b"2.6\n\n2.6\n\n"),
         (b"quit\n", b""),
         (b"version;quit;version\n", b"2.6\n\n"),
-        (b"version <<\nsome\npayload\n\n", b"2.6\n\n"),
+        (b"set it <<\nsome\npayload\n\n", b"set it of admin with 'some\\npayload\\n'\n\n"),
+        (b"version;set it <<\n\n", b"2.6\n\nset it of admin with ''\n\n"),
+        (b"show cli level\n", b"admin\n\n"),
+        (b"operator;show cli level;user;operator\n", b"\noperator\n\n\nPermission denied\n\n"),
         (b"prompt\nversion\nquit\n", b"\n> 2.6\n\n> "),
     ],
 )

@@ -13,6 +13,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from hapair.admin.levels import Level
 from hapair.admin.runtime import (
     AlreadyRunningError,
     NotRunningError,
@@ -61,13 +62,17 @@ async def test_a_command_is_answered(directory: Path) -> None:
     assert await ask(directory, "other") == [1, 2]
 
 
+async def _run(command: str, level: Level, payload: str | None) -> str:
+    return f"<{command}> by {level}\n"
+
+
 async def test_what_begins_with_a_letter_is_for_haproxys_commands(tmp_path: Path) -> None:
     listener = await open_runtime_socket(tmp_path)
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(serve_runtime, listener, COMMANDS, {}, lambda command: f"<{command}>\n")
+        nursery.start_soon(serve_runtime, listener, COMMANDS, {}, _run)
         async with await trio.open_unix_socket(tmp_path / "hapair.sock") as stream:
             await stream.send_all(b"show info\n")
-            assert b"".join([piece async for piece in stream]) == b"<show info>\n\n"
+            assert b"".join([piece async for piece in stream]) == b"<show info> by admin\n\n"
         assert await ask(tmp_path, "other") == [1, 2]
         nursery.cancel_scope.cancel()
 
