@@ -29,6 +29,7 @@ from hapair.node import StartError, run_node
 @click.option(
     "--log-level", default="info", show_default=True, type=click.Choice(["debug", "info", "warning", "error"])
 )
+@click.option("--log-format", default="text", show_default=True, type=click.Choice(["text", "json"]))
 @click.option(
     "--record",
     "record_to",
@@ -37,9 +38,12 @@ from hapair.node import StartError, run_node
     type=click.Path(path_type=Path, dir_okay=False),
     help="Write down everything that the virtual routers are told and decide, for whoever looks into a fault.",
 )
-def command(path: Path, node: str | None, runtime_dir: Path, log_level: str, record_to: Path | None) -> None:
+def command(
+    path: Path, node: str | None, runtime_dir: Path, log_level: str, log_format: str, record_to: Path | None
+) -> None:
     """Run this node until SIGTERM or Ctrl-C: then the peer takes over, open connections finish, and it ends."""
-    logs.set_up("node", log_level.upper())
+    logs.choose(log_level.upper(), log_format)
+    logs.set_up("node")
     privileges.leave_no_core()
     loaded = load_or_end(path)
     config = pages_or_end(loaded, view_or_end(loaded, node))
