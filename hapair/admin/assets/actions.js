@@ -87,7 +87,8 @@ export class Actions {
     choices.addEventListener("change", refresh);
     weight.addEventListener("input", refresh);
     refresh();
-    const facts = el("p", {class: "quiet"}, `${server.address}, ${server.status}, weight ${server.weight}, ${some(server.open, "open connection")}.`);
+    const facts = el("p", {class: "quiet"}, `${server.address}, ${server.status}, weight ${server.weight}, ${some(server.open, "open connection")}.${
+      this.state().peer ? " What you decide holds on both nodes." : ""}`);
     this.open(`${server.name} of pool ${server.pool}`, [facts, choices, effect], confirm, () => {
       const what = chosen(), about = {pool: server.pool, server: server.name};
       if (what !== "weight") return post("/page/server", {...about, action: what});
