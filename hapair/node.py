@@ -26,6 +26,7 @@ from hapair.admin.haproxy_traffic import TrafficCommands
 from hapair.admin.runtime import Commands, Stories, open_runtime_socket, remove_runtime_socket, serve_runtime
 from hapair.certificates.store import Reading
 from hapair.certificates.watch import CertificateWatch
+from hapair.command_sockets import CommandSockets
 from hapair.config import Loaded, NodeConfig
 from hapair.epoch import next_epoch
 from hapair.fitness import judge, servers_in_reach
@@ -92,6 +93,7 @@ async def run_node(
         state_folder = Path(os.environ.get("STATE_DIRECTORY", runtime))
         node = _Node(config, opening, path, state_folder, sockets)
         stack.callback(node.close_sockets)
+        stack.callback(node.commands_beside.close)
         if fatal := [*node.certificates.fatal, *node.admin.tls.fatal]:
             raise StartError("; ".join(str(trouble) for trouble in fatal))
         reload = NodeReload(node, Served(file=loaded.file, config=config, opening=opening), path=path)
@@ -103,6 +105,7 @@ async def run_node(
             "maintenance": node.maintenance.story,
         }
         async with trio.open_nursery() as nursery:
+            nursery.start_soon(node.commands_beside.run)
             nursery.start_soon(serve_runtime, control, node.commands, stories, node.admin.cli.answer)
             nursery.start_soon(node.run)
             nursery.start_soon(reload.run)
@@ -220,6 +223,7 @@ class _Node(NodeParts):
             tables=self.persistence.hub,
             commands=TrafficCommands(self.traffic, self.snapshot).commands(),
         )
+        self.commands_beside = CommandSockets(config.command_sockets, self.admin.cli.answer)
 
     def apply(self, served: Served, plan: Plan, sockets: NodeSockets, reading: Reading) -> None:
         """Go on with another configuration: what follows from it for the others is told them."""

@@ -10,6 +10,7 @@ from balancer.discovery import Discovery
 from balancer.slots import Layout, Slots
 from hapair.certificates.store import Reading
 from hapair.certificates.watch import CertificateWatch
+from hapair.command_sockets import CommandSockets
 from hapair.config import NodeConfig
 from hapair.events.event import Happening
 from hapair.kernel.plane import KernelPlane
@@ -38,6 +39,7 @@ class NodeParts:
 
     checks: CheckRunner
     changes: NodeChanges
+    commands_beside: CommandSockets
     traffic: NodeTraffic
     handover: NodeHandover
     certificates: CertificateWatch
@@ -112,6 +114,7 @@ class NodeParts:
         self._tracking.reload(config.routers, config.tracks)
         self._notifier.reload(config.routers, config.notify)
         self.notifications.reload(config.notifications)
+        self.commands_beside.reload(config.command_sockets)
         self.admin.reload(config.admin, sockets.admin)
         self.peer.reloaded(served.file)
         self.persistence.reloaded(self._proxied.pools)

@@ -108,8 +108,7 @@ class FrontendView:
     max_connections: int = 0
     latencies: tuple[int, ...] = ()
     """How many responses took how long: one count for each bucket of balancer/latencies.py. Mode http, proxy plane."""
-    disabled: bool = False
-    """Somebody had it listen no more."""
+    disabled: bool = False  # somebody had it listen no more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,6 +225,7 @@ class PoolView:
     servers: tuple[ServerView, ...]
     mode: str = "http"
     """That of the frontends that use it."""
+    redispatch: bool = True  # an attempt more goes to another server
     queue: QueueCounts = field(default_factory=QueueCounts)
     """Of requests that waited for any server."""
 

@@ -210,7 +210,14 @@ def _pool(config: NodeConfig, name: str, slots: Slots, kernel: KernelPlane, heal
         for server in pool.servers
     )
     queue = slots.queue_counts(name)
-    return PoolView(name=name, policy=pool.policy, servers=servers, mode=_mode_of(config, name), queue=queue)
+    return PoolView(
+        name=name,
+        policy=pool.policy,
+        servers=servers,
+        mode=_mode_of(config, name),
+        redispatch=pool.redispatch,
+        queue=queue,
+    )
 
 
 def _mode_of(config: NodeConfig, pool: str) -> str:

@@ -25,7 +25,7 @@ def info_of(node: NodeSnapshot, rates: Rates, started_at: float) -> Fields:
         ("Nbproc", "CGS", "u32", 1),
         ("Process_num", "KGP", "u32", 1),
         ("Pid", "SGP", "u32", node.pid),
-        ("Uptime", "MDP", "str", _span(int(node.uptime_s))),
+        ("Uptime", "MDP", "str", span(int(node.uptime_s))),
         ("Uptime_sec", "MDP", "u32", int(node.uptime_s)),
         ("Maxconn", "CLP", "u32", limit),
         ("Hard_maxconn", "CLP", "u32", limit),
@@ -49,7 +49,7 @@ def info_of(node: NodeSnapshot, rates: Rates, started_at: float) -> Fields:
     ]
 
 
-def _span(seconds: int) -> str:
+def span(seconds: int) -> str:
     """`0d 1h02m03s`"""
     hours, rest = divmod(seconds % _DAY_S, 3600)
     return f"{seconds // _DAY_S}d {hours}h{rest // 60:02d}m{rest % 60:02d}s"

@@ -4,6 +4,7 @@ One place decides what a column says; CSV, JSON, `show stat` and metrics are way
 is not here has no value: the figure is not kept, or does not exist.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -27,6 +28,8 @@ ALGORITHMS: Final = {
     "cookie_hash": "hash",
 }
 """What HAProxy calls a policy; others have the same name there."""
+NO_CACHE: Final = {"cache_lookups": 0, "cache_hits": 0}
+_HTTP_STATUS: Final = re.compile(r"HTTP ([0-9]{3})\b")
 CHECK_WORDS: Final = {
     "UNK": "unknown",
     "INI": "initializing",
@@ -104,11 +107,13 @@ def _frontend(frontend: FrontendView, number: int, pace: Pace) -> Row:
         "dses": 0,
     }
     if frontend.mode == "http":
-        row |= {"req_rate": pace.requests_per_s, "req_rate_max": pace.requests_per_s_max}
+        row |= NO_CACHE | {"req_rate": pace.requests_per_s, "req_rate_max": pace.requests_per_s_max}
     return row
 
 
-def _upstream(counts: Counts, queue: QueueCounts, pace: Pace, mode: str) -> dict[str, int | str | None]:
+def _upstream(
+    counts: Counts, queue: QueueCounts, pace: Pace, mode: str, *, redispatch: bool
+) -> dict[str, int | str | None]:
     """What servers and backends have. In mode http HAProxy counts each request as a session."""
     is_http, response_ms = mode == "http", pace.times.response_ms
     sessions = counts.requests if is_http else counts.connections
@@ -122,6 +127,7 @@ def _upstream(counts: Counts, queue: QueueCounts, pace: Pace, mode: str) -> dict
         "econ": counts.failed,
         "eresp": counts.bad_responses,
         "wretr": counts.retries,
+        "wredis": counts.retries if redispatch else 0,
         "rate": pace.requests_per_s if is_http else pace.connections_per_s,
         "rate_max": pace.requests_per_s_max if is_http else pace.connections_per_s_max,
         "srv_abrt": counts.resets,
@@ -140,7 +146,7 @@ def _rounded(span_ms: float | None) -> int | None:
 def _server(
     node: NodeSnapshot, pool: PoolView, server: ServerView, numbers: tuple[int, int], pace: Pace, now: float
 ) -> Row:
-    row = _upstream(server.counts, server.queue, pace, pool.mode) | {
+    row = _upstream(server.counts, server.queue, pace, pool.mode, redispatch=pool.redispatch) | {
         "pxname": pool.name,
         "svname": server.name,
         "slim": server.max_connections,
@@ -172,6 +178,7 @@ def _checked(server: ServerView) -> Row:
         "chkdown": server.downs,
         "downtime": int(server.down_s),
         "check_status": server.last_check_code or "INI",
+        "check_code": _http_status(server.last_check),
         "check_duration": None if server.last_check_ms is None else round(server.last_check_ms),
         "last_chk": server.last_check,
         "check_desc": CHECK_WORDS.get(server.last_check_code or "INI", server.last_check),
@@ -181,12 +188,18 @@ def _checked(server: ServerView) -> Row:
     }
 
 
+def _http_status(said: str) -> int | None:
+    """What a check over HTTP was answered with."""
+    match = _HTTP_STATUS.match(said)
+    return None if match is None else int(match[1])
+
+
 def _backend(node: NodeSnapshot, pool: PoolView, number: int, rates: Rates, now: float) -> Row:
     pace, history = rates.paces.get((POOL, pool.name), NO_PACE), rates.pools.get(pool.name, NO_HISTORY)
     usable = [one for one in pool.servers if one.up and one.admin == "ready" and one.weight]
     active = [one for one in usable if not one.backup]
     weight = sum(one.weight for one in active or usable)
-    return _upstream(pool_counts(pool), pool.queue, pace, pool.mode) | {
+    return _upstream(pool_counts(pool), pool.queue, pace, pool.mode, redispatch=pool.redispatch) | {
         "pxname": pool.name,
         "svname": "BACKEND",
         "dreq": 0,
@@ -203,6 +216,7 @@ def _backend(node: NodeSnapshot, pool: PoolView, number: int, rates: Rates, now:
         "type": TYPE_BACKEND,
         "lastsess": _ago(pace, now),
         "algo": ALGORITHMS.get(pool.policy, pool.policy),
+        **(NO_CACHE if pool.mode == "http" else {}),
         "agg_server_status": 0,
         "agg_server_check_status": 0,
         "agg_check_status": 0,

@@ -18,6 +18,7 @@ from typing import Any
 import trio
 
 from hapair.admin.haproxy_session import Run, Session
+from hapair.admin.levels import Level
 from hapair.events.feed import acting
 
 log = logging.getLogger(__name__)
@@ -88,6 +89,22 @@ async def serve_runtime(
                     await Session(stream, begin, run_text).serve()
                 else:
                     await _answer(stream, begin, commands, stories)
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            return  # the asker left
+
+    await trio.serve_listeners(handler, [listener])
+
+
+async def serve_commands(listener: trio.SocketListener, run_text: Run, level: Level) -> None:
+    """Answer commands of HAProxy's for ever, of whoever may connect there."""
+
+    async def handler(stream: trio.SocketStream) -> None:
+        try:
+            async with stream:
+                acting.set(_who(stream))
+                begin = await _begin(stream)
+                if begin:
+                    await Session(stream, begin, run_text, level).serve()
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             return  # the asker left
 

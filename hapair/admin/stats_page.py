@@ -1,9 +1,11 @@
 """HAProxy's statistics by HTTP: `/haproxy?stats;csv` and its kind, and the forms that are posted there."""
 
 import logging
+from dataclasses import replace
 from typing import Final
 from urllib.parse import parse_qs
 
+from hapair.admin.haproxy_info import span
 from hapair.admin.haproxy_rows import Row
 from hapair.admin.operator import Operator, act_on_all
 from hapair.admin.router import Handler, Request, Response, Route, text
@@ -12,7 +14,8 @@ from hapair.admin.surfaces import Surfaces
 
 log = logging.getLogger(__name__)
 
-PATHS: Final = ("/haproxy", "/")
+PATHS: Final = ("/haproxy", "/stats", "/stats/", "/")
+"""HAProxy's own, the one of its examples and of Zabbix' template (Telegraf puts `/;csv` behind it), ours."""
 _MOST_FIELDS: Final = 1024
 _SCOPE_LENGTH: Final = 20
 
@@ -26,7 +29,7 @@ class StatsPage:
         self._page = page or _hint
 
     def routes(self) -> list[Route]:
-        """At `/haproxy`, as HAProxy has it where nothing else is said, and at `/`."""
+        """At `/haproxy`, as HAProxy has it where nothing else is said, and elsewhere."""
         return [Route(path=path, handler=self.answer, methods=("GET", "HEAD", "POST")) for path in PATHS]
 
     async def answer(self, request: Request) -> Response:
@@ -37,7 +40,16 @@ class StatsPage:
             return Response(body=csv(self._rows(request)).encode(), content_type="text/plain")
         if ";json" in request.options:
             return Response(body=to_json(self._rows(request)).encode(), content_type="application/json")
-        return await self._page(request)
+        page = await self._page(request)
+        if request.path == "/" or not isinstance(page.body, bytes):
+            return page
+        return replace(page, body=page.body + self._sign())
+
+    def _sign(self) -> bytes:
+        """What Zabbix' template looks for in HAProxy's page, out of people's sight."""
+        node = self._surfaces.look()
+        words = f"HAProxy version hapair {node.hapair}, up {span(int(node.uptime_s))}"
+        return f"<!-- for monitoring: {words} -->\n".encode()
 
     def _rows(self, request: Request) -> list[Row]:
         _, rows = self._surfaces.rows()

@@ -10,6 +10,7 @@ from balancer.config import BalancerConfig, Frontend
 from hapair.config.admin import AdminSection
 from hapair.config.load import Loaded
 from hapair.config.notifications import NotificationSection
+from hapair.config.runtime import CommandSocket
 from hapair.config.scalars import on_node
 from hapair.config.tracks import TrackedFile, TrackedGateway, TrackedPool, TrackedScript, TrackSection
 from hapair.config.types import HapairFile, VirtualRouterSection
@@ -74,6 +75,8 @@ class NodeConfig:
     """The whole file, to be compared with the peer's."""
     watch_file: bool = False
     """Reload when the file has changed."""
+    command_sockets: Mapping[str, CommandSocket] = field(default_factory=dict)
+    """By path."""
 
 
 def node_view(loaded: Loaded, node: str) -> NodeConfig:
@@ -99,6 +102,7 @@ def node_view(loaded: Loaded, node: str) -> NodeConfig:
         notifications=file.notifications,
         file=file,
         watch_file=file.runtime.watch_file,
+        command_sockets=file.runtime.sockets,
     )
 
 

@@ -183,17 +183,14 @@ async def test_the_statistics_are_haproxys_field_by_field(administered, program)
 
 
 NOT_KEPT = {
-    *("ctime_max", "rtime_max", "ttime_max", "cli_abrt", "wredis"),
+    *("ctime_max", "rtime_max", "ttime_max", "cli_abrt"),
     *(
         "comp_in",
         "comp_out",
         "comp_byp",
         "comp_rsp",
         "intercepted",
-        "cache_lookups",
-        "cache_hits",
         "eint",
-        "check_code",
     ),
     *("srv_icur", "idle_conn_cur", "safe_conn_cur", "need_conn_est", "slim"),
 }

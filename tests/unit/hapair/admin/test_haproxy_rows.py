@@ -115,3 +115,19 @@ def test_queues_of_servers_and_of_their_pool() -> None:
     assert [rows["web2"].get(name) for name in names] == [0, 0, None, 0, 0]
     assert [rows["BACKEND"].get(name) for name in names] == [3, 9, None, 13, 420]
     assert [rows["FRONTEND"].get(name) for name in names] == [None] * 5
+
+
+def test_retries_went_to_another_server_where_they_may() -> None:
+    (pool,) = (one for one in NODE.pools if one.name == "web")
+    servers = (replace(pool.servers[0], counts=replace(pool.servers[0].counts, retries=3), last_check="HTTP 204"),)
+    for redispatch, expected in ((True, 3), (False, 0)):
+        node = replace(NODE, pools=(replace(pool, servers=servers, redispatch=redispatch),))
+        rows = {row["svname"]: row for row in rows_of(node, Rates(), 100.0)}
+        assert [rows[name]["wredis"] for name in (servers[0].name, "BACKEND")] == [expected, expected]
+        assert rows[servers[0].name]["wretr"] == 3
+        assert rows[servers[0].name]["check_code"] == 204
+
+
+def test_there_is_no_cache_and_that_is_said_as_haproxy_says_it() -> None:
+    rows = {(row["pxname"], row["svname"]): row for row in rows_of(NODE, Rates(), 100.0)}
+    assert [rows["web", name].get("cache_lookups") for name in ("FRONTEND", "web1", "BACKEND")] == [0, None, 0]

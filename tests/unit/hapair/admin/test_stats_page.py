@@ -24,7 +24,7 @@ def names(answer: Response) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "target", ["/haproxy?stats;csv", "/haproxy?stats/;csv", "/;csv", "/haproxy?stats;csv;norefresh"]
+    "target", ["/stats;csv", "/haproxy?stats;csv", "/haproxy?stats/;csv", "/;csv", "/haproxy?stats;csv;norefresh"]
 )
 async def test_csv_where_its_consumers_look_for_it(target: str) -> None:
     answer = await get(target)
@@ -61,6 +61,8 @@ def test_it_stands_at_both_places() -> None:
     routes = StatsPage(SURFACES, Recorder()).routes()
     assert [(route.path, route.level, route.methods) for route in routes] == [
         ("/haproxy", "viewer", ("GET", "HEAD", "POST")),
+        ("/stats", "viewer", ("GET", "HEAD", "POST")),
+        ("/stats/", "viewer", ("GET", "HEAD", "POST")),
         ("/", "viewer", ("GET", "HEAD", "POST")),
     ]
 
