@@ -58,6 +58,8 @@ class HttpLimits:
     """Content-Length is judged at once, a chunked body when it passes the limit."""
     underscores: Literal["pass", "drop", "reject"] = "pass"
     """Headers with an underscore in their name, which CGI and its kind take for a dash."""
+    bare_lf: bool = False
+    """Lines of a head may end with LF alone; they go on with CR LF."""
 
     def __post_init__(self) -> None:
         if self.head_bytes < 1024 or self.header_count < 1 or self.target_bytes < 64:

@@ -22,6 +22,7 @@ from balancer.http1.framing import CHUNKED, request_body
 from balancer.http1.grammar import ABSOLUTE_FORM, DIGITS, HOST, REQUEST_HEAD
 from balancer.http1.memory import MOST_BYTES, Memory, is_harmless_request
 from balancer.http1.rejection import reject_request
+from balancer.http1.relaxed import mended
 
 _MAY_END_HERE = frozenset((b"TRACE", b"OPTIONS"))
 _SLASH = ord("/")
@@ -80,7 +81,8 @@ def parse_request(buffer: bytes, limits: HttpLimits) -> RequestHead | None:
         size = buffer.find(b"\r\n\r\n", 2) + 4
         head = _head(buffer[:size]) if 4 <= size <= limits.head_bytes else None
         if head is None:
-            reject_request(buffer, limits.head_bytes)
+            head = _mended_head(buffer, limits)
+        if head is None:
             return None
         if len(buffer) == size <= MOST_BYTES and is_harmless_request(head.target, head.fields):
             _remembered.remember(buffer, head)
@@ -92,6 +94,19 @@ def parse_request(buffer: bytes, limits: HttpLimits) -> RequestHead | None:
 
 
 _remembered: Memory[RequestHead] = Memory()
+
+
+def _mended_head(buffer: bytes, limits: HttpLimits) -> RequestHead | None:
+    """What is not well-formed as it is may be so by what a frontend takes besides. Raises BadMessage."""
+    if not limits.bare_lf:
+        reject_request(buffer, limits.head_bytes)
+        return None
+    text, size = mended(buffer, limits.head_bytes)
+    head = _head(text) if size else None
+    if head is None:
+        reject_request(text, limits.head_bytes)
+        return None
+    return head._replace(size=size)
 
 
 def _head(data: bytes) -> RequestHead | None:

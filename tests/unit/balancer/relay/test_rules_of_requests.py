@@ -230,6 +230,23 @@ def test_what_goes_on_to_a_server(rig: HttpRig, data: bytes, sent: bytes) -> Non
     assert client.read().startswith(b"HTTP/1.1 200 OK\r\n")
 
 
+def test_http_rule_16_lines_that_end_with_lf_alone_are_taken_where_the_file_says_so(make_rig: RigMaker) -> None:
+    rig = make_rig(http=HttpLimits(bare_lf=True))
+    bare = b"POST /a HTTP/1.1\nHost: a\nX: b\nContent-Length: 4\n\na\nb\n"
+    client = rig.client(bare + bare)  # two of them, the body of each with LF in it
+    server = rig.server()
+    for _ in range(2):
+        sent = server.read()
+        head, _, body = sent.partition(b"\r\n\r\n")
+        assert body == b"a\nb\n"
+        assert head.startswith(b"POST /a HTTP/1.1\r\nHost: a\r\nX: b\r\nContent-Length: 4\r\n")
+        assert head.count(b"\n") == head.count(b"\r\n")
+        server.send(OK)
+        assert client.read() == OK
+    client.send(b"POST / HTTP/1.1\nHost: a\nTransfer-Encoding: chunked\n\n1\nx\n0\n\n")
+    assert client.read().startswith(b"HTTP/1.1 400 ")
+
+
 @pytest.mark.parametrize("method", [b"OPTIONS", b"TRACE"])
 def test_http_rule_31_no_further_than_here(rig: HttpRig, method: bytes) -> None:
     client = rig.client(first(method + b" / HTTP/1.1", b"Host: a", b"Max-Forwards: 0", b"Cookie: secret"))
