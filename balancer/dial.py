@@ -64,6 +64,8 @@ async def dial(
         raise ConnectFailed(endpoint, errno.ETIMEDOUT) from None
     except Disconnected as failure:
         stream.close()
+        if failure.stream is not stream:
+            raise  # whoever waited for this connection has lost another: its client
         raise ConnectFailed(endpoint, failure.errno) from None
     except BaseException:
         stream.close()

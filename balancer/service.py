@@ -143,23 +143,14 @@ class PoolService:
         """The server for the next attempt, by the pool's policy; None when no server is usable."""
         return self.state.choose(excluded, request)
 
-    def choose_again(self, tried: Sequence[str], request: Request | None = None) -> str | None:
-        """The server for another attempt, after these have failed in turn; None: that was enough, or there is none.
-
-        Without `redispatch` it is the last one again, after `rest_s`: what has just refused is seldom well at once.
-        """
-        if not self.may_try(tried):
-            return None
-        return self.choose(tried, request) if self.config.redispatch else tried[-1]
-
     def may_try(self, tried: Sequence[str]) -> bool:
         """Whether there may be another attempt after these."""
         return len(tried) <= self.config.retries
 
     @property
     def rest_s(self) -> float:
-        """How long to wait before an attempt at what `choose_again` has named."""
-        return 0.0 if self.config.redispatch else min(REST_S, self.config.timeouts.connect_s)
+        """How long a server that has failed is left alone before it is tried again: it is seldom well at once."""
+        return min(REST_S, self.config.timeouts.connect_s)
 
     def connected(self, server: str, stream: Stream) -> None:
         """Take note of a new connection to a server."""

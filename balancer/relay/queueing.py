@@ -5,7 +5,8 @@ Whoever is given a server of a pool with a waiting room has a place there, which
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from errno import ECONNRESET
 from select import EPOLLERR, EPOLLHUP, EPOLLRDHUP
 
@@ -59,20 +60,33 @@ async def find_again(
 ) -> str | None:
     """A server of `pool` for another attempt, after these have failed in turn; None: that was enough, or none is left.
 
-    Raises Unserved, and Disconnected where the client leaves.
+    Where one that has failed is tried again, it is given a rest before. Raises Unserved, and Disconnected where the
+    client leaves.
     """
     if not pool.may_try(tried):
         return None
-    if pool.rest_s:
-        await stream.reactor.sleep_until(stream.reactor.now + pool.rest_s)
+    excluded, wanted = _left_out(pool, tried)
+    if not excluded:
+        with _while_it_stays(stream):
+            await stream.reactor.sleep_until(stream.reactor.now + pool.rest_s)
     room = pool.room
     if room is None:
-        return pool.choose_again(tried, request)
-    excluded, wanted = (tried, None) if pool.config.redispatch else ((), tried[-1])
+        return wanted or pool.choose(excluded, request)
     server = room.admit(request, excluded, wanted)
     if server is None and pool.fallback is None:
         server = await queue_up(stream, pool, request, excluded, notes=notes, wanted=wanted)
     return server
+
+
+def _left_out(pool: PoolService, tried: Sequence[str]) -> tuple[Sequence[str], str | None]:
+    """Which servers another attempt does not go to, and which one it has to go to, if there is one.
+
+    With `redispatch` it goes to those that were not tried; where there are none, and no pool stands in, to any again.
+    """
+    if not pool.config.redispatch:
+        return (), tried[-1]
+    alone = pool.fallback is None and pool.state.is_hopeless(tried)
+    return (() if alone else tried), None
 
 
 async def queue_up(
@@ -84,13 +98,20 @@ async def queue_up(
     notes: Notes | None = None,
     wanted: str | None = None,
 ) -> str | None:
-    """A server for which the client had to wait; None: no server is worth waiting for.
-
-    A client that goes away meanwhile leaves the queue at once. Whoever ended its half before, or has sent what is still
-    to be read, may only have said all that it has to say, and waits on.
-    """
+    """A server for which the client had to wait, for as long as it stays; None: no server is worth waiting for."""
     if pool.room is None:
         return None
+    with _while_it_stays(stream):
+        return await pool.room.wait(request, tried, wanted=wanted, notes=notes)
+
+
+@contextmanager
+def _while_it_stays(stream: Stream) -> Iterator[None]:
+    """Have a client that goes away end this at once, by Disconnected.
+
+    Whoever ended its half before, or has sent what is still to be read, may only have said all that it has to say, and
+    waits on.
+    """
     before, task = stream.watcher, stream.reactor.current
 
     def watch(stream: Stream, mask: int) -> None:
@@ -101,6 +122,6 @@ async def queue_up(
 
     stream.watcher = watch
     try:
-        return await pool.room.wait(request, tried, wanted=wanted, notes=notes)
+        yield
     finally:
         stream.watcher = before

@@ -4,15 +4,17 @@ import errno
 import os
 import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from balancer.dial import dial
-from balancer.failures import ConnectFailed
+from balancer.failures import ConnectFailed, Disconnected
 from balancer.fieldtypes import Endpoint
 from balancer.reactor import Reactor
 from balancer.sockets import Way
-from balancer.testing import FakeClock, ListeningPeer, closed_endpoint, run, settle
+from balancer.task import Task
+from balancer.testing import FakeClock, ListeningPeer, closed_endpoint, run, settle, stream_pair
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
@@ -120,3 +122,30 @@ def test_from_a_source_that_is_not_here(reactor: Reactor) -> None:
     with pytest.raises(ConnectFailed):
         run(reactor, dial(reactor, listening.endpoint, 0.1, way=Way(source="192.0.2.9")))
     listening.close()
+
+
+def test_the_client_for_whom_it_is_made_leaves(reactor: Reactor) -> None:
+    """What is lost is no server: who waits here is told of its own loss as it is."""
+    listening = ListeningPeer(backlog=0)
+    filling = [socket.socket() for _ in range(3)]
+    for caller in filling:
+        caller.setblocking(False)
+        caller.connect_ex((listening.endpoint.host, listening.endpoint.port))
+    client, peer = stream_pair(reactor)
+    lost = Disconnected(client, errno.ECONNRESET)
+
+    async def main() -> None:
+        task = reactor.current
+        reactor.fork(interrupt(task))
+        await dial(reactor, listening.endpoint, 5.0)
+
+    async def interrupt(task: Task[Any]) -> None:
+        await reactor.pause()
+        task.interrupt(lost)
+
+    with pytest.raises(Disconnected) as caught:
+        run(reactor, main())
+    assert caught.value is lost
+    for one in (client, peer, listening, *filling):
+        one.close()
+    settle(reactor)

@@ -36,20 +36,14 @@ def test_a_pool_chooses_names_and_counts(service: FrontendService) -> None:
     assert pool.counters("one").get(OPEN) == 0
 
 
-@pytest.mark.parametrize(
-    ("redispatch", "connect_s", "again", "rest_s"),
-    [(True, 5.0, "two", 0.0), (False, 5.0, "one", 1.0), (False, 0.2, "one", 0.2)],
-)
-def test_where_another_attempt_goes(
-    reactor: Reactor, redispatch: bool, connect_s: float, again: str, rest_s: float
-) -> None:
+@pytest.mark.parametrize(("connect_s", "rest_s"), [(5.0, 1.0), (0.2, 0.2)])
+def test_how_often_and_how_soon_there_is_another_attempt(reactor: Reactor, connect_s: float, rest_s: float) -> None:
     config = config_for(SERVERS)
-    pool = replace(config.pools["pool"], retries=1, redispatch=redispatch, timeouts=PoolTimeouts(connect_s=connect_s))
-    config = replace(config, pools={"pool": pool})
+    pool = replace(config.pools["pool"], retries=1, timeouts=PoolTimeouts(connect_s=connect_s))
     slots = Slots.create(config, 1)
-    running = service_for(reactor, config, slots).pools["pool"]
-    assert running.choose_again(["one"]) == again
-    assert running.choose_again(["one", again]) is None
+    running = service_for(reactor, replace(config, pools={"pool": pool}), slots).pools["pool"]
+    assert running.may_try(["one"])
+    assert not running.may_try(["one", "two"])
     assert running.rest_s == rest_s
     slots.close()
 

@@ -134,6 +134,8 @@ class HttpRig:
         mode: Mode = "http",
         **frontend: Any,
     ) -> None:
+        if not servers:
+            in_pool = {"retries": 0} | in_pool  # what is never there need not be waited for
         self._relay = relay or (http2.serve if "http2" in frontend else http.serve)
         self.reactor = reactor
         self.clock = clock

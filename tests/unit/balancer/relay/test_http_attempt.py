@@ -49,7 +49,8 @@ def test_another_server_takes_over(make_rig: RigMaker) -> None:
     upstream.end()
 
 
-def test_no_server_can_be_reached(rig: HttpRig) -> None:
+def test_no_server_can_be_reached(make_rig: RigMaker) -> None:
+    rig = make_rig(in_pool={"retries": 0})
     rig.peers[0].close()
     with pytest.raises(Refusal, match="no server could be reached") as refused:
         connected(rig)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 from typing import TYPE_CHECKING
 
 import pytest
 
 from balancer.config import PoolTimeouts
+from balancer.fieldtypes import Endpoint
 from balancer.policies import Request
 
 if TYPE_CHECKING:
@@ -20,6 +22,13 @@ CLIENT = (
     b"X-Forwarded-Host: a\r\nX-Forwarded-For: 127.0.0.1\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Port: 12345\r\n"
     b"Forwarded: for=127.0.0.1;proto=http\r\n"
 )
+
+
+def listening_at(endpoint: Endpoint) -> socket.socket:
+    """A server that is back."""
+    listening = socket.create_server((endpoint.host, endpoint.port))
+    listening.setblocking(False)
+    return listening
 
 
 def refusal(status: bytes, why: bytes) -> bytes:
@@ -48,8 +57,61 @@ def test_servers_that_refuse_connections(make_rig: RigMaker) -> None:
     for peer in rig.peers:
         peer.close()
     client = rig.client(POST)
-    assert client.read() == UNREACHED
     assert (rig.server_counts("one").failed, rig.server_counts("two").failed) == (1, 1)
+    assert client.read() == b""
+    rig.pass_time(1.1)  # before one of them is tried again
+    assert client.read() == UNREACHED
+    assert (rig.server_counts("one").failed, rig.server_counts("two").failed) == (2, 1)
+
+
+def test_the_only_server_is_tried_again_after_a_rest(rig: HttpRig) -> None:
+    called = rig.peers[0]
+    called.socket.close()
+    client = rig.client(POST)
+    rig.pass_time(0.9)
+    assert rig.server_counts().failed == 1
+    rig.pass_time(0.2)
+    assert (rig.server_counts().failed, client.read()) == (2, b"")
+    called.socket = listening_at(called.endpoint)
+    rig.pass_time(1.1)
+    server = rig.server()
+    assert server.read().endswith(b"\r\n\r\nhi")
+    server.send(OK)
+    assert client.read() == OK
+    assert (rig.server_counts().failed, rig.server_counts().retries) == (2, 2)
+
+
+def test_it_is_not_where_it_went_down_meanwhile(rig: HttpRig) -> None:
+    rig.peers[0].close()
+    client = rig.client(GET)
+    rig.service.pools["pool"].state.set_health("one", up=False)
+    rig.pass_time(1.1)
+    assert client.read() == UNREACHED
+    assert rig.server_counts().failed == 1
+
+
+def test_nor_where_another_is_full_for_then_it_waits_for_that(make_rig: RigMaker) -> None:
+    rig = make_rig(servers=2, each_server={"max_connections": 1})
+    rig.peers[0].close()
+    busy = rig.client(GET)
+    first = rig.server(1)
+    client = rig.client(GET)
+    assert rig.slots.queue_counts("pool").waiting == 1
+    first.send(OK)
+    assert busy.read() == OK
+    rig.server(1).send(OK)
+    assert client.read() == OK
+
+
+def test_the_only_one_of_those_that_can_be_full_is_tried_again(make_rig: RigMaker) -> None:
+    rig = make_rig(each_server={"max_connections": 1}, in_pool={"retries": 1})
+    rig.peers[0].close()
+    client = rig.client(GET)
+    assert client.read() == b""
+    assert rig.server_counts().open == 0
+    rig.pass_time(1.1)
+    assert client.read() == UNREACHED
+    assert rig.server_counts().failed == 2
 
 
 def test_another_server_is_tried_when_one_refuses_connections(make_rig: RigMaker) -> None:

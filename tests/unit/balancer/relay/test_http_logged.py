@@ -25,7 +25,7 @@ from balancer.config import (
 )
 from balancer.config_routes import Redirect, Respond
 from balancer.pool import PoolState
-from balancer.relay import tcp
+from balancer.relay import http, tcp
 
 if TYPE_CHECKING:
     from tests.unit.balancer.relay.conftest import HttpRig, Logged, LoggedRig, RigMaker
@@ -129,8 +129,10 @@ def test_a_body_that_stalls(logged: Logged) -> None:
 def test_no_server_can_be_reached(logged: Logged) -> None:
     rig, log = logged(servers=0, in_pool={"retries": 2})
     rig.client(GET)
+    rig.pass_time(1.1)
+    rig.pass_time(1.1)
     (line,) = log.lines
-    assert re.fullmatch(r'main pool/one 0/0/-1/-1/0 503 [0-9]+ - - SC-- 1/1/0/0/0 0/0 "GET /x\?y=1 HTTP/1\.1"', line)
+    assert re.fullmatch(r'main pool/one 0/0/-1/-1/2200 503 [0-9]+ - - SC-- 1/1/0/0/2 0/0 "GET /x\?y=1 HTTP/1\.1"', line)
 
 
 def test_another_server_was_tried_in_its_place(logged: Logged) -> None:
@@ -256,8 +258,31 @@ def test_what_ends_while_we_connect(logged: Logged, stopping: bool, code: str) -
         caller.close()
 
 
+def test_a_client_that_resets_while_we_connect(logged: Logged) -> None:
+    rig, log = logged()
+    filling = silent(rig)
+    rig.client(GET).break_off()
+    assert log.lines == ['main pool/one 0/0/-1/-1/0 -1 0 - - CC-- 1/1/0/0/0 0/0 "GET /x?y=1 HTTP/1.1"']
+    assert (rig.server_counts().failed, rig.server_counts().open) == (0, 0)
+    for caller in filling:
+        caller.close()
+
+
+@pytest.mark.parametrize("mode", ["http", "tcp"])
+def test_a_client_that_resets_while_the_only_server_has_a_rest(logged: Logged, mode: Any) -> None:
+    rig, log = logged(mode=mode, relay=http.serve if mode == "http" else tcp.serve)
+    rig.peers[0].close()
+    client = rig.client(GET)
+    assert rig.server_counts().failed == 1
+    client.break_off()
+    rig.pass_time(1.1)
+    assert rig.server_counts().failed == 1
+    (line,) = log.lines
+    assert " CC" in line
+
+
 def test_a_server_that_is_silent(logged: Logged) -> None:
-    rig, log = logged(in_pool={"timeouts": PoolTimeouts(connect_s=2.0), "retries": 1})
+    rig, log = logged(in_pool={"timeouts": PoolTimeouts(connect_s=2.0), "retries": 0})
     filling = silent(rig)
     rig.client(GET)
     rig.pass_time(2.1)

@@ -385,7 +385,7 @@ def test_a_pool_without_limits_gives_the_server_that_is_wanted(make_rig: RigMake
     assert run(rig.reactor, find(ours, pool, REQUEST)) == (pool, "two")
     pool.state.set_health("two", False)
     assert run(rig.reactor, find(ours, pool, REQUEST)) == (pool, "one")
-    assert run(rig.reactor, find_again(ours, pool, ["one"], None)) is None
+    assert run(rig.reactor, find_again(ours, pool, ["one", "two", "one"], None)) is None
     pool.state.set_health("two", True)
     assert run(rig.reactor, find_again(ours, pool, ["one"], None)) == "two"
     assert run(rig.reactor, find_again(ours, pool, ["one", "two", "one"], None)) is None
