@@ -189,3 +189,60 @@ def test_a_pool_has_its_own_say(make_rig: RigMaker) -> None:
     client = rig.client(GET)
     rig.server().send(whole)
     assert b"Content-Encoding: gzip\r\n" in client.read()
+
+
+LONG = b"Content-Length: %d\r\n" % len(TEXT)
+
+
+@pytest.mark.parametrize("head", [
+    b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Encoding: br\r\n" + LONG,
+    b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Encoding: gzip\r\n" + LONG,
+    b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nCache-Control: no-transform\r\n" + LONG,
+    b"HTTP/1.1 206 Partial Content\r\nContent-Type: text/plain\r\nContent-Range: bytes 0-1/2\r\n" + LONG,
+    b"HTTP/1.1 200 OK\r\nContent-Type: image/png\r\n" + LONG,
+    b"HTTP/1.1 200 OK\r\n" + LONG,
+], ids=["br", "gzip", "no-transform", "range", "image", "no-type"])  # fmt: skip
+def test_what_is_not_to_be_compressed_goes_on_byte_for_byte(make_rig: RigMaker, head: bytes) -> None:
+    client = (rig := compressing(make_rig)).client(GET)
+    rig.server().send(head + b"\r\n" + TEXT)
+    assert client.read() == head + b"\r\n" + TEXT
+
+
+@pytest.mark.parametrize(("size", "compressed"), [(1023, False), (1024, True)])
+def test_what_is_small_stays_as_it_is(make_rig: RigMaker, size: int, compressed: bool) -> None:
+    rig = make_rig(compression=Compression(minimum_bytes=1024))
+    client = rig.client(GET)
+    rig.server().send(HEAD + b"Content-Length: %d\r\n\r\n" % size + TEXT[:size])
+    head, _, body = client.read().partition(b"\r\n\r\n")
+    assert (b"\r\nContent-Encoding: gzip" in head) == compressed
+    assert (gzip.decompress(body) if compressed else body) == TEXT[:size]
+
+
+@pytest.mark.parametrize(("method", "head"), [
+    (b"HEAD", HEAD + LONG + b"ETag: \"a\"\r\n"),
+    (b"GET", b"HTTP/1.1 204 No Content\r\nContent-Type: text/plain\r\n"),
+    (b"GET", b"HTTP/1.1 304 Not Modified\r\nContent-Type: text/plain\r\nETag: \"a\"\r\n" + LONG),
+], ids=["head", "204", "304"])  # fmt: skip
+def test_what_has_no_body_says_of_none_that_it_is_compressed(make_rig: RigMaker, method: bytes, head: bytes) -> None:
+    rig = compressing(make_rig)
+    client = rig.client(GET.replace(b"GET", method))
+    server = rig.server()
+    server.send(head + b"\r\n")
+    got = client.read()
+    assert got.endswith(b"\r\n\r\n")
+    assert got.count(b"\r\n\r\n") == 1
+    assert b"Content-Encoding" not in got
+    assert b"Transfer-Encoding" not in got
+    client.send(GET)
+    assert server.read().count(b" / HTTP/1.1\r\n") == 2  # both connections live on
+    server.send(HEAD + LONG + b"\r\n" + TEXT)
+    assert gzip.decompress(client.read().partition(b"\r\n\r\n")[2]) == TEXT
+
+
+def test_vary_is_said_beside_what_the_server_varies_by(make_rig: RigMaker) -> None:
+    rig = compressing(make_rig)
+    client = rig.client(GET)
+    rig.server().send(HEAD + b"Vary: Cookie\r\n" + LONG + b"\r\n" + TEXT)
+    head = client.read().partition(b"\r\n\r\n")[0]
+    assert b"\r\nVary: Cookie\r\n" in head
+    assert b"\r\nVary: Accept-Encoding\r\n" in head

@@ -16,6 +16,7 @@ from hapair.admin.runtime import NotRunningError
 from hapair.commands import status
 from hapair.persistence.views import PersistencePeerView, PersistenceView
 from hapair.snapshot import (
+    CertificateView,
     FenceView,
     FrontendView,
     LinkView,
@@ -114,6 +115,26 @@ def test_frontends_of_datagrams_have_a_table_of_their_own() -> None:
         "name listen here flows in all received sent dropped in out",
         "dns 192.0.2.100:53 yes 3 40 70 60 5 1.5 KiB 1.9 MiB",
     ]
+
+
+def test_when_certificates_expire_is_shown() -> None:
+    certificates = (
+        CertificateView(owner="frontend web", source="web.pem", names=("a.io", "b.io", "c.io", "d.io"),
+                        key="EC", expires_in_s=7_776_000.0, trouble=None),
+        CertificateView(owner="frontend web", source="old.pem", names=("old.example",), key="RSA",
+                        expires_in_s=-60.0, trouble=None),
+        CertificateView(owner="pool web", source="ca.pem", names=(), key="", expires_in_s=None,
+                        trouble="cannot be read"),
+    )  # fmt: skip
+    lines = shown(replace(NODE, certificates=certificates))
+    at = lines.index("Certificates")
+    assert lines[at + 1 : at + 5] == [
+        "of file names key expires in why not",
+        "frontend web web.pem a.io b.io c.io and 1 more EC 90d00h",
+        "frontend web old.pem old.example RSA 0s",
+        "pool web ca.pem - cannot be read",
+    ]
+    assert json.loads(json.dumps(to_plain(certificates)))[0]["expires_in_s"] == 7_776_000.0
 
 
 @pytest.mark.parametrize("text", ["[fd00::1]:80", "answered [/bold] 503"])
