@@ -151,6 +151,18 @@ class PoolState:
             return None
         return server
 
+    def cookie_of(self, request: Request) -> tuple[str, str]:
+        """HAProxy's letter for the cookie of a request (those of Reading, or Down), and the server that it names.
+
+        Both are empty where there are no cookies.
+        """
+        if self.belonging is None or self.belonging.jar is None:
+            return "", ""
+        server, code = self.belonging.jar.read(request.fields).server, self.belonging.jar.code_of(request.fields)
+        if server is None:
+            return code, ""
+        return code if server in self._config.servers and self.takes_persistent(server) else "D", server
+
     def choose(self, excluded: Container[str] = (), request: Request | None = None) -> str | None:
         """The name of the server for the next attempt, or None where no server can take it.
 

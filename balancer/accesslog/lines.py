@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Callable
 
-from balancer.accesslog.record import Record, reason, termination
+from balancer.accesslog.record import Record, persistence, reason, termination
 
 Format = Callable[[Record, str], str]
 """A record and its date (`clf`, or ISO 8601 for JSON), to a line without an end."""
@@ -25,7 +25,7 @@ def httplog(record: Record, date: str) -> str:
         captures = _captures(record.captured) + _captures(record.captured_response)
     return (
         f"{_begin(record, date)} {_timers(record)} {record.status or -1} {record.bytes_out} - - "
-        f"{termination(record)}-- {_gauges(record)} {_behind(record)} {captures}{_request(record)}"
+        f"{termination(record)}{persistence(record)} {_gauges(record)} {_behind(record)} {captures}{_request(record)}"
     )
 
 
@@ -84,6 +84,7 @@ def as_json(record: Record, date: str) -> str:
         "total_ms": _between(record.begun_at, record.ended_at),
         "retries": record.retries,
         "termination": termination(record),
+        "persistence": (record.cookie or record.cookie_set) and persistence(record),
         "reason": reason(record),
         "request_headers": {name: _text(value) for name, value in record.captured},
         "response_headers": {name: _text(value) for name, value in record.captured_response},

@@ -47,6 +47,12 @@ class Record:
     """How many were ahead: of those who wait for the server that it belongs to, and for any."""
     queued: bool = False
     """It waits, or left while it did."""
+    cookie: str = ""
+    """HAProxy's letter for the cookie that names a server, as it came (PoolState.cookie_of); empty: there is none."""
+    cookie_server: str = ""
+    """The server that it names."""
+    cookie_set: str = ""
+    """The same for what was done about it in the response (CookieJar.done)."""
     retries: int = 0
     redispatched: bool = False
     cause: Cause | None = None
@@ -148,6 +154,14 @@ def termination(record: Record) -> str:
     if record.local:
         return "PR" if record.status in _REFUSALS else "LR"
     return "--"
+
+
+def persistence(record: Record) -> str:
+    """HAProxy's other two characters: the cookie that names a server, in the request and in the response."""
+    if not (record.cookie or record.cookie_set):
+        return "--"
+    missed = record.cookie == "V" and record.server not in ("", record.cookie_server)
+    return ("D" if missed else record.cookie or "N") + (record.cookie_set or "N")
 
 
 def _phase(record: Record) -> str:

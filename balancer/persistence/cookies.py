@@ -50,6 +50,9 @@ class CookieJar:
         self._prefix = re.compile(rb"([ \t]*%b[ \t]*=[ \t]*\"?)(?:%b)~" % (re.escape(name), TOKEN))
         self._attributes = {secure: _attributes(config, secure=secure) for secure in (False, True)}
         self._last: tuple[bytes, Reading] = b"", NOTHING
+        self.done = "N"
+        """What `marked` has done last, as HAProxy's letter for its log: Nothing, Inserted, Updated, Rewritten, Deleted,
+        or Passed on what the server set."""
 
     def read(self, fields: bytes) -> Reading:
         """What the field lines of a request say. Those of one request are read once."""
@@ -60,6 +63,14 @@ class CookieJar:
         reading = NOTHING if match is None else self._tokens.read(match[1].rstrip(b" \t"), self._clock())
         self._last = fields, reading
         return reading
+
+    def code_of(self, fields: bytes) -> str:
+        """As `Reading.code`; a value of the server's own, without our prefix, is invalid."""
+        reading = self.read(fields)
+        if reading is NOTHING and self.config.mode == "prefix":
+            pairs = b";".join(_COOKIE_LINE.findall(fields)).split(b";")
+            return "I" if any(map(self._is_mine, pairs)) else "N"
+        return reading.code
 
     def stripped(self, fields: bytes, passing: bytes) -> bytes:
         """The head that goes on to a server, with what is not for it taken out. To be called once for a request."""
@@ -88,13 +99,14 @@ class CookieJar:
         """The response of a server to a client that came by TLS, or not. The response of 1xx is none but for 101."""
         reading = self.read(head.fields)
         mine = reading.server == server
+        self.done = "N"
         if reading.server is not None and not mine:
             self.counts[MOVED] += 1
         if self.config.mode == "insert":
             return self._inserted(head, response, server, reading if mine else NOTHING, secure=secure)
         if not self._set_cookie.search(response.passing):
             return response
-        token = self._make(server, reading if mine else NOTHING)
+        token, self.done = self._make(server, reading if mine else NOTHING), "R"
         new = (lambda found: found[1] + token + b"~" + found[2]) if self.config.mode == "prefix" else None
         passing = self._set_cookie.sub(new or (lambda found: found[1] + token), response.passing)
         return response._replace(passing=passing)
@@ -108,11 +120,13 @@ class CookieJar:
     ) -> ResponseHead:
         passing = response.passing
         if self._set_line.search(passing):
+            self.done = "P" if self.config.preserve else "D"
             if self.config.preserve:
                 return response
             passing = self._set_line.sub(b"", passing)
         known = reading.verdict is Verdict.ACCEPTED and not reading.due
         if not known and (head.method == b"POST" or not self.config.post_only):
+            self.done = "U" if reading.verdict is Verdict.ACCEPTED else "I"
             lines = b"Set-Cookie: %b=%b%b\r\n" % (self._name, self._make(server, reading), self._attributes[secure])
             if self.config.nocache and not _PRIVATE.search(passing):
                 lines += b"Cache-Control: private\r\n"
@@ -156,3 +170,8 @@ class CookieJars:
         """What goes on of the response of a pool's server."""
         jar = self._jars.get(pool)
         return response if jar is None else jar.marked(head, response, server, secure=secure)
+
+    def done(self, pool: str) -> str:
+        """What that was; empty where nothing is ever done."""
+        jar = self._jars.get(pool)
+        return "" if jar is None else jar.done

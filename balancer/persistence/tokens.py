@@ -48,11 +48,15 @@ class Reading(NamedTuple):
     """When the client was first given this server, in seconds since 1970; 0: it does not say."""
     due: bool = False
     """It is to be renewed."""
+    code: str = "V"
+    """HAProxy's letter for it, in its log: Valid, No cookie, Invalid, Expired (idle too long), too Old."""
 
 
-NOTHING: Final = Reading(Verdict.NONE)
-_FORGED: Final = Reading(Verdict.FORGED)
-_STALE: Final = Reading(Verdict.STALE)
+NOTHING: Final = Reading(Verdict.NONE, code="N")
+_FORGED: Final = Reading(Verdict.FORGED, code="I")
+_UNKNOWN: Final = Reading(Verdict.STALE, code="I")
+_EXPIRED: Final = Reading(Verdict.STALE, code="E")
+_OLD: Final = Reading(Verdict.STALE, code="O")
 
 
 class Tokens:
@@ -92,7 +96,7 @@ class Tokens:
             return _FORGED
         server = self._servers.get(payload[:_ID])
         if server is None:
-            return _STALE
+            return _UNKNOWN
         if len(payload) == _ID:
             return Reading(Verdict.ACCEPTED, server, due=self._config.dated)
         first_at = int.from_bytes(payload[_ID : _ID + _DATE], "big")
@@ -102,11 +106,11 @@ class Tokens:
     def _dated(self, server: str, first_at: int, seen_at: int, now: int) -> Reading:
         config = self._config
         if config.max_idle_s is not None and now - seen_at > config.max_idle_s:
-            return _STALE
+            return _EXPIRED
         if config.max_life_s is not None and now - first_at > config.max_life_s:
-            return _STALE
+            return _OLD
         if config.dated and max(first_at, seen_at) > now + AHEAD_S:
-            return _STALE
+            return _EXPIRED
         due = config.max_idle_s is not None and now - seen_at >= self._renew_after_s
         return Reading(Verdict.ACCEPTED, server, first_at, due)
 

@@ -28,9 +28,12 @@ class NoResponse(StreamFailure):
         self.heard = heard
 
 
-def request_of(client: Client, head: RequestHead) -> Request:
-    """What a server is chosen by."""
-    return Request(client.origin.address, head.target, head.fields)
+def request_of(client: Client, head: RequestHead, pool: PoolService) -> Request:
+    """What a server of `pool` is chosen by."""
+    request = Request(client.origin.address, head.target, head.fields)
+    if pool.jars is not None:
+        client.note_cookie(pool.state, request)
+    return request
 
 
 async def find_server(client: Client, pool: PoolService, request: Request | None) -> tuple[PoolService, str | None]:

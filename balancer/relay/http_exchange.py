@@ -40,7 +40,7 @@ async def exchange(client: Client, head: RequestHead, pool: PoolService) -> bool
     downstream, reactor, response_s = client.stream, client.stream.reactor, pool.config.timeouts.response_s
     client.began_at = reactor.now
     outgoing = Outgoing(client, head, pool.jars)
-    request = request_of(client, head) if pool.reads_request else None
+    request = request_of(client, head, pool) if pool.reads_request else None
     server = pool.state.choose((), request) if pool.room is None else None
     if server is None:
         pool, server = await find_server(client, pool, request)

@@ -11,6 +11,8 @@ from balancer.failures import ConnectFailed, DeadlineExpired, Disconnected, Stre
 from balancer.http1.errors import BadMessage
 from balancer.http1.request import RequestHead
 from balancer.http1.response import ResponseHead
+from balancer.policies import Request
+from balancer.pool import PoolState
 from balancer.relay.http_client import Client
 from balancer.relay.refusal import Refusal
 from balancer.service import FrontendService
@@ -62,6 +64,14 @@ class LoggedClient(Client):
         if self.stream.tls is not None:
             record.tls = True
         return record
+
+    def note_cookie(self, pool: PoolState, request: Request) -> None:
+        if self.record is not None:
+            self.record.cookie, self.record.cookie_server = pool.cookie_of(request)
+
+    def note_marked(self, done: str) -> None:
+        if self.record is not None:
+            self.record.cookie_set = done
 
     def note_attempt(self, pool: str, server: str | None, tried: int) -> None:
         if self.record is not None:

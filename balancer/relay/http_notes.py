@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from balancer.failures import ConnectFailed
 from balancer.http1.request import RequestHead
+from balancer.policies import Request
+from balancer.pool import PoolState
 from balancer.upstream import Upstream
 
 
@@ -17,6 +19,12 @@ class Notes:
 
     def begin(self, head: RequestHead) -> None:
         """A request has come. Called where there is a log."""
+
+    def note_cookie(self, pool: PoolState, request: Request) -> None:
+        """The pool's servers, or those of one that stands in for it, are told to clients by a cookie."""
+
+    def note_marked(self, done: str) -> None:
+        """This was done about a cookie in the response: see CookieJar.done; empty: the pool has none."""
 
     def note_attempt(self, pool: str, server: str | None, tried: int) -> None:
         """A connection to a server is about to be made, after `tried` others; None: there is none to be had."""

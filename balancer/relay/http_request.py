@@ -79,7 +79,9 @@ class Outgoing:
         if self.jars is None:
             return response
         secure = self.client.origin.scheme == "https"
-        return self.jars.marked(self.head, response, upstream.pool, upstream.server, secure=secure)
+        response = self.jars.marked(self.head, response, upstream.pool, upstream.server, secure=secure)
+        self.client.note_marked(self.jars.done(upstream.pool))
+        return response
 
     @property
     def repeatable(self) -> bool:

@@ -17,6 +17,7 @@ from balancer.datagrams import open_datagram_sockets
 from balancer.drivers import run_with_trio_as_guest
 from balancer.engine import Engine
 from balancer.listener import open_listeners
+from balancer.persistence.memory import Memory
 from balancer.reactor import Reactor
 from balancer.serve import settle_memory
 from balancer.slots import Slots
@@ -36,7 +37,8 @@ def main(path: str, node: str) -> None:
     listeners = open_listeners(doors, doors)
     datagrams = {each: one for each, (one,) in open_datagram_sockets(config.datagram_listeners(), 1).items()}
     reactor = Reactor()
-    engine = Engine(reactor, Slots.create(config, workers=1), 0)
+    memory = Memory(bytes(32), time.monotonic, time.time)
+    engine = Engine(reactor, Slots.create(config, workers=1), 0, memory=memory)
     engine.apply(config, listeners, reading.material, datagram_sockets=datagrams)
     settle_memory()
     run_with_trio_as_guest(reactor, _until_told, engine, config.drain_s)

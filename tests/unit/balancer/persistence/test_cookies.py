@@ -164,3 +164,36 @@ def test_a_pool_and_what_it_falls_back_on_have_each_its_own() -> None:
     assert b"Set-Cookie: O=" in jars.marked(head, response, "other", "web1", secure=False).passing
     assert jars.marked(head, response, "third", "x", secure=False) is response
     assert jars.stripped(nothing := asked()) is nothing
+
+
+@pytest.mark.parametrize(("settings", "sets", "known", "done"), [
+    ({}, b"", False, "I"),
+    ({}, b"", True, "N"),
+    ({}, b"H=x", False, "I"),
+    ({}, b"H=x", True, "D"),
+    ({"preserve": True}, b"H=x", False, "P"),
+    ({"post_only": True}, b"", False, "N"),
+    ({"max_idle_s": 100.0}, b"", True, "U"),
+    ({"mode": "rewrite"}, b"H=x", False, "R"),
+    ({"mode": "rewrite"}, b"", False, "N"),
+    ({"mode": "prefix"}, b"H=x", True, "R"),
+])  # fmt: skip
+def test_what_was_done_has_haproxys_letter(settings: dict[str, Any], sets: bytes, known: bool, done: str) -> None:
+    one = jar(**settings)
+    value = WEB1 + b"~v" if settings.get("mode") == "prefix" else WEB1
+    answered(one, asked(*((b"H=" + value,) if known else ())), *((b"Set-Cookie: " + sets,) if sets else ()))
+    assert one.done == done
+    assert CookieJars({"web": one}).done("web") == done
+    assert CookieJars({"web": one}).done("api") == ""
+
+
+@pytest.mark.parametrize(("mode", "cookie", "code"), [
+    ("prefix", b"a=1", "N"),
+    ("prefix", b"a=1; H=own", "I"),
+    ("prefix", b"H=%b~own" % WEB1, "V"),
+    ("rewrite", b"H=own", "I"),
+    ("rewrite", b"H=%b" % WEB1, "V"),
+    ("insert", b"X=%b" % WEB1, "N"),
+])  # fmt: skip
+def test_what_came_has_haproxys_letter(mode: str, cookie: bytes, code: str) -> None:
+    assert jar(mode=mode).code_of(asked(cookie).fields) == code

@@ -85,4 +85,15 @@ def test_when_limits_come_tokens_without_dates_are_renewed_and_when_they_go_date
 
 
 def test_no_token_is_no_verdict() -> None:
-    assert Reading(Verdict.NONE, None, 0, False) == NOTHING
+    assert Reading(Verdict.NONE, None, 0, False, "N") == NOTHING
+
+
+def test_codes_are_haproxys() -> None:
+    book = tokens(max_idle_s=100.0, max_life_s=1000.0)
+    token = book.make("web1", NOW, NOW - 950)
+    assert book.read(token, NOW).code == "V"
+    assert book.read(token, NOW + 51).code == "O"
+    assert tokens(max_idle_s=100.0).read(token, NOW + 101).code == "E"
+    assert book.read(book.make("web1", NOW + 86_401), NOW).code == "E"
+    assert tokens(servers=("web2",)).read(token, NOW).code == "I"
+    assert book.read(b"x" * 32, NOW).code == "I"

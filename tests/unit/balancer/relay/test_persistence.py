@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
-from balancer.config import Compression, CookieSettings, HeaderRules, PersistenceSettings, Route, SourceSettings
+from balancer.config import (
+    AccessLog,
+    Compression,
+    CookieSettings,
+    HeaderRules,
+    PersistenceSettings,
+    Route,
+    SourceSettings,
+)
 from balancer.persistence.memory import Memory
 from balancer.pool import PoolState
 from balancer.reactor import Reactor
@@ -20,7 +29,7 @@ from tests.unit.balancer.relay.udp_house import House
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.unit.balancer.relay.conftest import Http2Client, HttpRig, RigMaker
+    from tests.unit.balancer.relay.conftest import Http2Client, HttpRig, Logged, LoggedRig, RigMaker
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n%b\r\n"
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
@@ -34,6 +43,10 @@ def sticky(make_rig: RigMaker, *, servers: int = 2, source: bool = False, **more
         source=SourceSettings() if source else None,
     )
     rig = make_rig(servers=servers, in_pool={"persistence": said, "retries": 1}, **frontend)
+    return furnished(rig)
+
+
+def furnished(rig: HttpRig) -> HttpRig:
     memory = Memory(bytes(32), lambda: rig.clock.now, lambda: rig.clock.now + 1e9)
     memory.equip(rig.config.pools, {name: pool.state for name, pool in rig.service.pools.items()})
     link_pools(rig.service.pools)
@@ -234,3 +247,88 @@ def test_a_pool_that_stands_in_has_its_own(make_rig: RigMaker) -> None:
     found = re.search(rb"Set-Cookie: S=([^;]+);", got)
     assert found is not None
     assert ask(rig, 0, b"S=" + found[1])[1] == OK
+
+
+def sticky_and_logged(
+    logged: Logged, format: Literal["httplog", "json"] = "httplog", **cookie: Any
+) -> tuple[HttpRig, LoggedRig]:
+    said = PersistenceSettings(cookie=CookieSettings(name="H", **cookie))
+    rig, log = logged(AccessLog(format=format), servers=2, in_pool={"persistence": said, "retries": 1})
+    return furnished(rig), log
+
+
+def codes(log: LoggedRig) -> list[str]:
+    """Of each line."""
+    return [line.split(" - - ")[1].split(" ")[0] for line in log.lines]
+
+
+def test_a_log_tells_what_cookie_came_and_what_was_done(logged: Logged) -> None:
+    rig, log = sticky_and_logged(logged)
+    token = token_of(ask(rig, 0)[1])
+    ask(rig, 0, b"H=" + token)
+    ask(rig, 1, b"H=nonsense")
+    rig.service.pools["pool"].state.set_admin("one", "maint")
+    other = token_of(ask(rig, 1, b"H=" + token)[1])
+    ask(rig, 1, b"H=" + other, OK.replace(b"Content", b"Set-Cookie: H=\r\nContent"))
+    ask(rig, 1, b"", OK.replace(b"Content", b"Set-Cookie: H=\r\nContent"))
+    assert codes(log) == ["--NI", "--VN", "--II", "--DI", "--VD", "--NI"]
+
+
+def test_of_one_who_could_not_reach_its_server(logged: Logged) -> None:
+    rig, log = sticky_and_logged(logged)
+    token = token_of(ask(rig, 0)[1])
+    rig.peers[0].close()
+    ask(rig, 1, b"H=" + token)
+    rig.peers[1].close()
+    rig.client(GET % b"")
+    rig.pass_time(1.1)
+    assert codes(log) == ["--NI", "--DI", "SCNN"]
+
+
+@pytest.mark.parametrize(("settings", "seconds", "code"), [
+    ({"max_idle_s": 100.0}, 9, "--VN"),
+    ({"max_idle_s": 100.0}, 10, "--VU"),
+    ({"max_idle_s": 100.0}, 101, "--EI"),
+    ({"max_life_s": 100.0}, 101, "--OI"),
+    ({"max_life_s": 100.0}, 99, "--VN"),
+    ({"post_only": True}, 0, "--VN"),
+])  # fmt: skip
+def test_of_one_that_is_old(logged: Logged, settings: dict[str, Any], seconds: float, code: str) -> None:
+    rig, log = sticky_and_logged(logged, **settings)
+    client = rig.client(GET.replace(b"GET", b"POST") % b"Content-Length: 0\r\n")
+    server = rig.server()
+    server.send(OK)
+    found = re.search(rb"Set-Cookie: H=([^;]+);", client.read())
+    assert found is not None
+    server.close()
+    rig.clock.now += seconds
+    ask(rig, 0 if code[2] == "V" else 1, b"H=" + found[1])
+    assert codes(log)[1:] == [code]
+
+
+def test_of_one_that_the_server_sets_itself(logged: Logged) -> None:
+    own = OK.replace(b"Content", b"Set-Cookie: H=secret\r\nContent")
+    for settings, code in (({"preserve": True}, "--NP"), ({"mode": "rewrite"}, "--NR"), ({"mode": "prefix"}, "--NR")):
+        rig, log = sticky_and_logged(logged, **settings)
+        ask(rig, 0, b"", own)
+        assert codes(log) == [code]
+
+
+def test_of_a_request_that_no_server_was_chosen_for_and_in_json(logged: Logged) -> None:
+    rig, log = sticky_and_logged(logged, format="json")
+    ask(rig, 0)
+    rig.client(b"GET / HTTP/1.1\r\nHost : a\r\n\r\n")
+    found = [json.loads(line) for line in log.lines]
+    assert [one.get("persistence") for one in found] == ["NI", None]
+    assert [one["termination"] for one in found] == ["--", "PR"]
+
+
+def test_of_a_pool_that_stands_in(logged: Logged, make_rig: RigMaker) -> None:
+    (rig, log), spare = sticky_and_logged(logged), make_rig()
+    token = token_of(ask(rig, 0)[1])
+    rig.service.pools["pool"].fall_back_on(spare.service.pools["pool"])
+    for server in ("one", "two"):
+        rig.service.pools["pool"].state.set_health(server, up=False)
+    rig.client(GET % (b"Cookie: H=%b\r\n" % token))
+    spare.server().send(OK)
+    assert codes(log) == ["--NI", "--DN"]
