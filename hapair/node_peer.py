@@ -11,7 +11,7 @@ from hapair.events.event import Happening
 from hapair.peer.drift import digests
 from hapair.peer.link import PeerLink
 from hapair.peer.messages import FileDigests, Status
-from hapair.peer.standing import PeerStanding
+from hapair.peer.standing import PeerStanding, split_brain
 from hapair.snapshot import NodeSnapshot
 from hapair.wire import to_plain
 from vrrp.liveness.config import LinkConfig
@@ -102,4 +102,4 @@ class NodePeer:
             return node
         up, since_at, waits_for = self.link.up, self.link.since_at, self.link.waits_for
         peer = self._standing.view(trio.current_time(), up=up, since_at=since_at, waits_for=waits_for)
-        return replace(node, peer=peer)
+        return replace(node, peer=replace(peer, warnings=(*split_brain(node, peer), *peer.warnings)))

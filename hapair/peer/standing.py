@@ -7,11 +7,13 @@ from typing import Self
 from hapair.events.event import Happening
 from hapair.peer.drift import SHOWN, differences, in_words
 from hapair.peer.messages import FileDigests, Status
-from hapair.snapshot import DriftView, NodeSnapshot, PeerView
+from hapair.snapshot import DriftView, NodeSnapshot, PeerView, RouterView
 from hapair.wire import from_plain
 
 DRIFT_PATIENCE_S = 10.0
 """A file is copied to one node after the other: a difference is told, beyond the status, when it lasts so long."""
+
+SETTLED_S = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,3 +118,21 @@ def warnings_of_peer(node: str, peer: PeerView) -> Iterator[str]:
         places = ", ".join(peer.drift.places[:3])
         more = f" and {peer.drift.count - 3} more" if peer.drift.count > 3 else ""
         yield f"{node} and {peer.name} run with files that differ: {places}{more}"
+
+
+def split_brain(node: NodeSnapshot, peer: PeerView) -> Iterator[str]:
+    """Where the two node processes hear each other, both being Active is known for sure."""
+    if not peer.up or peer.snapshot is None:
+        return
+    there = {one.name for one in peer.snapshot.routers if _is_settled(one)}
+    both = [one.name for one in node.routers if _is_settled(one) and one.name in there]
+    if both:
+        yield (
+            f"split brain: {', '.join(both)} Active here and on {peer.name} at once; the nodes hear each other by the "
+            "link of the node processes, and adverts and the liveness link do not get through"
+        )
+
+
+def _is_settled(router: RouterView) -> bool:
+    """What the peer says is a second or two old: one may just have taken over from the other."""
+    return router.state == "Active" and (router.since_s or 0.0) > SETTLED_S

@@ -82,7 +82,7 @@ async def two(autojump_clock: MockClock) -> AsyncIterator[Two]:
         nursery.cancel_scope.cancel()
 
 
-STANDBY = replace(NODE, node="pi-b", role="STANDBY", warnings=())
+STANDBY = replace(NODE, node="pi-b", role="STANDBY", warnings=(), routers=())
 
 
 async def test_each_knows_how_the_other_is(two: Two, autojump_clock: MockClock) -> None:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from hapair.peer.messages import FileDigests, Status
-from hapair.peer.standing import PeerStanding, warnings_of_peer
+from hapair.peer.standing import PeerStanding, split_brain, warnings_of_peer
 from hapair.snapshot import DriftView, PeerView
 from hapair.wire import to_plain
 from tests.unit.hapair.admin.sample import NODE
@@ -77,3 +77,17 @@ def test_many_places_are_counted() -> None:
         "pi-a and pi-b run with files that differ: p00 is only on pi-a, p01 is only on pi-a, p02 is only on pi-a "
         "and 47 more"
     ]
+
+
+def test_both_active_is_known_for_sure_where_the_node_processes_hear_each_other() -> None:
+    view = seen(NEW.says(Status("0.1.0", PLAIN), 20.0), 21.0)
+    assert list(split_brain(NODE, view)) == [
+        "split brain: lan Active here and on pi-b at once; the nodes hear each other by the link of the node "
+        "processes, and adverts and the liveness link do not get through"
+    ]
+    young = replace(NODE, routers=(replace(NODE.routers[0], since_s=4.0),))
+    assert list(split_brain(young, view)) == []
+    backup = replace(NODE, routers=(replace(NODE.routers[0], state="Backup"),))
+    assert list(split_brain(backup, view)) == []
+    assert list(split_brain(NODE, replace(view, up=False))) == []
+    assert list(split_brain(NODE, replace(view, snapshot=None))) == []
