@@ -45,7 +45,7 @@ from balancer.config_tls import FrontendTls as FrontendTls
 from balancer.config_tls import PoolTls as PoolTls
 from balancer.config_udp import UdpSettings as UdpSettings
 from balancer.fieldtypes import STRICT as STRICT
-from balancer.fieldtypes import Endpoint, ListenEndpoint, Shorthand, Switch
+from balancer.fieldtypes import Endpoint, ListenPorts, Shorthand, Switch
 from balancer.networks import NetworkText
 
 Mode = Literal["tcp", "http", "udp"]
@@ -57,7 +57,7 @@ class Frontend:
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 
-    listen: tuple[ListenEndpoint, ...]
+    listen: tuple[ListenPorts, ...]
     pool: str | None = None
     """Where everything goes that no route takes; 503 where not given."""
     mode: Mode = "http"

@@ -22,6 +22,8 @@ def check_plane(frontend: Any) -> None:
     if frontend.plane == "proxy":
         if frontend.forward is not None:
             raise ValueError("forward needs plane: kernel")
+        if wide := [one for one in frontend.listen if one.ports > 1]:
+            raise ValueError(f"listen must name one port with each address; {wide[0]} needs plane: kernel")
         return
     if frontend.mode == "http":
         raise ValueError("plane: kernel needs mode: tcp or mode: udp; requests of HTTP are read by the proxy plane")

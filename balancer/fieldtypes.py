@@ -22,6 +22,7 @@ _LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
 _NAME = re.compile(rf"(?=.{{1,253}}\Z)(?:{_LABEL}\.)*(?![0-9]+\Z){_LABEL}")
 """A host name, or that of a service (`_http._tcp`). What ends with digits alone is an address."""
 _PORT = re.compile(r"[1-9][0-9]{0,4}")
+_PORTS = re.compile(r"(.*):([1-9][0-9]{0,4})-([1-9][0-9]{0,4})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +151,8 @@ class Endpoint:
 
     host: str
     port: int
+    ports: int = 1
+    """How many, from `port` on."""
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -165,6 +168,17 @@ class Endpoint:
     def parse_listen(cls, text: str) -> Self:
         """As `parse`; `:80` listens on every address of both families. Raises ValueError."""
         return cls("::", _parse_port(text[1:])) if text.startswith(":") and text.count(":") == 1 else cls.parse(text)
+
+    @classmethod
+    def parse_ports(cls, text: str) -> Self:
+        """As `parse_listen`; `192.0.2.1:5000-5099` is a range of ports. Raises ValueError."""
+        match = _PORTS.fullmatch(text)
+        if match is None or text.startswith("unix:"):
+            return cls.parse_listen(text)
+        first, last = cls.parse_listen(f"{match[1]}:{match[2]}"), _parse_port(match[3])
+        if last <= first.port:
+            raise ValueError(f"{text!r} must have the lower port first, for example 192.0.2.1:5000-5099")
+        return cls(first.host, first.port, last - first.port + 1)
 
     @classmethod
     def parse_server(cls, text: str) -> Self:
@@ -187,12 +201,25 @@ class Endpoint:
     def is_ipv6(self) -> bool:
         return ":" in self.host and not self.is_unix
 
+    @property
+    def last_port(self) -> int:
+        return self.port + self.ports - 1
+
+    @property
+    def all_ports(self) -> range:
+        return range(self.port, self.port + self.ports)
+
+    @property
+    def port_text(self) -> str:
+        """`80`, or `5000-5099`."""
+        return str(self.port) if self.ports == 1 else f"{self.port}-{self.last_port}"
+
     def __str__(self) -> str:
         if self.is_unix:
             return f"unix:{self.host}"
         if not self.port and self.is_name:
             return self.host
-        return f"[{self.host}]:{self.port}" if self.is_ipv6 else f"{self.host}:{self.port}"
+        return f"[{self.host}]:{self.port_text}" if self.is_ipv6 else f"{self.host}:{self.port_text}"
 
 
 def _parse_host(host: str, text: str) -> str:
@@ -247,3 +274,7 @@ ByteRate = Annotated[float, Text(parse_byte_rate, _RATE.pattern, "1KiB/s")]
 ServerEndpoint = Annotated[Endpoint, Text(Endpoint.parse, r".+:[1-9][0-9]{0,4}|unix:/.+", "192.0.2.1:80")]
 ServerAddress = Annotated[Endpoint, Text(Endpoint.parse_server, r".+:[1-9][0-9]{0,4}|unix:/.+", "192.0.2.1:80")]
 ListenEndpoint = Annotated[Endpoint, Text(Endpoint.parse_listen, r".*:[1-9][0-9]{0,4}|unix:/.+", "192.0.2.1:80")]
+ListenPorts = Annotated[
+    Endpoint, Text(Endpoint.parse_ports, r".*:[1-9][0-9]{0,4}(-[1-9][0-9]{0,4})?|unix:/.+", "192.0.2.1:80")
+]
+"""One port, or a range of ports."""

@@ -45,9 +45,9 @@ async def _run() -> None:
 
 
 def doors_of(frontend: KernelFrontend) -> tuple[Door, ...]:
-    """Where its flows arrive."""
+    """Where its flows arrive: a door for each port."""
     protocol = TCP if frontend.protocol == "tcp" else UDP
-    return tuple(Door(protocol, ip_address(one.host).packed, one.port) for one in frontend.listen)
+    return tuple(Door(protocol, ip_address(one.host).packed, port) for one in frontend.listen for port in one.all_ports)
 
 
 if __name__ == "__main__":

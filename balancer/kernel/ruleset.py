@@ -38,9 +38,12 @@ def whole(services: Sequence[Service]) -> str:
     direct = ruleset_dsr.table([service for service in services if service.lane is not None])
     services = [service for service in services if service.lane is None]
     lines = [*direct, f"table inet {TABLE} {{"]
+    first = {service.shared: service for service in reversed(services)}
     for service in services:
         lines += _counters(service)
         lines += _sets(service)
+        if service is first[service.shared]:
+            lines += _limit_sets(service)
         lines += _chain(service.name, _choice(service))
         lines += _chain(f"{service.name}_leaving", _leaving_of(service))
         lines += _chain(f"{service.name}_passing", _passing(service))
@@ -90,7 +93,9 @@ def _add_places(service: Service, places: Iterable[int]) -> Iterator[str]:
 
 
 def _value(service: Service, server: str) -> str:
-    return _end(service.servers[server]) if service.lane is None else service.macs[server]
+    if service.lane is not None:
+        return service.macs[server]
+    return service.servers[server].host if service.is_range else _end(service.servers[server])
 
 
 def _family(service: Service) -> str:
@@ -111,7 +116,7 @@ def _ip(service: Service) -> str:
 
 
 def _end(endpoint: Endpoint) -> str:
-    return f"{endpoint.host} . {endpoint.port}"
+    return f"{endpoint.host} . {endpoint.port_text}"
 
 
 def _address(service: Service) -> str:
@@ -132,26 +137,31 @@ def _counters(service: Service) -> Iterator[str]:
     for server in service.servers:
         for what in ("new", "in", "out"):
             yield f"counter {service.counter_of(server)}_{what} {{ }}"
-    yield f"counter {service.name}_refused {{ }}"
 
 
 def _sets(service: Service) -> Iterator[str]:
     places = len(service.choice)
     if places:
-        kind = f"typeof numgen inc mod {places} : {_ip(service)} daddr . th dport"
-        yield from _block("map", f"{service.name}_places", kind)
-    yield from _block("set", f"{service.name}_cut", f"type {_address(service)} . inet_service")
+        value = f"{_ip(service)} daddr" + ("" if service.is_range else " . th dport")
+        yield from _block("map", f"{service.name}_places", f"typeof numgen inc mod {places} : {value}")
+    kind = [f"type {_address(service)} . inet_service", *(["flags interval"] if service.is_range else [])]
+    yield from _block("set", f"{service.name}_cut", *kind)
+
+
+def _limit_sets(service: Service) -> Iterator[str]:
+    """What all ranges of ports of a frontend share."""
+    yield f"counter {service.shared}_refused {{ }}"
     limits, kind = service.limits, f"type {_address(service)}"
     for name, networks in (("allow", limits.allow), ("deny", limits.deny)):
         own = [network for network in networks if (":" in network) == service.is_ipv6]
         if networks:
             elements = [f"elements = {{ {', '.join(own)} }}"] if own else []
-            yield from _block("set", f"{service.name}_{name}", kind, "flags interval", "auto-merge", *elements)
+            yield from _block("set", f"{service.shared}_{name}", kind, "flags interval", "auto-merge", *elements)
     if limits.connection_rate is not None:
         lines = (f"size {limits.clients}", "flags dynamic,timeout", "timeout 1m")
-        yield from _block("set", f"{service.name}_rate", kind, *lines)
+        yield from _block("set", f"{service.shared}_rate", kind, *lines)
     if limits.connections is not None:
-        yield from _block("set", f"{service.name}_open", kind, f"size {limits.clients}", "flags dynamic")
+        yield from _block("set", f"{service.shared}_open", kind, f"size {limits.clients}", "flags dynamic")
 
 
 def _choice(service: Service) -> Iterator[str]:
@@ -166,22 +176,32 @@ def _choice(service: Service) -> Iterator[str]:
             place = f"jhash {ip} saddr . {service.protocol} sport mod {places} seed {SEED:#x}"
         case _:
             place = f"numgen inc mod {places}"
-    yield f"meta l4proto {service.protocol} dnat {ip} to {place} map @{service.name}_places"
+    to = f"dnat {ip} to {place} map @{service.name}_places{_port_in_range(service)}"
+    yield f"meta l4proto {service.protocol} {to}"
+
+
+def _port_in_range(service: Service) -> str:
+    """Servers of a pool have one first port, so where it is the VIP's every packet keeps its port."""
+    first, to = service.listen[0].port, next(iter(service.servers.values())).port
+    if not service.is_range or to == first:
+        return ""
+    each = ", ".join(f"{first + i} : {to + i}" for i in range(service.listen[0].ports))
+    return f" : {service.protocol} dport map {{ {each} }}"
 
 
 def _limits(service: Service) -> Iterator[str]:
     limits, ip = service.limits, _ip(service)
-    refuse = f"counter name {service.name}_refused drop"
+    refuse = f"counter name {service.shared}_refused drop"
     if limits.deny:
-        yield f"{ip} saddr @{service.name}_deny {refuse}"
+        yield f"{ip} saddr @{service.shared}_deny {refuse}"
     if limits.allow:
-        yield f"{ip} saddr != @{service.name}_allow {refuse}"
+        yield f"{ip} saddr != @{service.shared}_allow {refuse}"
     client = f"ip6 saddr & {_mask(limits.ipv6_prefix)}" if service.is_ipv6 else "ip saddr"
     if limits.connection_rate is not None:
         rate = f"limit rate over {_rate(limits.connection_rate)} burst {limits.most_new} packets"
-        yield f"update @{service.name}_rate {{ {client} {rate} }} {refuse}"
+        yield f"update @{service.shared}_rate {{ {client} {rate} }} {refuse}"
     if limits.connections is not None:
-        yield f"add @{service.name}_open {{ {client} ct count over {limits.connections} }} {refuse}"
+        yield f"add @{service.shared}_open {{ {client} ct count over {limits.connections} }} {refuse}"
 
 
 def _mask(prefix: int) -> str:
@@ -238,7 +258,7 @@ def _choosing(services: Sequence[Service]) -> Iterator[str]:
     for is_ipv6, family in groupby(sorted(services, key=lambda one: one.is_ipv6), lambda one: one.is_ipv6):
         ip = "ip6" if is_ipv6 else "ip"
         ways = (
-            f"{endpoint.host} . {one.protocol} . {endpoint.port} : goto {one.name}"
+            f"{endpoint.host} . {one.protocol} . {endpoint.port_text} : goto {one.name}"
             for one in family
             for endpoint in one.listen
         )
@@ -257,7 +277,7 @@ def _dispatch(services: Sequence[Service]) -> Iterator[str]:
             yield f"{_began_at(service, vip, port)} goto {service.name}_passing"
 
 
-def _began_at(service: Service, vip: str, port: int) -> str:
+def _began_at(service: Service, vip: str, port: str) -> str:
     return f"meta l4proto {service.protocol} ct original {_ip(service)} daddr {vip} ct original proto-dst {port}"
 
 
@@ -266,9 +286,10 @@ def _own(services: Sequence[Service]) -> Iterator[str]:
         yield f"icmp type redirect ct original ip daddr {vip} drop"
 
 
-def _ports(service: Service) -> Iterator[tuple[str, int]]:
-    """Each VIP and each port. One rule for each: nft 1.0 puts a set of `ct original proto-dst` into the wrong order."""
-    return ((one.host, one.port) for one in service.listen)
+def _ports(service: Service) -> Iterator[tuple[str, str]]:
+    """Each VIP, and each port or range of ports. One rule for each: nft 1.0 puts a set of `ct original proto-dst` into
+    the wrong order."""
+    return ((one.host, one.port_text) for one in service.listen)
 
 
 def _vips(service: Service) -> Iterable[str]:

@@ -58,9 +58,9 @@ def _rules(service: Service, lane: Lane) -> Iterator[str]:
         to_vip = f"{addressed} {ip} daddr {one.host}"
         if protocol == "tcp":
             begins = "tcp flags & (syn | ack) == syn"
-            yield f"{to_vip} tcp dport {one.port} {begins} {_to(service, lane, client, is_new=True)}"
-        yield f"{to_vip} {protocol} dport {one.port} {_to(service, lane, client)}"
-        yield f"{to_vip} {_quoting(service, one.port)} {_to(service, lane, _quoted_client(service, by_address))}"
+            yield f"{to_vip} tcp dport {one.port_text} {begins} {_to(service, lane, client, is_new=True)}"
+        yield f"{to_vip} {protocol} dport {one.port_text} {_to(service, lane, client)}"
+        yield f"{to_vip} {_quoting(service, one.port_text)} {_to(service, lane, _quoted_client(service, by_address))}"
         if protocol == "udp" and not service.is_ipv6:
             yield f"{to_vip} ip protocol udp ip frag-off & 0x1fff != 0 {_to(service, lane, client)}"
         if protocol == "udp" and service.is_ipv6:
@@ -80,8 +80,8 @@ def _counted(service: Service, what: str) -> str:
     return f"counter name ether daddr map {{ {', '.join(counters)} }}"
 
 
-def _quoting(service: Service, port: int) -> str:
-    """An ICMP error whose quotation was sent from this port of the VIP."""
+def _quoting(service: Service, port: str) -> str:
+    """An ICMP error whose quotation was sent from this port, or one of these, of the VIP."""
     protocol = _TCP if service.protocol == "tcp" else _UDP
     if service.is_ipv6:
         return f"{_ERRORS[6]} @th,112,8 {protocol} @th,384,16 {port}"

@@ -46,14 +46,18 @@ NOWHERE = Station()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """One frontend, one family of addresses. `name` is for nft: letters, digits and `_`, like no other's."""
+    """One frontend, one family of addresses, with NAT one range of ports or all single ones. `name` is for nft:
+    letters, digits and `_`, like no other's."""
 
     name: str
+    shared: str
+    """As `name`, of the frontend and family: what a client may have is counted over all ranges of ports."""
     frontend: str
     pool: str
     protocol: Protocol
     listen: tuple[Endpoint, ...]
     servers: Mapping[str, Endpoint]
+    """Behind a range of ports each has a range of as many."""
     policy: str
     limits: ClientLimits
     choice: tuple[str, ...]
@@ -68,6 +72,11 @@ class Service:
     @property
     def is_ipv6(self) -> bool:
         return self.listen[0].is_ipv6
+
+    @property
+    def is_range(self) -> bool:
+        """With NAT: a packet to some port of the range goes to the port at the same place in the server's."""
+        return self.lane is None and self.listen[0].ports > 1
 
     def counter_of(self, server: str) -> str:
         """How the names of this server's counters begin."""
@@ -106,10 +115,12 @@ def _of_frontend(
         servers = {one: server.address for one, server in pool.servers.items() if server.address.is_ipv6 == is_ipv6}
         known = {server: standings.get((frontend.pool, server), Standing()) for server in servers}
         macs = {server: station.macs[end.host] for server, end in servers.items() if end.host in station.macs}
+        shared = f"f{number}_{clean(name)}_{6 if is_ipv6 else 4}"
         if is_direct:  # who does not answer where it is cannot be sent anything
             known = {server: one if server in macs else replace(one, up=False) for server, one in known.items()}
-        yield Service(
-            name=f"f{number}_{clean(name)}_{6 if is_ipv6 else 4}",
+        whole = Service(
+            name=shared,
+            shared=shared,
             frontend=name,
             pool=frontend.pool,
             protocol=frontend.mode,
@@ -122,6 +133,21 @@ def _of_frontend(
             lane=lane if is_direct else None,
             macs=macs if is_direct else {},
         )
+        if is_direct:
+            yield whole
+        else:
+            yield from _by_range(whole)
+
+
+def _by_range(whole: Service) -> Iterator[Service]:
+    """Single ports lead to the servers' one port, and each range of ports to a range of its own."""
+    ranges: dict[tuple[int, int], list[Endpoint]] = {}
+    for one in whole.listen:
+        ranges.setdefault((one.port, one.ports) if one.ports > 1 else (0, 1), []).append(one)
+    for (port, ports), listen in ranges.items():
+        servers = {name: replace(end, ports=ports) for name, end in whole.servers.items()}
+        name = f"{whole.name}_{port}" if port else whole.name
+        yield replace(whole, name=name, listen=tuple(listen), servers=servers)
 
 
 def _choice(pool: Pool, known: Mapping[str, Standing], size: int) -> tuple[str, ...]:

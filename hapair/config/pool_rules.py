@@ -67,6 +67,22 @@ def _behind_kernel(file: HapairFile, tree: Tree, name: str, frontend: Frontend) 
         if config.address.host in own:
             message = f"is on a node of the pair, and frontend {name} only forwards (plane: kernel); use plane: proxy"
             yield problem_at(tree, (*place, "servers", server), message)
+    if frontend.forward != "dsr":
+        yield from _behind_ranges(tree, name, frontend, pool)
+
+
+def _behind_ranges(tree: Tree, name: str, frontend: Frontend, pool: Pool) -> Iterator[Problem]:
+    """A range of ports leads to as many of each server, whose `address` has the first of them."""
+    ranges = [one for one in frontend.listen if one.ports > 1]
+    first = next(iter(pool.servers.values())).address.port
+    for server, config in pool.servers.items() if ranges else ():
+        place = ("pools", str(frontend.pool), "servers", server)
+        if config.address.port != first:
+            yield problem_at(tree, place, f"must have port {first} as the others: frontend {name} has a range of ports")
+        elif beyond := [one for one in ranges if first + one.ports - 1 > 65535]:
+            yield problem_at(
+                tree, place, f"has no {beyond[0].ports} ports from {first} on, as {beyond[0]} of {name} has"
+            )
 
 
 def _fragments(file: HapairFile, tree: Tree) -> Iterator[Problem]:
@@ -86,13 +102,12 @@ def _fragments(file: HapairFile, tree: Tree) -> Iterator[Problem]:
 def _behind_dsr(file: HapairFile, tree: Tree, name: str, frontend: Frontend) -> Iterator[Problem]:
     """Frames are sent on as they are: to the same port, on the LAN of the VIP."""
     vips = {str(vip.ip) for router in file.virtual_routers.values() for vip in router.all_addresses}
-    ports = {endpoint.port for endpoint in frontend.listen}
     for i, endpoint in enumerate(frontend.listen):
         if endpoint.host not in vips:
             message = "must be an address of a virtual router: forward: dsr must know on which interface packets come"
             yield problem_at(tree, ("frontends", name, "listen", i), message)
     for server, config in file.pools[str(frontend.pool)].servers.items():
-        if config.address.port not in ports:
+        if not any(config.address.port in one.all_ports for one in frontend.listen):
             message = f"must have the port that frontend {name} listens on: forward: dsr changes no port"
             yield problem_at(tree, ("pools", str(frontend.pool), "servers", server), message)
 

@@ -109,7 +109,7 @@ def _listen_clashes(file: HapairFile, tree: Tree) -> Iterator[Problem]:
 
 def _overlap(one: Endpoint, other: Endpoint) -> bool:
     """Whether the kernel would refuse the second of them. `::` takes IPv4 too."""
-    if one.port != other.port:
+    if one.last_port < other.port or other.last_port < one.port:
         return False
     hosts = {one.host, other.host}
     return len(hosts) == 1 or "::" in hosts or ("0.0.0.0" in hosts and not one.is_ipv6 and not other.is_ipv6)

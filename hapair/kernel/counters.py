@@ -31,7 +31,7 @@ def of_frontend(services: Iterable[Service], frontend: str, counters: Mapping[st
 
 def refused(services: Iterable[Service], frontend: str, counters: Mapping[str, Count]) -> int:
     """New flows that its limits kept out."""
-    names = (f"{service.name}_refused" for service in services if service.frontend == frontend)
+    names = {f"{service.shared}_refused" for service in services if service.frontend == frontend}
     return sum(counters.get(name, ZERO).packets for name in names)
 
 

@@ -61,9 +61,9 @@ def belongs(flow: Flow, service: Service, server: Endpoint) -> bool:
     """Whether a flow is one of this service to this server."""
     return (
         flow.protocol == (TCP if service.protocol == "tcp" else UDP)
-        and flow.server_port == server.port
+        and flow.server_port in server.all_ports
         and flow.server == ip_address(server.host).packed
-        and any(flow.vip_port == one.port and flow.vip == ip_address(one.host).packed for one in service.listen)
+        and any(flow.vip_port in one.all_ports and flow.vip == ip_address(one.host).packed for one in service.listen)
     )
 
 

@@ -25,7 +25,9 @@ frontends:
     plane: kernel
     forward: dsr
     pool: streams
+  range: {listen: ["192.168.1.100:8082-8099"], mode: tcp, plane: kernel, forward: dsr, pool: range}
 pools:
+  range: {policy: random, servers: {web1: "192.168.1.21:8082"}}
   web:
     policy: random
     check: {tcp: connect, interval: 200ms, timeout: 200ms, rise: 1, fall: 2}
@@ -51,7 +53,7 @@ async def net(lab):
         await server.run(["sysctl", "-w", "net.ipv4.conf.all.arp_ignore=1", "net.ipv4.conf.all.arp_announce=2"])
         await server.run(["ip", "address", "add", f"{VIP}/32", "dev", "lo"])
         await server.run(["ip", "address", "add", f"{VIP6}/128", "dev", "lo"])
-        await greeting(server, [PORT], VIP, VIP6)
+        await greeting(server, [PORT, 8090], VIP, VIP6)
         await serving(server, 8081)
     await net.start()
     await net.until(lambda: is_ready(net))
@@ -83,6 +85,7 @@ async def test_servers_answer_clients_themselves(net):
     [udp4] = await asked(client, "udp", VIP, PORT, 10)
     [udp6] = await asked(client, "udp", VIP6, PORT, 10)
     assert {udp4, udp6} <= {*tcp4, "web1 fd00:51::50", "web2 fd00:51::50"}  # by its address: always the same
+    assert set(await asked(client, "tcp", VIP, 8090, 3)) == {"web1 192.168.1.50"}
     await net["web2"].unplug()
     await net.until(lambda: has(net.nodes[0], "f0_web_4_places", 2))
     assert set(await asked(client, "tcp", VIP, PORT, 40)) == {"web1 192.168.1.50", "web3 192.168.1.50"}

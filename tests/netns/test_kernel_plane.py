@@ -17,6 +17,8 @@ frontends:
   web: {listen: ["192.168.1.100:80", "[fd00:51::100]:80", "192.168.1.100:81"], mode: tcp, plane: kernel, pool: web}
   sticky: {listen: ["192.168.1.100:90"], mode: tcp, plane: kernel, pool: sticky}
   dns: {listen: ["192.168.1.100:53", "[fd00:51::100]:53"], mode: udp, plane: kernel, pool: dns}
+  moved: {listen: ["192.168.1.100:5000-5099", "[fd00:51::100]:5000-5099"], mode: udp, plane: kernel, pool: dns}
+  kept: {listen: ["192.168.1.100:8000-8099", "192.168.1.100:7999"], mode: tcp, plane: kernel, pool: range}
 pools:
   web:
     on_down: close
@@ -30,6 +32,7 @@ pools:
   sticky:
     policy: source_hash
     servers: {web1: "192.168.1.21:8080", web2: "192.168.1.22:8080", web3: "192.168.1.23:8080"}
+  range: {policy: source_hash, servers: {web1: "192.168.1.21:8000"}}
   dns:
     policy: random
     servers:
@@ -44,7 +47,7 @@ pools:
 async def net(lab):
     net = await furnish(lab, FILE)
     for server in net.servers:
-        await greeting(server, [8080])
+        await greeting(server, [8080, 8081])
     await net.start()
     await net.until(net.is_serving)
     assert net.nodes[0].addresses.holds(VIP6)
@@ -85,6 +88,17 @@ async def test_both_protocols_both_families_weights_and_hairpin(net):
         assert set(await asked(host, "tcp", VIP6, 80, 50)) == {f"web1 {VIP6}", f"web2 {VIP6}"}, host.name
         assert set(await asked(host, "udp", VIP, 53, 50)) == {f"web1 {VIP}", f"web2 {VIP}"}, host.name
     assert await asked(client, "tcp", VIP, 82, 1) == {"ConnectionRefusedError": 1}
+    # Ranges of ports: the servers listen on 8080 and 8081, and dns begins at 8080, range at 8000.
+    for port in (5000, 5001):
+        assert set(await asked(client, "udp", VIP, port, 20)) == {f"web1 {VIP}", f"web2 {VIP}"}
+        assert set(await asked(client, "udp", VIP6, port, 20)) == {f"web1 {VIP6}", f"web2 {VIP6}"}
+    assert await asked(client, "udp", VIP, 5002, 1) == {"ConnectionRefusedError": 1}
+    assert [await asked(client, "tcp", VIP, port, 1) for port in (8079, 8080, 8081, 7999)] == [
+        {"ConnectionRefusedError": 1},
+        {f"web1 {VIP}": 1},
+        {f"web1 {VIP}": 1},
+        {"ConnectionRefusedError": 1},
+    ]
     await trio.sleep(2.5)
     told = await net.status(a)
     web = next(one for one in told["frontends"] if one["name"] == "web")

@@ -103,6 +103,13 @@ def test_not_byte_rates(text: str) -> None:
 
 
 def test_a_port_alone_listens_on_everything() -> None:
+    assert Endpoint.parse_ports("[2001:db8::1]:5000-5099") == Endpoint("2001:db8::1", 5000, 100)
+    assert str(Endpoint("192.0.2.1", 5000, 100)) == "192.0.2.1:5000-5099"
+    assert Endpoint.parse_ports("unix:/x:1-2") == Endpoint("/x:1-2", 0)
+    assert Endpoint.parse_ports(":80") == Endpoint("::", 80)
+    for text in ("192.0.2.1:5099-5000", "192.0.2.1:5000-5000", "192.0.2.1:1-65536", "192.0.2.1:80-"):
+        with pytest.raises(ValueError, match=r"lower port first|not a port|not ADDRESS|not an IP"):
+            Endpoint.parse_ports(text)
     assert Endpoint.parse_listen(":80") == Endpoint("::", 80)
     assert Endpoint.parse_listen("192.0.2.1:80") == Endpoint("192.0.2.1", 80)
     with pytest.raises(ValueError, match="is not a port"):

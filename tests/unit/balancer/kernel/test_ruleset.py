@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from balancer.config import BalancerConfig, ClientLimits
+from balancer.fieldtypes import Endpoint
 from balancer.kernel.ruleset import difference, removal, whole
 from balancer.kernel.services import services
 from balancer.standing import Standing
@@ -42,6 +43,47 @@ def test_limits_of_ipv6_clients_are_those_of_their_network(config: BalancerConfi
     assert "elements = { 2001:db8:1::/48 }" in text
     slow = replace(frontend, limits=ClientLimits(connection_rate=0.001))
     assert "limit rate over 4/hour" in whole(services(replace(config, frontends={"web": slow}), {}, 3))
+
+
+def with_ranges(config: BalancerConfig, *listen: str, limits: ClientLimits | None = None) -> BalancerConfig:
+    endpoints = tuple(Endpoint.parse_ports(text) for text in listen)
+    frontend = replace(config.frontends["web.1"], listen=endpoints, limits=limits or ClientLimits())
+    return replace(config, frontends={"web": frontend})
+
+
+def test_a_range_of_ports_leads_to_the_servers_own_at_the_same_place(config: BalancerConfig) -> None:
+    text = whole(services(with_ranges(config, "192.0.2.100:5000-5002", "192.0.2.100:8080-8083"), {}, 3))
+    moved, kept = (line for line in text.splitlines() if "dnat" in line and "leaving" not in line)
+    place = "meta l4proto tcp dnat ip to numgen inc mod 3 map"
+    assert moved == f"{place} @f0_web_4_5000_places : tcp dport map {{ 5000 : 8080, 5001 : 8081, 5002 : 8082 }}"
+    assert kept == f"{place} @f0_web_4_8080_places"
+    for line in (
+        "typeof numgen inc mod 3 : ip daddr",
+        "ip daddr 192.0.2.100 tcp dport 5000-5002 tcp flags & (fin | syn | rst | ack) != syn ct state invalid,new drop",
+        "meta l4proto tcp ct original ip daddr 192.0.2.100 ct original proto-dst 5000-5002 goto f0_web_4_5000_passing",
+        "add element inet hapair f0_web_4_5000_places { 0 : 192.0.2.21, 1 : 192.0.2.22, 2 : 192.0.2.21 }",
+    ):
+        assert line in text.splitlines()
+    ways = "192.0.2.100 . tcp . 5000-5002 : goto f0_web_4_5000, 192.0.2.100 . tcp . 8080-8083 : goto f0_web_4_8080"
+    assert text.count(ways) == 2
+
+
+def test_a_server_that_is_cut_is_so_on_all_its_ports(config: BalancerConfig) -> None:
+    ranged = with_ranges(config, "192.0.2.100:5000-5002")
+    before, after = services(ranged, {}, 2), services(ranged, {("web", "web2"): Standing(up=False)}, 2)
+    assert difference(before, after) == (
+        "delete element inet hapair f0_web_4_5000_places { 1 }\n"
+        "add element inet hapair f0_web_4_5000_places { 1 : 192.0.2.21 }\n"
+        "flush set inet hapair f0_web_4_5000_cut\n"
+        "add element inet hapair f0_web_4_5000_cut { 192.0.2.22 . 8080-8082 }\n"
+    )
+
+
+def test_what_a_client_may_have_it_may_have_of_all_ports_together(config: BalancerConfig) -> None:
+    limits = ClientLimits(connections=7)
+    text = whole(services(with_ranges(config, "192.0.2.100:80", "192.0.2.100:5000-5002", limits=limits), {}, 3))
+    assert text.count("set f0_web_4_open {") == text.count("counter f0_web_4_refused {") == 1
+    assert text.count("add @f0_web_4_open { ip saddr ct count over 7 }") == 2
 
 
 def test_a_flip_changes_places_and_what_is_cut(config: BalancerConfig) -> None:

@@ -1,5 +1,6 @@
 """The rules of direct server return, to the letter."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from balancer.config import BalancerConfig, Frontend, Pool, Server
@@ -31,6 +32,17 @@ GOLDEN = Path(__file__).with_name("ruleset_dsr.nft").read_text()
 def test_the_whole_of_it() -> None:
     assert "".join(f"{line}\n" for line in ruleset_dsr.table(services(CONFIG, {}, 3, station=STATION))) == GOLDEN
     assert list(ruleset_dsr.table([])) == []
+
+
+def test_a_range_of_ports_is_sent_on_as_it_is_and_so_are_errors_that_quote_one_of_them() -> None:
+    listen = (Endpoint("192.0.2.100", 5000, 100),)
+    ranged = replace(CONFIG, frontends={"web": replace(CONFIG.frontends["web"], listen=listen)})
+    rules = [line for line in ruleset_dsr.table(services(ranged, {}, 3, station=STATION)) if "ip daddr" in line]
+    assert [("tcp dport 5000-5099 " in line, "@th,224,16 5000-5099 " in line) for line in rules] == [
+        (True, False),
+        (True, False),
+        (False, True),
+    ]
 
 
 def test_where_the_lan_is_not_known_there_is_no_service() -> None:

@@ -33,6 +33,17 @@ def test_each_family_of_each_kernel_plane_frontend(config: BalancerConfig) -> No
     assert found[0].counter_of("web2") == "f0_web_1_4_1_web2"
 
 
+def test_each_range_of_ports_is_by_itself_and_single_ones_are_together(config: BalancerConfig) -> None:
+    listen = ("192.0.2.100:80", "192.0.2.100:5000-5001", "192.0.2.101:5000-5001", "192.0.2.101:81")
+    frontend = replace(config.frontends["web.1"], listen=tuple(map(Endpoint.parse_ports, listen)))
+    single, ranged = services(replace(config, frontends={"web": frontend}), {}, 4)
+    assert (single.name, ranged.name) == ("f0_web_4", "f0_web_4_5000")
+    assert (single.shared, ranged.shared) == ("f0_web_4", "f0_web_4")
+    assert (single.is_range, ranged.is_range) == (False, True)
+    assert [str(one) for one in single.listen] == ["192.0.2.100:80", "192.0.2.101:81"]
+    assert [str(one) for one in ranged.servers.values()] == ["192.0.2.21:8080-8081", "192.0.2.22:8080-8081"]
+
+
 @pytest.mark.parametrize("standing", [DOWN, DRAIN, MAINT, Standing(weight=0)])
 def test_who_takes_nothing_new_is_not_chosen(config: BalancerConfig, standing: Standing) -> None:
     found = services(config, {("web", "web1"): standing}, 4)

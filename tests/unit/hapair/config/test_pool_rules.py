@@ -90,6 +90,21 @@ def test_a_pool_behind_the_kernel_plane() -> None:
     ]
 
 
+def test_a_range_of_ports_needs_as_many_on_each_server() -> None:
+    wide = KERNEL.replace(":80", ":5000-5099", 1).replace(', "[2001:db8::100]:80"', "")
+    assert str(load_text(wide).file.frontends["db"].listen[0]) == "192.0.2.100:5000-5099"
+    assert said(wide.replace("[2001:db8::1]:80", "192.0.2.2:81")) == [
+        "6: pools.db.servers.b: must have port 80 as the others: frontend db has a range of ports"
+    ]
+    assert said(wide.replace("192.0.2.1:80", "192.0.2.1:65500").replace("]:80", "]:65500")) == [
+        f"6: pools.db.servers.{name}: has no 100 ports from 65500 on, as 192.0.2.100:5000-5099 of db has"
+        for name in ("a", "b")
+    ]
+    assert said(wide.replace("plane: kernel, ", "")) == [
+        "2: frontends.db.listen: must name one port with each address; 192.0.2.100:5000-5099 needs plane: kernel"
+    ]
+
+
 DSR = """\
 pair: {nodes: {pi-a: 192.0.2.11, pi-b: 192.0.2.12}}
 virtual_routers: {lan: {vrid: 51, interface: eth0, addresses: [192.0.2.100/24]}}
@@ -110,6 +125,7 @@ def test_direct_server_return_keeps_ports_and_knows_the_lan() -> None:
     assert said(good.replace("192.0.2.1:53", "192.0.2.1:54")) == [
         "8: pools.dns.servers.a: must have the port that frontend dns listens on: forward: dsr changes no port"
     ]
+    assert load_text(good.replace("100:53", "100:50-59")).file.frontends["dns"].listen[0].ports == 10
     assert said(good.replace('"192.0.2.100:53"', '"192.0.2.9:53"')) == [
         "5: frontends.dns.listen[0]: must be an address of a virtual router: forward: dsr must know on which "
         "interface packets come"

@@ -163,6 +163,17 @@ frontends:
     assert said(PAIR + POOLS + frontends) == [f"f:10:33: frontends.api.listen[1]: {message}"]
 
 
+def test_a_range_of_ports_takes_each_of_them() -> None:
+    def frontends(second: str) -> str:
+        rest = "mode: tcp, plane: kernel, pool"
+        web = f'{{listen: ["192.0.2.100:5000-5099"], {rest}: web}}'
+        return PAIR + POOLS + f'frontends:\n  web: {web}\n  api: {{listen: ["192.0.2.100:{second}"], {rest}: api}}\n'
+
+    assert load_text(frontends("5100-5101")).warnings == []
+    [problem] = said(frontends("5099-5101"))
+    assert problem.endswith("192.0.2.100:5099-5101 is already listened on by frontend web, as 192.0.2.100:5000-5099")
+
+
 @pytest.mark.parametrize(
     ("first", "second"),
     [

@@ -1,6 +1,7 @@
 """Which flows are a server's, and in which order they end."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from ipaddress import ip_address
 
 import pytest
@@ -27,6 +28,13 @@ def test_a_flow_belongs_to_service_and_server(web: Service) -> None:
     assert cutting.belongs(flow(), web, server)
     for other in (flow(UDP), flow(vip="192.0.2.9"), flow(port=81), flow(server="192.0.2.21")):
         assert not cutting.belongs(other, web, server)
+
+
+def test_a_flow_belongs_to_a_range_of_ports(web: Service) -> None:
+    ranged = replace(web, listen=(Endpoint("192.0.2.100", 79, 2),))
+    assert cutting.belongs(flow(), ranged, Endpoint("192.0.2.20", 79, 2))
+    assert not cutting.belongs(flow(), ranged, Endpoint("192.0.2.20", 78, 2))
+    assert not cutting.belongs(flow(port=81), ranged, Endpoint("192.0.2.20", 79, 2))
 
 
 @pytest.fixture
