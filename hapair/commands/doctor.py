@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import click
@@ -12,6 +12,8 @@ from balancer.kernel import nft
 from hapair import doctor
 from hapair.commands.options import FAILED, config_option, load_or_end, node_option, runtime_option, view_or_end
 from hapair.config import NodeConfig
+from hapair.config.types import HapairFile
+from hapair.kernel.server_side import ServerSide
 from hapair.kernel.sysctls import Sysctls, wanted
 
 
@@ -20,20 +22,49 @@ from hapair.kernel.sysctls import Sysctls, wanted
 @node_option
 @runtime_option
 @click.option("--server", is_flag=True, help="Print what is to be typed on each server of forward: dsr.")
-def command(path: Path, node: str | None, runtime_dir: Path, server: bool) -> None:
+@click.option("--apply", "apply_it", is_flag=True, help="With --server, on a server: do it, and remember what was.")
+@click.option("--undo", is_flag=True, help="With --server, on a server: take back what --apply changed.")
+def command(path: Path, node: str | None, runtime_dir: Path, server: bool, apply_it: bool, undo: bool) -> None:
     """Look for what is in the way of the kernel plane on this machine; exit status 1 where something is."""
-    config = view_or_end(load_or_end(path), node)
+    if (apply_it or undo) and (not server or (apply_it and undo)):
+        raise click.UsageError("--apply or --undo is for servers: write hapair doctor --server --apply")
     if server:
-        for line in doctor.server_needs(config.balancer.frontends):
-            click.echo(line)
+        _server(load_or_end(path).file, runtime_dir, apply_it=apply_it, undo=undo)
         return
+    config = view_or_end(load_or_end(path), node)
     findings = list(_findings(config, runtime_dir))
-    for finding in findings:
-        click.echo(f"{'ok  ' if finding.well else 'MEND'} {finding.words}")
+    _show(findings)
     if not findings:
         click.echo("no frontend is of plane: kernel: there is nothing to look for")
     if not doctor.is_well(findings):
         raise SystemExit(FAILED)
+
+
+def _show(findings: Iterable[doctor.Finding]) -> None:
+    for finding in findings:
+        click.echo(f"{'ok  ' if finding.well else 'MEND'} {finding.words}")
+
+
+def _server(file: HapairFile, runtime_dir: Path, *, apply_it: bool, undo: bool) -> None:
+    """A server is no node of the file, so that nothing here may depend on which one this machine is."""
+    needs, this = doctor.server_needs(file.frontends), ServerSide(runtime_dir)
+    if undo:
+        for line in this.undo() or ["nothing was changed by hapair on this machine"]:
+            click.echo(line)
+    elif not apply_it:
+        for line in needs.lines():
+            click.echo(line)
+    elif (reason := doctor.not_a_server(file.pair.nodes, this.addresses())) is not None:
+        click.echo(reason, err=True)
+        raise SystemExit(FAILED)
+    else:
+        obstacles = this.apply(needs)
+        for obstacle in obstacles:
+            click.echo(obstacle, err=True)
+        findings = this.look(needs)
+        _show(findings)
+        if obstacles or not doctor.is_well(findings):
+            raise SystemExit(FAILED)
 
 
 def _findings(config: NodeConfig, runtime_dir: Path) -> Iterator[doctor.Finding]:

@@ -5,5 +5,6 @@ events.py       who else changes nftables: the seam to its events
 counters.py     counters of nft to the counters of the status                                   pure
 cutting.py      ends the flows of a server that is DOWN; the seam to raw IP sockets
 neighbours.py   MAC addresses of servers, for direct server return; the seam to them
+server_side.py  what a server of direct server return must have, put in place there; the seam to its addresses
 sysctls.py      settings of this machine that forwarding needs, and that are put back; the seam to /proc/sys
 """

@@ -36,8 +36,11 @@ def liberal(root: Path = ROOT) -> dict[str, str]:
 class Sysctls:
     """What was changed is remembered in a folder, so that a crash in between loses nothing."""
 
-    def __init__(self, folder: Path, root: Path = ROOT) -> None:
-        self._file, self._root = folder / FILE, root
+    def __init__(
+        self, folder: Path, root: Path = ROOT, *, file: str = FILE, lacking: str = "this machine does not forward"
+    ) -> None:
+        """`lacking`: what is the matter where they cannot be changed."""
+        self._file, self._root, self._lacking = folder / file, root, lacking
 
     def change(self, settings: Mapping[str, str]) -> list[str]:
         """Make them so. Returns what could not be done, in words a person can act on."""
@@ -49,7 +52,7 @@ class Sysctls:
             self._remember(name, before or "")
             if not self._write(name, value):
                 setting = f"{name.replace('/', '.')}={value}"
-                obstacles.append(f"this machine does not forward: sysctl -w {setting}")
+                obstacles.append(f"{self._lacking}: sysctl -w {setting}")
         return obstacles
 
     def restore(self) -> None:

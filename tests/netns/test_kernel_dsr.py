@@ -10,6 +10,7 @@ import trio
 from hapair.lab.greeter import asked, greeting
 from hapair.lab.kernel_pair import VIP6, furnish
 from hapair.lab.pair import SERVERS, VIP
+from hapair.lab.programs import at, hapair
 from hapair.lab.streams import serving, streaming
 
 pytestmark = [pytest.mark.netns, pytest.mark.slow]
@@ -50,14 +51,18 @@ def pool(name, port):
 async def net(lab):
     net = await furnish(lab, FILE.replace(" &eight", "") + pool("dns", 8080) + pool("streams", 8081))
     for server in net.servers:
-        await server.run(["sysctl", "-w", "net.ipv4.conf.all.arp_ignore=1", "net.ipv4.conf.all.arp_announce=2"])
-        await server.run(["ip", "address", "add", f"{VIP}/32", "dev", "lo"])
-        await server.run(["ip", "address", "add", f"{VIP6}/128", "dev", "lo"])
+        assert (await doctor(net, server, "--apply")).returncode == 0
         await greeting(server, [PORT, 8090], VIP, VIP6)
         await serving(server, 8081)
     await net.start()
     await net.until(lambda: is_ready(net))
     return net
+
+
+async def doctor(net, server, *words):
+    """On a server, which is no node of the file."""
+    options = ["--config", str(net.file), *at(server)]
+    return await server.run([*hapair("doctor"), "--server", *words, *options], check=False)
 
 
 async def is_ready(net):
@@ -89,6 +94,20 @@ async def test_servers_answer_clients_themselves(net):
     await net["web2"].unplug()
     await net.until(lambda: has(net.nodes[0], "f0_web_4_places", 2))
     assert set(await asked(client, "tcp", VIP, PORT, 40)) == {"web1 192.168.1.50", "web3 192.168.1.50"}
+
+
+async def test_a_server_is_furnished_by_doctor_and_as_it_was_after_it(net):
+    server, vips = net["web1"], {VIP, VIP6}
+    settings = ["sysctl", "-n", "net.ipv4.conf.all.arp_ignore", "net.ipv4.conf.all.arp_announce"]
+    assert (await server.run(settings)).stdout == b"1\n2\n"
+    again = (await doctor(net, server, "--apply")).stdout.decode().splitlines()
+    assert {line[:4] for line in again} == {"ok  "}
+    assert {f"ok   {vip} is on lo, added by hapair" for vip in vips} <= set(again)
+    assert (await doctor(net, net.nodes[0], "--apply")).returncode == 1
+    assert (await doctor(net, server, "--undo")).returncode == 0
+    assert (await server.run(settings)).stdout == b"0\n0\n"
+    listed = json.loads((await server.run(["ip", "-json", "address", "show", "dev", "lo"])).stdout)
+    assert vips.isdisjoint(one["local"] for one in listed[0]["addr_info"])
 
 
 BIG = """\

@@ -104,7 +104,7 @@ SEAMS: Mapping[str, tuple[str, ...]] = {
     "dns.asyncresolver": ("balancer/nameserver.py",),
     "pyroute2": ("vrrp/linux/netlink.py",),
     "asyncio": (),
-    "subprocess": ("hapair/processes.py", "hapair/lab/"),
+    "subprocess": ("hapair/processes.py", "hapair/kernel/server_side.py", "hapair/lab/"),
     "threading": (
         "balancer/accesslog/writer.py",
         "vrrp/linux/netlink.py",

@@ -46,9 +46,18 @@ def test_what_servers_of_direct_server_return_need() -> None:
     listen = (Endpoint("192.0.2.100", 80), Endpoint("2001:db8::100", 80))
     direct = Frontend(listen=listen, mode="tcp", plane="kernel", forward="dsr", pool="web")
     nat = Frontend(listen=(Endpoint("192.0.2.9", 80),), mode="tcp", plane="kernel", pool="web")
-    assert list(doctor.server_needs({"web": direct, "nat": nat})) == [
+    assert list(doctor.server_needs({"web": direct, "nat": nat}).lines()) == [
         "sysctl -w net.ipv4.conf.all.arp_ignore=1 net.ipv4.conf.all.arp_announce=2",
         "ip address add 192.0.2.100/32 dev lo",
-        "ip address add 2001:db8::100/128 dev lo",
+        "ip address add 2001:db8::100/128 dev lo nodad",
     ]
-    assert list(doctor.server_needs({"nat": nat})) == []
+    assert list(doctor.server_needs({"nat": nat}).lines()) == []
+    assert doctor.ServerNeeds(("2001:db8::100",)).settings == {}
+
+
+def test_a_node_is_no_server() -> None:
+    nodes = {"pi-a": "192.0.2.11", "pi-b": "192.0.2.12"}
+    assert doctor.not_a_server(nodes, {"192.0.2.21": "eth0"}) is None
+    assert doctor.not_a_server(nodes, {"192.0.2.12": "eth0"}) == (
+        "this machine has 192.0.2.12, so it is pi-b of the pair and no server: nothing was changed"
+    )

@@ -60,3 +60,13 @@ def test_what_a_server_needs(tmp_path: Path) -> None:
 def test_a_file_without_the_kernel_plane(tmp_path: Path) -> None:
     text = FILE.partition("frontends:")[0]
     assert run(tmp_path, text) == (0, ["no frontend is of plane: kernel: there is nothing to look for"])
+
+
+def test_apply_and_undo_are_for_servers(tmp_path: Path) -> None:
+    assert [run(tmp_path, FILE, *words)[0] for words in (["--apply"], ["--server", "--apply", "--undo"])] == [2, 2]
+
+
+def test_a_server_is_no_node_and_there_is_nothing_to_take_back(tmp_path: Path) -> None:
+    assert run(tmp_path, FILE, "--server", "--undo") == (0, ["nothing was changed by hapair on this machine"])
+    here = FILE.replace("192.0.2.11", "127.0.0.1")
+    assert run(tmp_path, here, "--server", "--apply") == (1, [])
