@@ -31,6 +31,7 @@ from hapair.config import Loaded, NodeConfig
 from hapair.epoch import next_epoch
 from hapair.fitness import judge, servers_in_reach
 from hapair.kernel.plane import KernelPlane
+from hapair.kernel.vip_probing import probe_all_ways
 from hapair.logfiles import LogFileError
 from hapair.messages import Resign, StartRouters, Track
 from hapair.node_admin import NodeAdmin
@@ -308,7 +309,13 @@ class _Node(NodeParts):
         material = self.certificates.reading.material.pools.get(pool)
         secrecy = partial(self._secrecy.of, pool, self._config.balancer.pools[pool], server, material)
         run = self._programs.run
-        return await probe(check, endpoint, preamble, run_program=run, names=(pool, server), secrecy=secrecy)
+
+        async def look(check: Check, endpoint: Endpoint, mark: int) -> ProbeResult:
+            return await probe(
+                *(check, endpoint, preamble), run_program=run, names=(pool, server), secrecy=secrecy, mark=mark
+            )
+
+        return await probe_all_ways(look, check, endpoint, self._kernel.ways_to(pool, server))
 
     def _server_changed(self, pool: str, server: str, before: ServerState, after: ServerState) -> None:
         name = f"{pool}/{server}"

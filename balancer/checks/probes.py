@@ -22,6 +22,7 @@ from balancer.config_checks import CheckStep
 from balancer.fieldtypes import Endpoint
 from balancer.sockets import LOCAL, address_of, family_of
 
+SO_MARK = 36
 # Failures of this machine, not of the server: they must not take servers out of service.
 _OWN_FAILURES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL})
 
@@ -69,18 +70,20 @@ async def probe(
     run_program: RunProgram | None = None,
     names: tuple[str, str] = ("", ""),
     secrecy: Callable[[], Secrecy | None] | None = None,
+    mark: int = 0,
 ) -> ProbeResult:
     """Probe once; takes no longer than the check's timeout and raises nothing that a server could cause.
 
     `preamble` is sent first, on a connection. `names` of pool and server are for scripts to know. `secrecy` tells
-    what pool and check say of TLS together; without it the check's own word holds.
+    what pool and check say of TLS together; without it the check's own word holds. `mark` is that of the socket
+    (SO_MARK, which asks for CAP_NET_ADMIN), for rules that lead it elsewhere.
     """
     endpoint = target_of(check, server)
     started_at = trio.current_time()
     if check.kind == "script":
         ok, reason, code = await _run(check, endpoint, run_program, names)
     else:
-        ok, reason, code = await _verdict(check, endpoint, preamble, secrecy or partial(secrecy_of, check))
+        ok, reason, code = await _verdict(check, endpoint, preamble, secrecy or partial(secrecy_of, check), mark)
     return ProbeResult(ok, reason, trio.current_time() - started_at, code)
 
 
@@ -92,15 +95,15 @@ def target_of(check: Check, server: Endpoint) -> Endpoint:
 
 
 async def _verdict(
-    check: Check, endpoint: Endpoint, preamble: bytes, secrecy: Callable[[], Secrecy | None]
+    check: Check, endpoint: Endpoint, preamble: bytes, secrecy: Callable[[], Secrecy | None], mark: int
 ) -> tuple[bool | None, str, str]:
     course = _Course()
     try:
         with trio.fail_after(check.timeout_s):
             if check.kind in ("udp", "dns"):
-                reason = await _datagram(check, endpoint, course)
+                reason = await _datagram(check, endpoint, course, mark)
             else:
-                reason = await _connect(check, endpoint, preamble, secrecy(), course)
+                reason = await _connect(check, endpoint, preamble, secrecy(), course, mark)
             return True, reason, f"{course.layer}OK"
     except trio.TooSlowError:
         if course.waiting_for == "a refusal":
@@ -114,8 +117,12 @@ async def _verdict(
         return None if error.errno in _OWN_FAILURES else False, _words(error), f"{course.layer}CON"
 
 
-async def _connect(check: Check, endpoint: Endpoint, preamble: bytes, secrecy: Secrecy | None, course: _Course) -> str:
+async def _connect(
+    check: Check, endpoint: Endpoint, preamble: bytes, secrecy: Secrecy | None, course: _Course, mark: int
+) -> str:
     with trio.socket.socket(family_of(endpoint)) as connection:
+        if mark:
+            connection.setsockopt(socket.SOL_SOCKET, SO_MARK, mark)
         await connection.connect(address_of(endpoint))
         stream: trio.abc.Stream = trio.SocketStream(connection)
         try:
@@ -174,9 +181,11 @@ async def _converse(stream: trio.abc.Stream, exchange: Exchange) -> str:
         return str(done.value.reason)
 
 
-async def _datagram(check: Check, endpoint: Endpoint, course: _Course) -> str:
+async def _datagram(check: Check, endpoint: Endpoint, course: _Course, mark: int) -> str:
     """A connected socket: a port unreachable (ICMP) comes back as connection refused."""
     with trio.socket.socket(family_of(endpoint), socket.SOCK_DGRAM) as sock:
+        if mark:
+            sock.setsockopt(socket.SOL_SOCKET, SO_MARK, mark)
         await sock.connect(address_of(endpoint))
         if check.dns is not None:
             asked = dns.question(check.dns, secrets.randbits(16))

@@ -9,6 +9,7 @@ of UDP has no port: UDP is chosen by addresses alone, and its fragments follow.
 
 from collections.abc import Iterator, Sequence
 
+from balancer.kernel import vip_checks
 from balancer.kernel.services import Lane, Service
 
 SEED = 0x68617061
@@ -37,11 +38,23 @@ def table(services: Sequence[Service]) -> Iterator[str]:
     for number, lane in enumerate(dict.fromkeys(_lane(service) for service in services)):
         yield f"chain arriving_{number} {{"
         yield f'type filter hook ingress device "{lane.device}" priority {_PRIORITY}'
+        yield from vip_checks.arriving(services, lane.device)
         for service in services:
             if service.choice and service.lane == lane:
                 yield from _rules(service, lane)
         yield "}"
+    yield from _checks(services)
     yield "}"
+
+
+def _checks(services: Sequence[Service]) -> Iterator[str]:
+    """What makes checks at a VIP leave: see balancer.kernel.vip_checks."""
+    for number, device in enumerate(dict.fromkeys(_lane(service).device for service in services)):
+        if rules := list(vip_checks.leaving(services, device)):
+            yield f"chain checking_{number} {{"
+            yield f'type filter hook egress device "{device}" priority 0'
+            yield from rules
+            yield "}"
 
 
 def _lane(service: Service) -> Lane:

@@ -30,6 +30,8 @@ class Lane(NamedTuple):
     own_mac: str
     reached_by: tuple[str, ...]
     """Under which a frame is for this machine: one that a switch floods is not ours to send on."""
+    own: tuple[str, ...] = ()
+    """This machine's addresses there, without VIPs: where checks at a VIP come from; none: there are no such checks."""
 
 
 class Station(NamedTuple):
@@ -39,6 +41,10 @@ class Station(NamedTuple):
     """By VIP."""
     macs: Mapping[str, str] = {}
     """Of servers, by IP address."""
+
+    def without_own(self) -> "Station":
+        """Where no checks are made at VIPs."""
+        return self._replace(lanes={vip: lane._replace(own=()) for vip, lane in self.lanes.items()})
 
 
 NOWHERE = Station()

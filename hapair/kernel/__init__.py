@@ -6,5 +6,6 @@ counters.py     counters of nft to the counters of the status                   
 cutting.py      ends the flows of a server that is DOWN; the seam to raw IP sockets
 neighbours.py   MAC addresses of servers, for direct server return; the seam to them
 server_side.py  what a server of direct server return must have, put in place there; the seam to its addresses
+vip_probing.py  a check of such a server, at its own address and at the VIP
 sysctls.py      settings of this machine that forwarding needs, and that are put back; the seam to /proc/sys
 """

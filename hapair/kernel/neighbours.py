@@ -7,7 +7,7 @@ asked now and then, by a datagram that nobody waits for, so that the kernel look
 import errno
 import json
 import socket
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import trio
@@ -68,12 +68,23 @@ class Neighbours:
 def lanes_of(routers: Iterable[VirtualRouterConfig], links: Iterable[Mapping[str, Any]]) -> dict[str, Lane]:
     """By VIP, from what `ip -json address show` prints; VIPs whose interface is not there are left out."""
     macs = {link["ifname"]: link["address"] for link in links if link.get("link_type") == "ether"}
+    vips = {str(vip) for router in routers for vip in router.all_vips}
+    own = {link["ifname"]: tuple(sorted(set(_addresses(link)) - vips)) for link in links}
     return {
-        str(vip): Lane(router.interface, macs[router.interface], (macs[router.interface], *_virtual_mac(router)))
+        str(vip): Lane(
+            router.interface,
+            macs[router.interface],
+            (macs[router.interface], *_virtual_mac(router)),
+            own[router.interface],
+        )
         for router in routers
         if router.interface in macs
         for vip in router.all_vips
     }
+
+
+def _addresses(link: Mapping[str, Any]) -> Iterator[str]:
+    return (one["local"] for one in link.get("addr_info", ()) if "local" in one)
 
 
 def _virtual_mac(router: VirtualRouterConfig) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from balancer.fieldtypes import Endpoint
 from balancer.kernel import nft
 from balancer.kernel.ruleset import difference, removal, whole
 from balancer.kernel.services import Count, Service, Station, newly_cut, services
+from balancer.kernel.vip_checks import Way, ways_to
 from balancer.standing import Standing
 from hapair.kernel.cutting import cut
 from hapair.kernel.events import TableEvents
@@ -22,6 +23,7 @@ log = logging.getLogger(__name__)
 
 COUNT_EVERY_S = 2.0
 TRY_AGAIN_S = 2.0
+_NO_EGRESS = "servers of forward: dsr are not checked at the VIP: that takes Linux 5.16 and nftables 1.0.1"
 _STARTING = "its rules are not loaded yet"
 
 
@@ -130,11 +132,20 @@ class KernelPlane:
         finally:
             events.close()
 
+    def ways_to(self, pool: str, server: str) -> tuple[Way, ...]:
+        """How a server is to be checked beside its own address; none while the rules for that are not in place."""
+        return () if self._installed is None else ways_to(self._installed, pool, server)
+
     async def _watch_lan(self) -> None:
         neighbours = Neighbours(self._routers, self._direct)
+        checks_vips = await nft.knows_egress()
+        if not checks_vips:
+            self.warnings += (_NO_EGRESS,)
         try:
             while True:
                 station = await neighbours.look()
+                if not checks_vips:
+                    station = station.without_own()
                 if station != self._station:
                     self._station = station
                     self._wake.set()

@@ -110,6 +110,42 @@ async def test_a_server_is_furnished_by_doctor_and_as_it_was_after_it(net):
     assert vips.isdisjoint(one["local"] for one in listed[0]["addr_info"])
 
 
+async def test_a_server_that_does_not_answer_at_the_vip_is_down_and_says_why(net):
+    a, b = net.nodes
+    await net.until(lambda: has_checked(net))
+    for server, vip, device in (("web2", f"{VIP}/32", "lo"), ("web1", f"{VIP6}/128", "lo")):
+        await net[server].run(["ip", "address", "delete", vip, "dev", device])
+    for node in (a, b):
+        await net.until(
+            lambda node=node: is_said(net, node, web2=f"at {VIP}, by its MAC address", six1=f"at {VIP6}, by")
+        )
+    told = await servers(net, a)
+    assert {name for name, one in told.items() if one["up"]} == {"web1", "web3", "six2"}
+    for server, vip in (("web2", f"{VIP}/32"), ("web1", f"{VIP6}/128")):
+        await net[server].run(["ip", "address", "add", vip, "dev", "lo"])
+    await net.until(lambda: all_up(net, a))
+
+
+async def servers(net, node):
+    [web] = [pool for pool in (await net.status(node))["pools"] if pool["name"] == "web"]
+    return {server["name"]: server for server in web["servers"]}
+
+
+async def has_checked(net):
+    """Its rules are in place, and all are UP by them."""
+    listed = (await net.nodes[0].run(["nft", "list", "table", "netdev", "hapair"])).stdout.decode()
+    return listed.count("meta mark") == 2 and await all_up(net, net.nodes[0])
+
+
+async def all_up(net, node):
+    return all(one["up"] for one in (await servers(net, node)).values())
+
+
+async def is_said(net, node, **reasons):
+    told = await servers(net, node)
+    return all(not told[name]["up"] and reason in told[name]["reason"] for name, reason in reasons.items())
+
+
 BIG = """\
 import socket
 for host in ("192.168.1.100", "fd00:51::100"):

@@ -50,6 +50,15 @@ async def test_one_that_hangs_is_ended(tool: Path, monkeypatch: pytest.MonkeyPat
     assert await nft.install("") == "nft did not end within 0 s"
 
 
+async def test_a_kernel_that_cannot_change_what_leaves(tool: Path) -> None:
+    assert not await nft.knows_egress()
+    script(tool, f'[ "$1" = -c ] && while read -r line; do echo "$line" >>{tool}.log; done')
+    assert await nft.knows_egress()
+    assert "hook egress" in log_of(tool)
+    script(tool, "exit 1")
+    assert not await nft.knows_egress()
+
+
 async def test_counters_by_name(tool: Path) -> None:
     listed = (
         '{"nftables": [{"metainfo": {"version": "1.0.6", "json_schema_version": 1}}, {"counter": {"family": "inet", '

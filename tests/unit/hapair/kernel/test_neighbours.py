@@ -14,14 +14,19 @@ ROUTER = VirtualRouterConfig(
 )
 LINKS = [
     {"ifname": "lo", "link_type": "loopback", "address": "00:00:00:00:00:00"},
-    {"ifname": "eth0", "link_type": "ether", "address": "02:00:00:00:00:11"},
+    {
+        "ifname": "eth0",
+        "link_type": "ether",
+        "address": "02:00:00:00:00:11",
+        "addr_info": [{"local": "192.0.2.100"}, {"local": "192.0.2.11"}, {}],
+    },
 ]
 NEIGHBOURS = [
     {"dst": "192.0.2.21", "dev": "eth0", "lladdr": "02:00:00:00:00:21", "state": ["STALE"]},
     {"dst": "192.0.2.22", "dev": "eth0", "state": ["FAILED"]},
     {"dst": "192.0.2.99", "dev": "eth0", "lladdr": "02:00:00:00:00:99", "state": ["REACHABLE"]},
 ]
-LANE = Lane("eth0", "02:00:00:00:00:11", ("02:00:00:00:00:11", "00:00:5e:00:01:33"))
+LANE = Lane("eth0", "02:00:00:00:00:11", ("02:00:00:00:00:11", "00:00:5e:00:01:33"), ("192.0.2.11",))
 
 
 def test_lanes() -> None:
@@ -44,6 +49,8 @@ async def test_what_ip_prints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         '*) echo \'[{"dst": "127.0.0.1", "lladdr": "02:00:00:00:00:21"}]\';; esac\n'
     )
     script.chmod(0o755)
-    assert await neighbours.look() == Station({"192.0.2.100": LANE}, {"127.0.0.1": "02:00:00:00:00:21"})
+    assert await neighbours.look() == Station(
+        {"192.0.2.100": LANE._replace(own=())}, {"127.0.0.1": "02:00:00:00:00:21"}
+    )
     neighbours.ask()
     neighbours.close()
