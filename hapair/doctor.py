@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from balancer.config import Frontend
+from balancer.config import Frontend, Pool
+from balancer.fieldtypes import Endpoint
+from hapair.firewalls import Flow, advice, obstacles, tables_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,17 +35,29 @@ def changed(remembered: Mapping[str, str]) -> Iterator[Finding]:
         )
 
 
-def forward_chains(listed: Mapping[str, Any]) -> Iterator[Finding]:
-    """From what `nft -j list chains` prints: chains of others that drop what is forwarded."""
-    for one in listed.get("nftables", ()):
-        chain = one.get("chain", {})
-        if chain.get("hook") == "forward" and chain.get("policy") == "drop":
-            where = f"{chain['family']} {chain['table']} {chain['name']}"
-            yield Finding(
-                False,
-                f"the chain {where} drops what is forwarded and no rule of it accepts, flows of plane: kernel too; let "
-                f"it accept them, for example: nft insert rule {where} ct status dnat accept",
-            )
+def kernel_flows(frontends: Mapping[str, Frontend], pools: Mapping[str, Pool]) -> list[Flow]:
+    """What is forwarded by NAT, once its server is chosen."""
+    nat = [one for one in frontends.values() if one.plane == "kernel" and one.forward != "dsr"]
+    found = (
+        Flow("udp" if one.mode == "udp" else "tcp", server.address.host, server.address.port)
+        for one in nat
+        for server in pools[str(one.pool)].servers.values()
+    )
+    return list(dict.fromkeys(found))
+
+
+def firewalls(listed: str, flows: Collection[Flow]) -> Iterator[Finding]:
+    """From what `nft -t list ruleset` prints: chains of others that drop what is forwarded, each with what to type."""
+    for one in obstacles(tables_in(listed), flows):
+        first, more = one.flows[0], len(one.flows) - 1
+        whose = f"{one.table.owner}'s chain" if one.table.owner else "the chain"
+        what = f"{first.protocol} to {Endpoint(first.host, first.port)}" + (f" and {more} more" if more else "")
+        unless = f", unless this rule accepts it: {one.fate.perhaps}" if one.fate.perhaps else ""
+        yield Finding(
+            False,
+            f"{whose} {one.table.family} {one.table.name} {one.chain} drops what is forwarded by plane: kernel, {what} "
+            f"({one.fate.by}{unless}); type {' && '.join(advice(one))}",
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ PACKAGES = {
     "nghttp": "nghttp2-client",
     "h2load": "nghttp2-client",
     "nft": "nftables",
+    "iptables-nft-restore": "iptables",
     "mariadbd": "mariadb-server",
     "mariadb-install-db": "mariadb-server",
     "dnsmasq": "dnsmasq-base",

@@ -22,7 +22,7 @@ fetch_axe() {
         touch "$into/$axe" || echo "axe-core $axe could not be fetched: no check of the stats page's accessibility" >&2
 }
 
-peers="keepalived frr haproxy nginx-light libnginx-mod-stream wrk nftables iproute2 iputils-ping tcpdump tshark curl systemd util-linux procps chromium chromium-driver caddy nodejs nghttp2-client openssl redis-server postgresql mariadb-server dnsmasq-base python3-grpcio prometheus"
+peers="keepalived frr haproxy nginx-light libnginx-mod-stream wrk nftables iptables ufw firewalld dbus-daemon iproute2 iputils-ping tcpdump tshark curl systemd util-linux procps chromium chromium-driver caddy nodejs nghttp2-client openssl redis-server postgresql mariadb-server dnsmasq-base python3-grpcio prometheus"
 missing=
 for package in $peers; do
     dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing="$missing $package"

@@ -31,10 +31,10 @@ async def counters() -> Mapping[str, Count] | None:
     return counters_in(printed) if status == 0 else None
 
 
-async def chains() -> bytes | None:
-    """What `nft -j list chains` prints, of everybody's tables; None: nft does not say."""
-    status, printed, _ = await _nft(["-j", "list", "chains"])
-    return printed if status == 0 else None
+async def ruleset() -> str | None:
+    """What `nft -t list ruleset` prints, of everybody's tables; None: nft does not say."""
+    status, printed, _ = await _nft(["-t", "list", "ruleset"])
+    return printed.decode(errors="replace") if status == 0 else None
 
 
 def counters_in(printed: bytes) -> dict[str, Count]:

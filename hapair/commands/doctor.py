@@ -1,6 +1,5 @@
 """`hapair doctor`"""
 
-import json
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -76,8 +75,8 @@ def _findings(config: NodeConfig, runtime_dir: Path) -> Iterator[doctor.Finding]
     sysctls = Sysctls(Path(os.environ.get("STATE_DIRECTORY", runtime_dir)))
     yield from doctor.settings(needed, {name: sysctls.read(name) for name in needed})
     yield from doctor.changed(sysctls.remembered())
-    printed = trio.run(nft.chains)
+    printed = trio.run(nft.ruleset)
     if printed is None:
-        yield doctor.Finding(False, f"nft does not tell of its chains: {nft.NO_NFT}, or this is not root")
+        yield doctor.Finding(False, f"nft does not tell of its rules: {nft.NO_NFT}, or this is not root")
     elif nat:
-        yield from doctor.forward_chains(json.loads(printed))
+        yield from doctor.firewalls(printed, doctor.kernel_flows(config.balancer.frontends, config.balancer.pools))

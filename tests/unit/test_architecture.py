@@ -25,7 +25,7 @@ PURE = (
     "balancer/config_kernel.py", "balancer/config_discovery.py", "balancer/resolution.py",
     *(f"balancer/kernel/{name}.py" for name in ("buckets", "services", "ruleset", "conntrack", "pokes", "records")),
     "balancer/kernel/flows.py", "balancer/kernel/ruleset_dsr.py", "balancer/kernel/vip_checks.py",
-    "hapair/kernel/counters.py", "hapair/replication/frames.py", "hapair/doctor.py",
+    "hapair/kernel/counters.py", "hapair/replication/frames.py", "hapair/doctor.py", "hapair/firewalls.py",
     "balancer/latencies.py", "balancer/clients.py",
     "balancer/standing.py", *(module for module in MODULES if module.startswith("balancer/policies/")),
     "balancer/fieldtypes.py", "balancer/pool.py", "balancer/health.py",

@@ -1,19 +1,29 @@
 """What is in the way of the kernel plane, in words."""
 
-from balancer.config import Frontend
+from dataclasses import replace
+
+from balancer.config import Frontend, Pool, Server
 from balancer.fieldtypes import Endpoint
 from hapair import doctor
 from hapair.doctor import Finding
+from hapair.firewalls import Flow
 
-LISTED = {
-    "nftables": [
-        {"metainfo": {"version": "1.0.6"}},
-        {"chain": {"family": "ip", "table": "filter", "name": "FORWARD", "hook": "forward", "policy": "drop"}},
-        {"chain": {"family": "inet", "table": "hapair", "name": "passing", "hook": "forward", "policy": "accept"}},
-        {"chain": {"family": "ip", "table": "filter", "name": "INPUT", "hook": "input", "policy": "drop"}},
-        {"chain": {"family": "ip", "table": "filter", "name": "DOCKER"}},
-    ]
+LISTED = """\
+table ip filter {
+	chain FORWARD {
+		type filter hook forward priority filter; policy drop;
+	}
+
+	chain INPUT {
+		type filter hook input priority filter; policy drop;
+	}
 }
+table inet hapair {
+	chain passing {
+		type filter hook forward priority filter - 10; policy drop;
+	}
+}
+"""
 
 
 def test_settings() -> None:
@@ -34,12 +44,33 @@ def test_what_was_changed() -> None:
 
 
 def test_a_chain_of_others_that_drops() -> None:
-    [finding] = doctor.forward_chains(LISTED)
-    assert not finding.well
-    assert finding.words.endswith("nft insert rule ip filter FORWARD ct status dnat accept")
+    flows = [Flow("tcp", "192.0.2.1", 80), Flow("udp", "192.0.2.1", 53)]
+    [finding] = doctor.firewalls(LISTED, flows)
+    assert finding == Finding(
+        False,
+        "the chain ip filter FORWARD drops what is forwarded by plane: kernel, tcp to 192.0.2.1:80 and 1 more "
+        "(its policy is drop); type nft insert rule ip filter FORWARD ct status dnat accept",
+    )
     assert not doctor.is_well([finding])
-    assert list(doctor.forward_chains({})) == []
+    assert list(doctor.firewalls("", flows)) == list(doctor.firewalls(LISTED, [])) == []
     assert doctor.is_well([])
+
+
+def test_a_rule_that_may_accept_is_told() -> None:
+    rule = 'iifname "eth0" tcp dport 80 accept'
+    listed = LISTED.replace("policy drop;\n", f"policy drop;\n{rule}\n", 1)
+    [finding] = doctor.firewalls(listed, [Flow("tcp", "192.0.2.1", 80)])
+    assert f"(its policy is drop, unless this rule accepts it: {rule}); type nft" in finding.words
+
+
+def test_what_is_forwarded() -> None:
+    servers = {"a": Server(address=Endpoint("192.0.2.1", 80)), "b": Server(address=Endpoint("2001:db8::1", 80))}
+    nat = Frontend(listen=(Endpoint("192.0.2.9", 80),), mode="udp", plane="kernel", pool="web")
+    others = {"dsr": replace(nat, forward="dsr"), "proxied": replace(nat, plane="proxy")}
+    assert doctor.kernel_flows({"nat": nat, "again": nat, **others}, {"web": Pool(servers=servers)}) == [
+        Flow("udp", "192.0.2.1", 80),
+        Flow("udp", "2001:db8::1", 80),
+    ]
 
 
 def test_what_servers_of_direct_server_return_need() -> None:

@@ -41,7 +41,7 @@ async def test_a_refusal_is_told_in_its_own_words(tool: Path) -> None:
 async def test_without_nft_the_words_say_how_to_get_it(tool: Path) -> None:
     assert await nft.install("") == "there is no nft on this machine (apt install nftables)"
     assert await nft.counters() is None
-    assert await nft.chains() is None
+    assert await nft.ruleset() is None
 
 
 async def test_one_that_hangs_is_ended(tool: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,5 @@
 """`hapair doctor`: what it prints and how it ends."""
 
-import json
 from pathlib import Path
 
 import pytest
@@ -18,7 +17,7 @@ pools:
   web: {servers: {a: "192.0.2.1:80"}}
   dsr: {policy: random, servers: {a: "192.0.2.1:81"}}
 """
-DROPS = {"family": "ip", "table": "filter", "name": "FORWARD", "hook": "forward", "policy": "drop"}
+DROPS = "table ip filter {\nchain FORWARD {\ntype filter hook forward priority filter; policy drop;\n}\n}"
 
 
 def run(tmp_path: Path, text: str, *options: str) -> tuple[int, list[str]]:
@@ -36,7 +35,7 @@ def nft(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_firewall_in_the_way_is_named(tmp_path: Path, nft: Path) -> None:
-    nft.write_text(f"#!/bin/sh\necho '{json.dumps({'nftables': [{'chain': DROPS}]})}'\n")
+    nft.write_text(f"#!/bin/sh\necho '{DROPS}'\n")
     nft.chmod(0o755)
     (tmp_path / "sysctls.json").write_text('{"net/ipv4/ip_forward": "0"}')
     status, lines = run(tmp_path, FILE)
@@ -49,7 +48,7 @@ def test_a_firewall_in_the_way_is_named(tmp_path: Path, nft: Path) -> None:
 def test_without_nft_it_says_so(tmp_path: Path, nft: Path) -> None:
     status, lines = run(tmp_path, FILE)
     assert status == 1
-    assert lines[-1].startswith("MEND nft does not tell of its chains: there is no nft on this machine")
+    assert lines[-1].startswith("MEND nft does not tell of its rules: there is no nft on this machine")
 
 
 def test_what_a_server_needs(tmp_path: Path) -> None:
