@@ -315,6 +315,8 @@ class FlowsReport:
     """From a change here to its entry in the peer's kernel."""
     told: int
     """Flows of this node that the peer knows."""
+    open: Mapping[str, int]
+    """The same, by frontend."""
     sent: int
     received: int
     """Records, since the process started."""

@@ -135,6 +135,8 @@ class FlowsView:
     """From a change here to its entry in the peer's kernel."""
     told: int
     """Flows of this node that the peer knows."""
+    open: Mapping[str, int] = field(default_factory=dict)
+    """The same, by frontend; those that have none are left out."""
     sent: int
     received: int
     refused: Mapping[str, int]

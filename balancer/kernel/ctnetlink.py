@@ -41,11 +41,11 @@ def open_socket() -> socket.socket:
     return sock
 
 
-def open_events() -> socket.socket:
+def open_events(buffer_bytes: int = _EVENTS_BUFFER_BYTES) -> socket.socket:
     """For events, without blocking; a read raises ENOBUFS once after events were lost. Raises OSError."""
     sock = open_socket()
     sock.setblocking(False)
-    sock.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _EVENTS_BUFFER_BYTES)
+    sock.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, buffer_bytes)
     for group in (GROUP_NEW, GROUP_UPDATE, GROUP_DESTROY):
         sock.setsockopt(_SOL_NETLINK, _ADD_MEMBERSHIP, group)
     return sock

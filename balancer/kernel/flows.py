@@ -8,6 +8,7 @@ than may, all is dropped and everything is told anew: memory is bounded, and not
 machine still knows beside that is deleted at its end.
 """
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from math import inf
@@ -66,6 +67,8 @@ class Outbox:
     left_at: float = -inf
     _waiting: dict[Key, tuple[Record, float]] = field(default_factory=dict)
     _told: set[Key] = field(default_factory=set)
+    _at: Counter[Door] = field(default_factory=Counter)
+    """How many of `_told` arrived at each door."""
 
     def open(self, doors: Collection[Door], now: float) -> None:
         """Other frontends are here now: the peer is told everything anew."""
@@ -86,6 +89,7 @@ class Outbox:
         """The peer has forgotten, or we have missed something."""
         self._waiting.clear()
         self._told.clear()
+        self._at.clear()
         self.needs_resync = True
 
     def overrun(self) -> None:
@@ -103,6 +107,7 @@ class Outbox:
             self._put(key, Record(flow, False), now)
         elif key in self._told:
             self._told.discard(key)
+            self._at[door_of(key)] -= 1
             self._put(key, Record(flow, True), now)
         else:
             self._waiting.pop(key, None)
@@ -120,8 +125,9 @@ class Outbox:
         keys = [key for key, _ in zip(self._waiting, range(limit), strict=False)]
         taken = [self._waiting.pop(key) for key in keys]
         for key, (record, _) in zip(keys, taken, strict=True):
-            if not record.gone:
+            if not record.gone and key not in self._told:
                 self._told.add(key)
+                self._at[door_of(key)] += 1
         if len(self._told) > TOLD_LIMIT:
             self.overrun()
         return Batch(tuple(record for record, _ in taken), min(since for _, since in taken))
@@ -139,6 +145,13 @@ class Outbox:
     def told(self) -> int:
         """Flows that the peer knows of."""
         return len(self._told)
+
+    def told_of(self, owners: Mapping[Door, str]) -> dict[str, int]:
+        """The same by frontend. `owners`: whose each door is."""
+        found: Counter[str] = Counter()
+        for door, count in self._at.items():
+            found[owners[door]] += count
+        return {name: count for name, count in found.items() if count}
 
 
 class Put(NamedTuple):

@@ -305,5 +305,7 @@ def _kernel_plane(node: NodeSnapshot) -> Iterator[Metric]:
         "hapair_flows_waiting", "gauge", "Changes that the peer is yet to be told.", [(NOTHING, flows.waiting)]
     )
     yield Metric("hapair_flows_told", "gauge", "Flows of this node that the peer knows.", [(NOTHING, flows.told)])
+    opened = [({"frontend": name}, count) for name, count in sorted(flows.open.items())]
+    yield Metric("hapair_flows_open", "gauge", "The same, by the frontend through which they came.", opened)
     refused = [({"errno": name}, count) for name, count in sorted(flows.refused.items())]
     yield Metric("hapair_flows_refused", "gauge", "Flows of the peer that this kernel did not take.", refused)

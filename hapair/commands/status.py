@@ -235,8 +235,9 @@ def _frontends(frontends: Sequence[FrontendView]) -> Table:
 def _flows(flows: FlowsView) -> str:
     state = "[green]told to the peer[/]" if flows.up else "[bold red]not told to the peer[/]"
     lag = f"{flows.lag_s * 1000:.0f} ms late, {flows.waiting} waiting" if flows.up else f"waits for {flows.waits_for}"
-    counted = f"{flows.told} known there, {flows.received} heard"
-    return f"\n[bold]Flows of the kernel plane[/] {state}: {counted}, {escape(lag)}"
+    each = ", ".join(f"{name} {count}" for name, count in sorted(flows.open.items()))
+    counted = f"{flows.told} known there{f' ({each})' if each else ''}, {flows.received} heard"
+    return f"\n[bold]Flows of the kernel plane[/] {state}: {escape(counted)}, {escape(lag)}"
 
 
 def _persistence(node: NodeSnapshot) -> Table:

@@ -1,12 +1,14 @@
 """A server that says who it is and who asks, over TCP and UDP, and clients that ask it: programs of the lab's hosts.
 
 python -m hapair.lab.greeter serve NAME PORT[,PORT...] [ADDRESS...]
-python -m hapair.lab.greeter ask tcp|udp ADDRESS PORT COUNT       prints how many flows got which answer, as JSON
-python -m hapair.lab.greeter hold ADDRESS PORT                    one connection, and what becomes of it
+python -m hapair.lab.greeter ask tcp|udp ADDRESS PORT COUNT   prints how many flows got which answer, as JSON
+python -m hapair.lab.greeter hold ADDRESS PORT                one connection, and what becomes of it
+python -m hapair.lab.greeter talk ADDRESS PORT                one flow of datagrams until input ends: who answered
 """
 
 import json
 import os
+import select
 import socket
 import subprocess
 import sys
@@ -53,6 +55,22 @@ async def holding(host: Host, address: str, port: int) -> tuple[str, trio.Proces
     process = await host.start(greeter("hold", address, port), log="hold.log", stdout=subprocess.PIPE)
     assert process.stdout is not None
     return (await process.stdout.receive_some()).decode().strip(), process
+
+
+async def talking(host: Host, address: str, port: int) -> trio.Process:
+    """A flow of datagrams that goes on until `answers_to`."""
+    return await host.start(
+        greeter("talk", address, port), log="talk.log", stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+
+
+async def answers_to(process: trio.Process) -> dict[str, int]:
+    """Ends such a flow: who answered how often, and how often there was `silence`."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    await process.stdin.aclose()
+    with trio.fail_after(PATIENCE_S):
+        return dict(json.loads(await process.stdout.receive_some()))
 
 
 async def fate_of(process: trio.Process) -> str:
@@ -110,6 +128,22 @@ def ask(kind: str, host: str, port: int, count: int) -> Counter[str]:
     return found
 
 
+def talk(host: str, port: int) -> Counter[str]:
+    """A datagram after the other from one socket, each once the one before was answered or 0.2 s have passed, until
+    there is an end of standard input. Who answered how often; `silence` counts the others."""
+    found: Counter[str] = Counter()
+    with socket.socket(_family(host), socket.SOCK_DGRAM) as sock:
+        sock.settimeout(0.2)
+        sock.connect((host, port))
+        while not select.select([0], [], [], 0.02)[0]:
+            try:
+                sock.send(b"hello")
+                found[sock.recv(4096).decode().split(" ")[0]] += 1
+            except OSError:
+                found["silence"] += 1
+    return found
+
+
 def hold(host: str, port: int) -> None:
     """One connection: the name of who answers, then, once there is one, its end: an error, `end` or `data`."""
     with socket.create_connection((host, port), PATIENCE_S) as sock:
@@ -139,6 +173,8 @@ def main(words: Sequence[str]) -> None:
             trio.run(serve, name, [int(one) for one in ports.split(",")], tuple(addresses) or ("::",))
         case ["ask", kind, host, port, count]:
             print(json.dumps(ask(kind, host, int(port), int(count))))
+        case ["talk", host, port]:
+            print(json.dumps(talk(host, int(port))))
         case ["hold", host, port]:
             hold(host, int(port))
         case _:

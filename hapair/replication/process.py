@@ -4,7 +4,7 @@ import errno
 import logging
 import socket
 from collections import deque
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from itertools import islice
 from math import inf
 
@@ -38,9 +38,17 @@ _DATAGRAMS_A_TURN = 32
 class Replication:
     """One node's part. `run` must run; `set_active` says which frontends' VIPs are here."""
 
-    def __init__(self, config: LinkConfig, listen: Mapping[str, Collection[Door]]) -> None:
+    def __init__(
+        self,
+        config: LinkConfig,
+        listen: Mapping[str, Collection[Door]],
+        *,
+        open_events: Callable[[], socket.socket] = ctnetlink.open_events,
+    ) -> None:
         self._conversations = Conversations(config, self._talk)
         self._listen = listen
+        self._owners = {door: name for name, doors in listen.items() for door in doors}
+        self._open_events = open_events
         self._outbox = Outbox()
         self._intake = Intake(known=doors_of(listen, listen))
         self._entries = ctnetlink.Entries()
@@ -75,6 +83,7 @@ class Replication:
             waiting=self._outbox.waiting,
             lag_s=max(self._lag_s, now - oldest) if oldest != inf else self._lag_s,
             told=self._outbox.told,
+            open=self._outbox.told_of(self._owners),
             sent=self._sent,
             received=self._received,
             refused=dict(self._entries.refused),
@@ -99,7 +108,7 @@ class Replication:
             await self._opened.wait()
             self._opened = trio.Event()
             if self._outbox.doors:
-                with ctnetlink.open_events() as events:
+                with self._open_events() as events:
                     self._outbox.start_over()  # what happened before this moment is found by the listing
                     self._wake.set()
                     while self._outbox.doors:

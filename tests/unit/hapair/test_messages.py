@@ -386,6 +386,7 @@ TO = [
             waiting=1,
             lag_s=0.25,
             told=2,
+            open={"dns": 2},
             sent=3,
             received=4,
             refused={"ENOMEM": 5},

@@ -31,7 +31,8 @@ CONFIG = BalancerConfig(
     pools={"dns": Pool(servers={"a": Server(address=Endpoint("192.0.2.1", 53))})},
 )
 REPORT = FlowsReport(
-    up=True, waits_for=None, waiting=0, lag_s=0.01, told=3, sent=5, received=0, refused={}, foreign=0, overruns=0,
+    up=True, waits_for=None, waiting=0, lag_s=0.01, told=3, open={"dns": 3}, sent=5, received=0,
+    refused={}, foreign=0, overruns=0,
     resyncs=1, resync_s=0.1,
 )  # fmt: skip
 

@@ -65,6 +65,21 @@ def test_the_end_is_told_of_those_that_were_told_of(outbox: Outbox) -> None:
     assert outbox.told == 0
 
 
+def test_what_is_told_is_counted_by_frontend(outbox: Outbox) -> None:
+    owners = {WEB: "web", DNS: "dns"}
+    for one in (tcp(1), tcp(2), udp(3)):
+        outbox.hear(Told(one, gone=False), 0.0)
+    assert outbox.told_of(owners) == {}
+    outbox.batch(10)
+    outbox.hear(Told(tcp(2, state=4), gone=False), 0.0)
+    outbox.batch(10)
+    assert outbox.told_of(owners) == {"web": 2, "dns": 1}
+    outbox.hear(Told(udp(3), gone=True), 0.0)
+    assert outbox.told_of(owners) == {"web": 2}
+    outbox.start_over()
+    assert outbox.told_of(owners) == {}
+
+
 def test_a_key_that_is_used_again_is_told_again(outbox: Outbox) -> None:
     outbox.hear(Told(tcp(7), gone=False), 0.0)
     records(outbox)

@@ -61,7 +61,8 @@ def test_link_fence_certificates_and_processes() -> None:
 
 def test_the_kernel_plane_and_flows() -> None:
     flows = FlowsView(
-        up=True, waits_for=None, waiting=4, lag_s=0.25, told=9, sent=0, received=0, refused={"EBUSY": 2}, foreign=0,
+        up=True, waits_for=None, waiting=4, lag_s=0.25, told=9, open={"web": 9}, sent=0, received=0,
+        refused={"EBUSY": 2}, foreign=0,
         overruns=0, resyncs=0, resync_s=0.0,
     )  # fmt: skip
     node = replace(NODE, kernel=KernelView(obstacle="no nft", restored=3), flows=flows)
@@ -72,6 +73,7 @@ def test_the_kernel_plane_and_flows() -> None:
         "hapair_flows_lag_seconds 0.25",
         "hapair_flows_waiting 4",
         "hapair_flows_told 9",
+        'hapair_flows_open{frontend="web"} 9',
         'hapair_flows_refused{errno="EBUSY"} 2',
     }
 
