@@ -47,4 +47,5 @@ fi
 apt-get update -qq >&2
 # shellcheck disable=SC2086 # a list of words is meant
 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
+case " $missing " in *" firewalld "*) systemctl disable --quiet firewalld 2>/dev/null || : ;; esac # at no later start either
 fetch_axe
