@@ -100,6 +100,8 @@ class Frontend:
     """Who may connect to those of `listen` that are unix sockets."""
     udp: UdpSettings = field(default_factory=UdpSettings)
     """For `mode: udp`."""
+    syn_proxy: bool = False
+    """For `plane: kernel`: the kernel shakes hands with a client before a server hears of it."""
 
     def __post_init__(self) -> None:
         if not self.listen:

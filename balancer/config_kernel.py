@@ -11,7 +11,7 @@ Forward = Literal["nat", "dsr"]
 POLICIES = ("round_robin", "random", "source_hash")
 """Of pools behind the kernel plane."""
 _FRONTEND_KEYS = (
-    *("listen", "pool", "mode", "plane", "forward", "limits"),
+    *("listen", "pool", "mode", "plane", "forward", "limits", "syn_proxy"),
     "max_connections",  # every frontend has one; said in the page that it is the proxy plane's
 )
 _POOL_KEYS = (*("servers", "policy", "check", "agent", "use_all_backups", "on_down"), "compression")
@@ -22,6 +22,10 @@ def check_plane(frontend: Any) -> None:
     if frontend.plane == "proxy":
         if frontend.forward is not None:
             raise ValueError("forward needs plane: kernel")
+        if frontend.syn_proxy:
+            raise ValueError(
+                "syn_proxy needs plane: kernel; where processes of ours take connections, the kernel has SYN cookies"
+            )
         if wide := [one for one in frontend.listen if one.ports > 1]:
             raise ValueError(f"listen must name one port with each address; {wide[0]} needs plane: kernel")
         return
@@ -29,6 +33,8 @@ def check_plane(frontend: Any) -> None:
         raise ValueError("plane: kernel needs mode: tcp or mode: udp; requests of HTTP are read by the proxy plane")
     if given := changed(frontend, _FRONTEND_KEYS):
         raise ValueError(f"{given[0]} needs plane: proxy; the kernel moves packets and reads nothing of them")
+    if frontend.syn_proxy and (frontend.mode != "tcp" or frontend.forward == "dsr"):
+        raise ValueError("syn_proxy needs mode: tcp and forward: nat")
     if frontend.forward == "dsr" and frontend.limits.any:
         raise ValueError("limits needs forward: nat; with dsr nothing is remembered of a client")
     for endpoint in frontend.listen:

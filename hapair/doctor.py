@@ -7,6 +7,8 @@ from balancer.config import Frontend, Pool
 from balancer.fieldtypes import Endpoint
 from hapair.firewalls import Flow, advice, obstacles, tables_in
 
+NO_SYN_PROXY = "syn_proxy: this kernel has no synproxy for nftables (Linux 5.4 with nft_synproxy), or this is not root"
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:

@@ -21,7 +21,9 @@ BEHIND_LIMIT_S = 15.0
 def flows_opening(config: BalancerConfig, link: LinkConfig | None) -> StartFlows | None:
     """What the process is started with; None: it has nothing to do. It listens on the port after the link's."""
     frontends = [
-        (name, one) for name, one in config.frontends.items() if one.plane == "kernel" and one.forward != "dsr"
+        (name, one)
+        for name, one in config.frontends.items()
+        if one.plane == "kernel" and one.forward != "dsr" and not one.syn_proxy
     ]
     if link is None or not frontends:
         return None

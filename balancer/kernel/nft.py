@@ -20,8 +20,19 @@ async def install(rules: str, *, limit_s: float | None = None) -> str | None:
 
 async def knows_egress() -> bool:
     """Whether this kernel can change what leaves (Linux 5.16), and nft says so (1.0.1). Nothing is changed."""
-    chain = 'table netdev hapair_try { chain c { type filter hook egress device "lo" priority 0; }; }'
-    status, _, _ = await _nft(["-c", "-f", "-"], f"{chain}\n".encode())
+    return await _would_take(
+        'table netdev hapair_try { chain c { type filter hook egress device "lo" priority 0; }; }\n'
+    )
+
+
+async def knows_synproxy() -> bool:
+    """Whether this kernel can shake hands for a server (Linux 5.4). Nothing is changed."""
+    rule = "tcp dport 9 synproxy mss 1460 wscale 7 timestamp sack-perm"
+    return await _would_take(f"table inet hapair_try {{ chain c {{ type filter hook input priority 0; {rule}\n}}; }}\n")
+
+
+async def _would_take(rules: str) -> bool:
+    status, _, _ = await _nft(["-c", "-f", "-"], rules.encode())
     return status == 0
 
 

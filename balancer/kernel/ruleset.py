@@ -9,6 +9,7 @@ of a service are one frontend's for one family of addresses:
     choosing        new flows from elsewhere, and (choosing_local) from this machine
     leaving         the VIP becomes the sender
     passing         bytes are counted; the flows of a server that is DOWN are reset, towards both ends
+    syn_raw, syn_proxy  with `syn_proxy`: this machine shakes hands first
     own, own_raw    no ICMP redirect is sent to clients on the servers' LAN; what makes a dead flow speak is not tracked
 """
 
@@ -25,6 +26,7 @@ SEED = 0x68617061
 POKE_MARK = 0x68617061
 """Of packets that are sent under another's name: see balancer.kernel.pokes."""
 _NOT_A_BEGINNING = "tcp flags & (fin | syn | rst | ack) != syn"
+_BEGINNING = "tcp flags & (fin | syn | rst | ack) == syn"
 
 
 def removal() -> str:
@@ -54,6 +56,9 @@ def whole(services: Sequence[Service]) -> str:
     lines += _chain("passing", _dispatch(services), "filter hook forward priority -10")
     lines += _chain("own", _own(services), "filter hook output priority 0")
     lines += _chain("own_raw", [f"meta mark {POKE_MARK:#x} notrack"], "filter hook output priority -300")
+    if guarded := [service for service in services if service.syn_proxy]:
+        lines += _chain("syn_raw", _unguarded(guarded), "filter hook prerouting priority -300")
+        lines += _chain("syn_proxy", _guarding(guarded), "filter hook input priority -10")
     lines += ["}", *places]
     for service in services:
         lines += _add_cut(service)
@@ -76,7 +81,7 @@ def difference(before: Sequence[Service], after: Sequence[Service]) -> str | Non
 def _fixed(service: Service) -> tuple[object, ...]:
     size = len(service.choice)
     of_file = (service.name, service.protocol, service.listen, service.servers, service.policy, service.limits)
-    return (*of_file, service.lane, service.macs, size > 0)
+    return (*of_file, service.syn_proxy, service.lane, service.macs, size > 0)
 
 
 def _moved(old: Service, new: Service) -> Iterator[str]:
@@ -248,10 +253,27 @@ def _incoming(services: Sequence[Service]) -> Iterator[str]:
         ip, protocol = _ip(service), service.protocol
         unknown = f"{_NOT_A_BEGINNING} ct state invalid,new" if protocol == "tcp" else "ct state invalid,new"
         servers = ", ".join(map(_end, dict.fromkeys(service.servers.values())))
-        for vip, port in _ports(service) if protocol == "tcp" else ():
+        for vip, port in _ports(service) if protocol == "tcp" and not service.syn_proxy else ():
             yield f"{ip} daddr {vip} tcp dport {port} {unknown} drop"
         for vip in _vips(service):
             yield f"{ip} daddr {vip} {ip} saddr . {protocol} sport {{ {servers} }} {unknown} drop"
+
+
+def _unguarded(services: Sequence[Service]) -> Iterator[str]:
+    """What begins a flow is not remembered, and so comes to this machine itself."""
+    for service in services:
+        for vip, port in _ports(service):
+            yield f"{_ip(service)} daddr {vip} tcp dport {port} fib daddr type local {_BEGINNING} notrack"
+
+
+def _guarding(services: Sequence[Service]) -> Iterator[str]:
+    """It is answered with a cookie; with who brings that back a flow begins, as one from this machine to the VIP."""
+    for service in services:
+        mss = 1440 if service.is_ipv6 else 1460
+        for vip, port in _ports(service):
+            to_vip = f"{_ip(service)} daddr {vip} tcp dport {port}"
+            yield f"{to_vip} ct state invalid,untracked synproxy mss {mss} wscale 7 timestamp sack-perm"
+            yield f"{to_vip} ct state invalid drop"
 
 
 def _choosing(services: Sequence[Service]) -> Iterator[str]:

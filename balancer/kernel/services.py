@@ -74,6 +74,7 @@ class Service:
     """None: NAT, else direct server return."""
     macs: Mapping[str, str] = field(default_factory=dict)
     """Of servers, for direct server return."""
+    syn_proxy: bool = False
 
     @property
     def is_ipv6(self) -> bool:
@@ -138,6 +139,7 @@ def _of_frontend(
             cut=frozenset() if is_direct else _cut(pool, known),
             lane=lane if is_direct else None,
             macs=macs if is_direct else {},
+            syn_proxy=frontend.syn_proxy,
         )
         if is_direct:
             yield whole

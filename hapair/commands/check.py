@@ -5,10 +5,12 @@ import sys
 from pathlib import Path
 
 import click
+import trio
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from balancer.kernel import nft
 from hapair.certificates.check import check_certificates, pool_material
 from hapair.commands.options import (
     BAD_CONFIG,
@@ -24,11 +26,18 @@ from hapair.commands.options import (
 )
 from hapair.commands.reload import ask_or_end, show
 from hapair.config import ConfigError, Loaded, load, read_pages
+from hapair.doctor import NO_SYN_PROXY
 from hapair.opening import opening_of
 from hapair.probe_once import Seen, probe_all
 from hapair.probe_once import as_json as seen_as_json
 from hapair.reload.plan import Served, make_plan
 from hapair.secret import SecretError
+
+
+def _of_this_kernel(loaded: Loaded) -> list[str]:
+    """What the file asks for and this machine's kernel does not have."""
+    asks = any(frontend.syn_proxy for frontend in loaded.file.frontends.values())
+    return [NO_SYN_PROXY] if asks and not trio.run(nft.knows_synproxy) else []
 
 
 @click.command("check")
@@ -61,7 +70,7 @@ def command(
     try:
         loaded = load(file or path)
         read_pages(loaded)
-        warnings = [*loaded.warnings, *check_certificates(loaded)]
+        warnings = [*loaded.warnings, *check_certificates(loaded), *_of_this_kernel(loaded)]
     except ConfigError as error:
         click.echo(_json(error) if as_json else str(error), err=not as_json)
         raise SystemExit(BAD_CONFIG) from None

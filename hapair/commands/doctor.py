@@ -71,10 +71,17 @@ def _findings(config: NodeConfig, runtime_dir: Path) -> Iterator[doctor.Finding]
     endpoints = [endpoint for one in nat for endpoint in one.listen]
     if not any(one.plane == "kernel" for one in config.balancer.frontends.values()):
         return
-    needed = wanted(ipv4=any(not one.is_ipv6 for one in endpoints), ipv6=any(one.is_ipv6 for one in endpoints))
+    syn_proxy = any(one.syn_proxy for one in nat)
+    needed = wanted(
+        ipv4=any(not one.is_ipv6 for one in endpoints),
+        ipv6=any(one.is_ipv6 for one in endpoints),
+        syn_proxy=syn_proxy,
+    )
     sysctls = Sysctls(Path(os.environ.get("STATE_DIRECTORY", runtime_dir)))
     yield from doctor.settings(needed, {name: sysctls.read(name) for name in needed})
     yield from doctor.changed(sysctls.remembered())
+    if syn_proxy and not trio.run(nft.knows_synproxy):
+        yield doctor.Finding(False, doctor.NO_SYN_PROXY)
     printed = trio.run(nft.ruleset)
     if printed is None:
         yield doctor.Finding(False, f"nft does not tell of its rules: {nft.NO_NFT}, or this is not root")

@@ -185,7 +185,7 @@ class KernelPlane:
         changes = None if self._installed is None else difference(self._installed, after)
         if await self._put(whole(after) if changes is None else changes, events, own_removals=changes is None):
             if self._installed is None and any(service.lane is None for service in after):
-                self._sysctls.change(liberal())
+                self._sysctls.change(liberal(syn_proxy=any(service.syn_proxy for service in after)))
             active = frozenset(self._active())
             ended = newly_cut(self._installed or (), after, came=active - self._was_active)
             self._installed, self._was_active = after, active

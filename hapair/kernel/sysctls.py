@@ -13,13 +13,15 @@ FILE = "sysctls.json"
 ROOT = Path("/proc/sys")
 _MAY_FAIL = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT)
 _LIBERAL = "net/netfilter/nf_conntrack_tcp_be_liberal"
+_SYN_PROXY = {"net/netfilter/nf_conntrack_tcp_loose": "0", "net/ipv4/tcp_timestamps": "1"}
+"""An answer to a cookie is no flow that began earlier; what a client can do is kept in its timestamps."""
 _IPV4_FORWARD, _IPV6_FORWARD = "net/ipv4/ip_forward", "net/ipv6/conf/all/forwarding"
 
 
-def wanted(*, ipv4: bool, ipv6: bool, root: Path = ROOT) -> dict[str, str]:
+def wanted(*, ipv4: bool, ipv6: bool, syn_proxy: bool = False, root: Path = ROOT) -> dict[str, str]:
     """Names below /proc/sys and what they must be. A machine that forwards IPv6 hears no router's advertisements any
     more, unless told to with accept_ra 2: where it is 1 now, addresses and routes would be lost."""
-    found = {_IPV4_FORWARD: "1"} if ipv4 else {}
+    found = ({_IPV4_FORWARD: "1"} if ipv4 else {}) | (_SYN_PROXY if syn_proxy else {})
     if ipv6:
         listening = sorted(root.glob("net/ipv6/conf/*/accept_ra"))
         found |= {str(path.relative_to(root)): "2" for path in listening if path.read_text().strip() == "1"}
@@ -27,10 +29,12 @@ def wanted(*, ipv4: bool, ipv6: bool, root: Path = ROOT) -> dict[str, str]:
     return found
 
 
-def liberal(root: Path = ROOT) -> dict[str, str]:
+def liberal(root: Path = ROOT, *, syn_proxy: bool = False) -> dict[str, str]:
     """Lets packets be of a flow whatever their sequence numbers: a flow that was away, on the other node, comes back
-    with numbers that this kernel has not followed. The setting is there once the kernel follows flows at all."""
-    return {_LIBERAL: "1"} if (root / _LIBERAL).exists() else {}
+    with numbers that this kernel has not followed. The setting is there once the kernel follows flows at all, and so
+    are those of a SYN proxy."""
+    found = {_LIBERAL: "1"} | (_SYN_PROXY if syn_proxy else {})
+    return {name: value for name, value in found.items() if (root / name).exists()}
 
 
 class Sysctls:

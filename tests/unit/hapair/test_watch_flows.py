@@ -43,6 +43,8 @@ def test_what_it_is_started_with() -> None:
     assert opening.frontends == (KernelFrontend("dns", "udp", VIP),)
     assert opening.link.port == 1340
     assert flows_opening(CONFIG, None) is None
+    guarded = replace(CONFIG.frontends["dns"], mode="tcp", syn_proxy=True)  # what it changes of a flow is not told
+    assert flows_opening(replace(CONFIG, frontends={"guarded": guarded}), LINK) is None
     assert flows_opening(CONFIG.proxied, LINK) is None
 
 

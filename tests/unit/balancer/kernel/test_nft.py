@@ -59,6 +59,14 @@ async def test_a_kernel_that_cannot_change_what_leaves(tool: Path) -> None:
     assert not await nft.knows_egress()
 
 
+async def test_a_kernel_that_cannot_shake_hands(tool: Path) -> None:
+    script(tool, f'[ "$1" = -c ] && while read -r line; do echo "$line" >>{tool}.log; done')
+    assert await nft.knows_synproxy()
+    assert "synproxy mss 1460" in log_of(tool)
+    script(tool, "exit 1")
+    assert not await nft.knows_synproxy()
+
+
 async def test_counters_by_name(tool: Path) -> None:
     listed = (
         '{"nftables": [{"metainfo": {"version": "1.0.6", "json_schema_version": 1}}, {"counter": {"family": "inet", '

@@ -79,6 +79,25 @@ def test_a_server_that_is_cut_is_so_on_all_its_ports(config: BalancerConfig) -> 
     )
 
 
+def test_with_syn_proxy_this_machine_shakes_hands_first(config: BalancerConfig) -> None:
+    guarded = replace(config.frontends["web.1"], syn_proxy=True, listen=config.frontends["web.1"].listen[1:])
+    text = whole(services(replace(config, frontends={"web": guarded}), {}, 3))
+    begins = "tcp flags & (fin | syn | rst | ack)"
+    four, six = "ip daddr 192.0.2.100 tcp dport 81", "ip6 daddr 2001:db8::100 tcp dport 80"
+    for line in (
+        f"{four} fib daddr type local {begins} == syn notrack",
+        f"{six} fib daddr type local {begins} == syn notrack",
+        f"{four} ct state invalid,untracked synproxy mss 1460 wscale 7 timestamp sack-perm",
+        f"{six} ct state invalid,untracked synproxy mss 1440 wscale 7 timestamp sack-perm",
+        f"{four} ct state invalid drop",
+    ):
+        assert line in text.splitlines()
+    assert f"{four} {begins} != syn" not in text  # the answer to a cookie begins in the middle
+    without = services(replace(config, frontends={"web": replace(guarded, syn_proxy=False)}), {}, 3)
+    assert "synproxy" not in whole(without)
+    assert difference(without, services(replace(config, frontends={"web": guarded}), {}, 3)) is None
+
+
 def test_what_a_client_may_have_it_may_have_of_all_ports_together(config: BalancerConfig) -> None:
     limits = ClientLimits(connections=7)
     text = whole(services(with_ranges(config, "192.0.2.100:80", "192.0.2.100:5000-5002", limits=limits), {}, 3))

@@ -21,6 +21,11 @@ def root(tmp_path: Path) -> Path:
 
 def test_what_forwarding_needs(root: Path) -> None:
     assert wanted(ipv4=True, ipv6=False, root=root) == {"net/ipv4/ip_forward": "1"}
+    assert wanted(ipv4=True, ipv6=False, syn_proxy=True, root=root) == {
+        "net/ipv4/ip_forward": "1",
+        "net/netfilter/nf_conntrack_tcp_loose": "0",
+        "net/ipv4/tcp_timestamps": "1",
+    }
     assert wanted(ipv4=False, ipv6=True, root=root) == {
         "net/ipv6/conf/all/accept_ra": "2",
         "net/ipv6/conf/eth0/accept_ra": "2",
