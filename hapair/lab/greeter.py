@@ -20,7 +20,7 @@ import trio
 from hapair.lab.host import Host
 
 READY = "ready"
-PATIENCE_S, HOLD_S = 3.0, 20.0
+PATIENCE_S, HOLD_S = 3.0, 60.0
 LOG = "greeter.log"
 
 

@@ -103,7 +103,8 @@ class KernelPair:
             while not await condition():  # noqa: ASYNC110 - hosts tell those who ask
                 await trio.sleep(0.1)
             return
-        raise AssertionError("\n".join((node.folder / LOG).read_text()[-3000:] for node in self.nodes))
+        logs = (node.folder / LOG for node in self.nodes)
+        raise AssertionError("\n".join(one.read_text()[-3000:] for one in logs if one.exists()))
 
     async def is_serving(self) -> bool:
         """The preferred node is ACTIVE, and its rules are in place."""
