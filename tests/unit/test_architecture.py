@@ -179,6 +179,7 @@ NO_TEST_FILE: Mapping[str, str] = {
     "hapair/replication/process.py": "needs CAP_NET_ADMIN: tests/netns/test_kernel_failover.py",
     "hapair/node_parts.py": "the parts of a node: benchmarks/reload.py, and the tests of the network lab",
     "hapair/node.py": "the node process: the tests of the network lab start it",
+    "hapair/snapshot_kernel.py": "data only: tests/unit/hapair/test_snapshot.py",
     "hapair/commands/up.py": "starts a node: the tests of the network lab do",
     "hapair/commands/release.py": "needs virtual IP addresses: the tests of the network lab",
     "hapair/commands/demo.py": "runs the network lab",
