@@ -76,6 +76,12 @@ async def is_ready(net):
     return all([await has(node, f"f2_streams_{family}_places", count) for node, family, count in wanted])
 
 
+async def sends_to(node, name, mac):
+    """Whether a table of places names this MAC address, beside two others."""
+    listed = (await node.run(["nft", "list", "map", "netdev", "hapair", name], check=False)).stdout.decode()
+    return mac in listed and await has(node, name, 3)
+
+
 async def has(node, name, servers):
     """Whether a table of places names so many MAC addresses."""
     listed = (await node.run(["nft", "list", "map", "netdev", "hapair", name], check=False)).stdout.decode()
@@ -91,6 +97,13 @@ async def test_servers_answer_clients_themselves(net):
     [udp6] = await asked(client, "udp", VIP6, PORT, 10)
     assert {udp4, udp6} <= {*tcp4, "web1 fd00:51::50", "web2 fd00:51::50"}  # by its address: always the same
     assert set(await asked(client, "tcp", VIP, 8090, 3)) == {"web1 192.168.1.50"}
+    # A server gets another network card, and says something.
+    mac = "02:00:00:00:99:01"
+    await net["web3"].run(["ip", "link", "set", "dev", "eth0", "address", mac])
+    for node in net.nodes:
+        await net["web3"].run(["ping", "-c", "1", "-W", "1", node.address], check=False)
+    await net.until(lambda: sends_to(net.nodes[0], "f0_web_4_places", mac))
+    assert set(await asked(client, "tcp", VIP, PORT, 60)) == set(tcp4)
     await net["web2"].unplug()
     await net.until(lambda: has(net.nodes[0], "f0_web_4_places", 2))
     assert set(await asked(client, "tcp", VIP, PORT, 40)) == {"web1 192.168.1.50", "web3 192.168.1.50"}
