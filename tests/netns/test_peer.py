@@ -78,6 +78,33 @@ async def test_maintenance_hands_over_and_lasts_over_a_restart(lab, pair):
     assert [one["kind"] for one in await events(a)].count("maintenance") == 1
 
 
+def stands(status):
+    """How the first server stands: its name, and what somebody said of it."""
+    pool = status["pools"][0]
+    return pool["servers"][0]["admin"], pool["servers"][0]["full_weight"]
+
+
+async def test_what_is_changed_on_one_node_holds_on_both_and_over_a_restart(lab, pair):
+    a, b = pair.nodes.values()
+    seen = await until(b, lambda status: status["peer"]["up"])
+    name = f"{seen['pools'][0]['name']}/{seen['pools'][0]['servers'][0]['name']}"
+    said = await a.run([*hapair("server"), name, "drain", *at(a)])
+    assert said.stdout.decode().strip().endswith(", on both nodes")
+    await until(b, lambda status: stands(status)[0] == "drain")
+
+    b.terminate("hapair", "up")
+    await b.first_exit()
+    said = await a.run([*hapair("server"), name, "--weight", "7", *at(a)])
+    assert said.stdout.decode().strip().endswith(", here, and on the peer when it is heard again")
+    await pair.start("pi-b")
+    await until_answered(b, lambda status: stands(status) == ("drain", 7))
+
+    said = await b.run([*hapair("server"), name, "ready", "--local", *at(b)])
+    assert said.stdout.decode().strip().endswith(", on this node alone")
+    assert stands(await status(b)) == ("ready", 7)
+    assert stands(await status(a)) == ("drain", 7)
+
+
 async def until_answered(host, condition):
     """The same for a node that has just been started."""
     with trio.fail_after(20):
