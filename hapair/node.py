@@ -39,7 +39,7 @@ from hapair.node_changes import NodeChanges
 from hapair.node_events import NodeEvents
 from hapair.node_handover import NodeHandover, preempted
 from hapair.node_maintenance import NodeMaintenance
-from hapair.node_parts import NodeParts
+from hapair.node_parts import NodeParts, kernel_pools
 from hapair.node_peer import NodePeer
 from hapair.node_persistence import NodePersistence
 from hapair.node_reload import NodeReload
@@ -213,6 +213,7 @@ class _Node(NodeParts):
     def _serve_people(self, config: NodeConfig, sockets: NodeSockets, folder: Path, state_folder: Path) -> None:
         """What they change while the node runs, and where they see it."""
         self.changes = NodeChanges(config.node, config.balancer.pools, self.checks, state_folder, self.peer.link)
+        self.changes.immovable = kernel_pools(config.balancer)
         self.peer.greetings.append(self.changes.greet)
         self.traffic = NodeTraffic(self._proxied, self._workers.orders, lambda: self._sockets.listeners)
         self.admin = NodeAdmin(

@@ -2,13 +2,14 @@
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Protocol
 
 import trio
 
 from balancer.config_pools import Pool
+from balancer.fieldtypes import Endpoint
 from balancer.serverstate import ServerState
 from balancer.standing import Admin
 from hapair.admin.operator import Operator
@@ -46,6 +47,8 @@ class NodeChanges:
         """On this one alone."""
         self._operator = operator
         self._folder = folder
+        self.immovable: Collection[str] = ()
+        """Pools of the kernel plane, which knows addresses by the file alone."""
         self._register = Register(node, pools, store.load(folder))
         self._link: Link | None = link
         self._unsaved = trio.Event()
@@ -132,6 +135,8 @@ def _carry_out(operator: Operator, change: Change) -> None:
             operator.limit(pool, server, value)
         case "checks", bool():
             operator.watch(pool, server, checks=value)
+        case "address", str():
+            operator.move(pool, server, Endpoint.parse(value))
         case "agent", bool():
             operator.watch(pool, server, agent=value)
 
@@ -160,6 +165,14 @@ class ChangingOperator:
         """None: the file's again."""
         state = self._operator.limit(pool, server, max_connections)
         self._changes.said("max_connections", pool, server, max_connections, by="", local=self._local)
+        return state
+
+    def move(self, pool: str, server: str, endpoint: Endpoint) -> ServerState:
+        """Where it is, instead of where the file says."""
+        if pool in self._changes.immovable:
+            raise ValueError("the kernel plane takes addresses from the file alone")
+        state = self._operator.move(pool, server, endpoint)
+        self._changes.said("address", pool, server, str(endpoint), by="", local=self._local)
         return state
 
     def watch(self, pool: str, server: str, *, checks: bool | None = None, agent: bool | None = None) -> ServerState:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import trio
 
 from balancer.checks.runner import CheckRunner
-from balancer.config import BalancerConfig
+from balancer.config import BalancerConfig, pools_of
 from balancer.discovery import Discovery
 from balancer.slots import Layout, Slots
 from hapair.certificates.store import Reading
@@ -32,6 +32,12 @@ from hapair.watch_announcer import AnnouncerWatch
 from hapair.watch_flows import FlowsWatch, flows_opening
 from hapair.watch_workers import WorkersWatch
 from vrrp.last_will import LastWill
+
+
+def kernel_pools(balancer: BalancerConfig) -> set[str]:
+    """Those that frontends of the kernel plane lead to."""
+    frontends = (one for one in balancer.frontends.values() if one.plane == "kernel")
+    return {pool for frontend in frontends for pool in pools_of(frontend)}
 
 
 class NodeParts:
@@ -103,6 +109,7 @@ class NodeParts:
         self.traffic.reload(self._proxied)
         self._reload_workers(reading)
         self.checks.reload(config.balancer.pools)
+        self.changes.immovable = kernel_pools(config.balancer)
         self.changes.reload(config.balancer.pools)
         self._discovery.reload(config.balancer.pools)
         self._kernel.reload(config.balancer, config.routers)

@@ -227,6 +227,12 @@ class CheckRunner:
             known.stir(now)
         return known.state
 
+    def move(self, pool: str, server: str, endpoint: Endpoint) -> ServerState:
+        """It is there from now on, wherever the file says it is. Raises KeyError; ValueError where its name says it."""
+        if self._pools[pool].servers[server].address.is_name:
+            raise ValueError("its address is what its name resolves to")
+        return self.place(pool, server, Place(endpoint))
+
     def errors_observed(self, pool: str, server: str, reason: str) -> None:
         """A worker met too many errors in a row with a server."""
         known, now = self._servers[pool, server], trio.current_time()

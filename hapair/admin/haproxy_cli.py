@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from hapair.admin import haproxy_info, haproxy_tables, server_state
+from hapair.admin import haproxy_addr, haproxy_info, haproxy_tables, server_state
 from hapair.admin.haproxy_rows import TYPE_BACKEND, TYPE_FRONTEND, TYPE_SERVER, Row
 from hapair.admin.levels import DENIED, Level, level_of, may
 from hapair.admin.operator import Operator, act
@@ -232,8 +232,10 @@ class HaproxyCli:
         }
         if what == "weight":
             return self._weigh(pool, server, value)
+        if what == "addr":
+            return haproxy_addr.move(self._operator, pool, server, words[4:])
         if what not in actions:
-            raise Refused("usage: set server <backend>/<server> agent | health | state | weight")
+            raise Refused("usage: set server <backend>/<server> addr | agent | health | state | weight")
         if value not in actions[what]:
             raise Refused(expected[what])
         return self._done(pool, server, actions[what][value])

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Final, Protocol
 
+from balancer.fieldtypes import Endpoint
 from balancer.serverstate import ServerState
 from balancer.standing import Admin
 
@@ -18,6 +19,8 @@ class Operator(Protocol):
     def weigh(self, pool: str, server: str, weight: int | None) -> ServerState: ...
 
     def limit(self, pool: str, server: str, max_connections: int | None) -> ServerState: ...
+
+    def move(self, pool: str, server: str, endpoint: Endpoint) -> ServerState: ...
 
     def force_health(self, pool: str, server: str, up: bool, *, by: str) -> ServerState: ...
 

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
 from balancer.config_pools import Pool
+from balancer.fieldtypes import Endpoint
 from balancer.standing import Admin
 
-What = Literal["admin", "weight", "max_connections", "checks", "agent"]
-"""READY, DRAIN or MAINT; a weight; a limit; whether checks are made; whether the agent is asked."""
+What = Literal["admin", "weight", "max_connections", "checks", "agent", "address"]
+"""READY, DRAIN or MAINT; a weight; a limit; whether checks are made; whether the agent is asked; where it is."""
 Value = str | int | bool | None
 Key = tuple[str, str, str]
 """What, pool and server."""
@@ -28,7 +29,7 @@ class Change:
     server: str
     value: Value
     """None: the file's, for a weight or a limit."""
-    in_file: int | None = None
+    in_file: int | str | None = None
     """What the file said when it was said; None: this stands in no file."""
     at: int
     """Milliseconds since 1970; more where this node knew of something that was as late."""
@@ -61,15 +62,26 @@ def _fits(what: What, value: Value) -> bool:
         return value in get_args(Admin)
     if what in ("checks", "agent"):
         return type(value) is bool
+    if what == "address":
+        return isinstance(value, str) and _is_address(value)
     most = HEAVIEST if what == "weight" else MOST_CONNECTIONS
     return value is None or (type(value) is int and 0 <= value <= most)
 
 
-def in_file(pools: Mapping[str, Pool], what: str, pool: str, server: str) -> int | None:
+def _is_address(text: str) -> bool:
+    try:
+        return len(text) <= _LONGEST and not Endpoint.parse(text).is_name
+    except ValueError:
+        return False
+
+
+def in_file(pools: Mapping[str, Pool], what: str, pool: str, server: str) -> int | str | None:
     """What the file says of it. Raises KeyError for a server that it does not have."""
     configured = pools[pool].servers[server]
     if what == "weight":
         return configured.weight
+    if what == "address":
+        return str(configured.address)
     return configured.max_connections if what == "max_connections" else None
 
 

@@ -13,6 +13,7 @@ from trio.testing import MockClock
 from balancer.checks.runner import CheckRunner
 from balancer.config import Check, Pool, Server
 from balancer.fieldtypes import Endpoint
+from balancer.standing import Place
 from hapair.changes import store
 from hapair.changes.messages import PeerChanges
 from hapair.config import load_text
@@ -125,6 +126,33 @@ async def test_it_holds_over_a_restart_as_long_as_the_file_says_the_same(pair: P
     await pair.end(A, a)
     a = pair.start(A, weight=6)
     assert a.stands == ("drain", "me, on pi-a", None)
+
+
+async def test_where_a_server_is_holds_on_both_nodes_and_over_a_restart_until_the_file_moves_it(pair: Pair) -> None:
+    a, b = pair.start(A), pair.start(B)
+    await trio.sleep(3)
+    a.changes.everywhere.move("web", "web1", Endpoint("192.0.2.9", 81))
+    await trio.sleep(1)
+    for side in (a, b):
+        place = side.checks.snapshot()["web"]["web1"].place
+        assert place is not None
+        assert str(place.endpoint) == "192.0.2.9:81"
+    await pair.end(A, a)
+    a = pair.start(A)
+    assert a.checks.snapshot()["web"]["web1"].place == Place(Endpoint("192.0.2.9", 81))
+    moved = {"web": replace(pools()["web"], servers={"web1": Server(address=Endpoint("192.0.2.7", 80), weight=5)})}
+    a.checks.reload(moved)
+    a.changes.reload(moved)
+    assert a.checks.snapshot()["web"]["web1"].place is None
+    assert [entry.standing for entry in a.changes.entries] == ["spent"]
+
+
+async def test_servers_of_the_kernel_plane_stay_where_the_file_has_them(pair: Pair) -> None:
+    a = pair.start(A)
+    a.changes.immovable = {"web"}
+    with pytest.raises(ValueError, match="kernel plane takes addresses from the file alone"):
+        a.changes.everywhere.move("web", "web1", Endpoint("192.0.2.9", 81))
+    assert a.changes.entries == ()
 
 
 async def test_and_over_a_reload(pair: Pair) -> None:

@@ -471,3 +471,17 @@ async def test_an_agent_is_not_asked_where_nobody_is(
     runner.place("web", "app", Place(Endpoint("192.0.2.1", 80)))
     await trio.sleep(5)
     assert set(asked) == {Endpoint("192.0.2.1", 99)}
+
+
+async def test_a_server_is_moved_by_somebody_unless_its_name_says_where_it_is() -> None:
+    by_name = Server(address=Endpoint.parse_server("app.internal:80"))
+    servers = {"web1": Server(address=Endpoint("192.0.2.1", 80)), "web2": by_name}
+    told: list[tuple[str, str]] = []
+    runner = CheckRunner({"web": Pool(servers=servers)}, lambda pool, server, *_: told.append((pool, server)))
+    state = runner.move("web", "web1", Endpoint("192.0.2.9", 81))
+    assert state.standing(0.0).place == Place(Endpoint("192.0.2.9", 81))
+    assert told == [("web", "web1")]
+    with pytest.raises(ValueError, match="what its name resolves to"):
+        runner.move("web", "web2", Endpoint("192.0.2.9", 81))
+    with pytest.raises(KeyError):
+        runner.move("web", "web3", Endpoint("192.0.2.9", 81))

@@ -21,6 +21,9 @@ class Recorder:
     def limit(self, pool: str, server: str, max_connections: int | None) -> Any:
         return self._note("limit", pool, server, max_connections)
 
+    def move(self, pool: str, server: str, endpoint: Any) -> Any:
+        return self._note("move", pool, server, str(endpoint))
+
     def force_health(self, pool: str, server: str, up: bool, *, by: str) -> Any:
         return self._note("health", pool, server, up)
 

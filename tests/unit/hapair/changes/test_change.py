@@ -22,6 +22,8 @@ def test_a_change_of_the_file_wins() -> None:
     assert not holds(change(pool="api"), POOLS)
     assert holds(change(what="max_connections", in_file=9), POOLS)
     assert not holds(change(what="max_connections", in_file=None), POOLS)
+    assert holds(change(what="address", value="192.0.2.9:81", in_file="192.0.2.1:80"), POOLS)
+    assert not holds(change(what="address", value="192.0.2.9:81", in_file="192.0.2.2:80"), POOLS)
 
 
 def test_what_stands_in_no_file_holds() -> None:
@@ -34,6 +36,8 @@ def test_what_stands_in_no_file_holds() -> None:
     [
         {"what": "admin", "value": "gone"},
         {"what": "checks", "value": 1},
+        {"what": "address", "value": "nowhere"},
+        {"what": "address", "value": "app.internal:80"},
         {"value": 257},
         {"value": -1},
         {"value": True},
