@@ -221,6 +221,22 @@ class SecureStream(Stream):
                 return taken - 1
         return taken
 
+    def try_last(self, data: bytes) -> int:
+        """As `try_send`, for the last bytes of all: the end goes with them, in one call."""
+        session = self._session
+        if session is None or self._unsent or self._debt or self._said_end or not 0 < len(data) <= _SEND_BYTES:
+            return self.try_send(data)
+        try:
+            session.write(data)
+        except ssl.SSLError as error:
+            raise TlsBroken(self, reason_of(error)) from None
+        self._end_session(session)
+        self._unsent = self._outgoing.read()
+        if self._flush():
+            return len(data)
+        self._debt = 1
+        return len(data) - 1
+
     def _flush(self) -> bool:
         """Whether all records are with the kernel."""
         unsent = self._unsent
@@ -251,10 +267,7 @@ class SecureStream(Stream):
     def _say_end(self) -> bool:
         """close_notify, once. False: the kernel has not taken it yet."""
         if self._session is not None and not self._said_end:
-            self._said_end = True
-            self._keep_plain()
-            with suppress(ssl.SSLError):  # it waits for the peer's, or the connection was broken already
-                self._session.unwrap()
+            self._end_session(self._session)
             if self._outgoing.pending:
                 self._unsent = bytes(self._unsent) + self._outgoing.read()
         try:
@@ -262,6 +275,12 @@ class SecureStream(Stream):
         except StreamFailure:
             self._unsent = b""
             return True
+
+    def _end_session(self, session: ssl.SSLObject) -> None:
+        self._said_end = True
+        self._keep_plain()
+        with suppress(ssl.SSLError):  # it waits for the peer's, or the connection was broken already
+            session.unwrap()
 
     def _keep_plain(self) -> None:
         """Decrypt what is here: when the end is said, OpenSSL looks for the peer's and drops what it finds."""

@@ -18,6 +18,7 @@ from balancer.relay.http_notes import Notes
 from balancer.relay.http_pace import PacedClient
 from balancer.relay.refusal import Refusal as Refusal
 from balancer.route import CompiledRoute
+from balancer.secure import SecureStream
 from balancer.service import FrontendService, PoolService
 from balancer.slots import BYTES_IN, BYTES_OUT, Counters
 from balancer.streams import Stream
@@ -223,6 +224,11 @@ class Client(Notes):
             await self.paced.send_all(data)
         else:
             await self.stream.send_all(data)
+
+    def try_last(self, data: bytes) -> int:
+        """As the stream's `try_send`; nothing is sent after it."""
+        stream = self.stream
+        return stream.try_last(data) if isinstance(stream, SecureStream) else stream.try_send(data)
 
     def transfer(self, upstream: Stream, server: Counters) -> BodyTransfer:
         """The body of a response, about to be moved here."""

@@ -76,7 +76,7 @@ async def exchange(client: Client, head: RequestHead, pool: PoolService) -> bool
                     response = outgoing.marked(response, upstream)
                 if response.body == len(received) and compressor is None:
                     more, data = whole_response(outgoing, response, received, upstream)
-                    sent = downstream.try_send(data)
+                    sent = downstream.try_send(data) if more else client.try_last(data)
                     if sent < len(data):
                         await client.send_all(memoryview(data)[sent:])
                     return more

@@ -204,6 +204,45 @@ def test_it_is_said_after_a_close_too(reactor: Reactor, pair: tuple[SecureStream
     assert not server.truncated
 
 
+def test_the_last_bytes_and_the_end_go_together(reactor: Reactor, pair: tuple[SecureStream, SecureStream]) -> None:
+    client, server = pair
+    settle(reactor)
+    client.try_receive()  # the ticket of the handshake
+    assert server.try_last(b"goodbye") == 7
+    client._socket.settimeout(5)
+    wire = client._socket.recv(1000, socket.MSG_PEEK)  # one record of bytes, one of the end
+    client._socket.settimeout(0)
+    sizes = [int.from_bytes(wire[at : at + 2], "big") for at in (3, 5 + 3 + int.from_bytes(wire[3:5], "big"))]
+    assert sum(sizes) + 10 == len(wire)
+    assert run(reactor, receive_all(client)) == b"goodbye"
+    assert not client.truncated
+    server.close()
+
+
+@pytest.mark.parametrize("size", [0, 65_537])
+def test_other_last_bytes_go_as_ever(pair: tuple[SecureStream, SecureStream], size: int) -> None:
+    _, server = pair
+    server.try_last(bytes(size))
+    assert not server._said_end
+
+
+def test_last_bytes_that_the_kernel_has_no_room_for(reactor: Reactor, pair: tuple[SecureStream, SecureStream]) -> None:
+    client, server = pair
+    filling = bytes(60_000)
+    assert server.try_send(filling) == 60_000
+    taken = server.try_last(filling)
+
+    async def rest() -> bytes:
+        child = reactor.fork(receive_all(client))
+        await server.send_all(filling[taken:])
+        server.shutdown()
+        return await child.join()
+
+    assert taken == 59_999  # the kernel has taken a part of the records, and one byte stands for the rest
+    assert run(reactor, rest()) == filling * 2
+    assert not client.truncated
+
+
 def test_one_who_never_reads_does_not_keep_a_closed_connection(
     reactor: Reactor, clock: FakeClock, pair: tuple[SecureStream, SecureStream]
 ) -> None:
