@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+import os
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -234,7 +235,14 @@ def test_a_large_body_arrives_whole(rig: HttpRig, framing: str) -> None:
     assert rig.frontend_counts.bytes_out >= len(body)
 
 
-def test_a_spliced_body_leaves_the_connection_fit_for_reuse(rig: HttpRig) -> None:
+def test_a_spliced_body_leaves_the_connection_fit_for_reuse(rig: HttpRig, monkeypatch: pytest.MonkeyPatch) -> None:
+    spliced, splice = [], os.splice
+
+    def counting(*arguments: Any, **options: Any) -> int:
+        spliced.append(splice(*arguments, **options))
+        return spliced[-1]
+
+    monkeypatch.setattr("os.splice", counting)
     body = b"x" * (2 << 20)
     client = rig.client(GET)
     server = rig.server()
@@ -245,6 +253,7 @@ def test_a_spliced_body_leaves_the_connection_fit_for_reuse(rig: HttpRig) -> Non
         server.send(data[start : start + 300_000])
         received += client.read()
     assert received == data
+    assert sum(spliced) > 2 * 1_000_000  # into a pipe and out of it
     assert is_kept(rig)
     client.send(GET)
     assert server.read() != b""
