@@ -189,7 +189,7 @@ async def test_a_firewall_that_drops_what_is_forwarded_is_named_with_the_line_to
     run = await a.run(doctor, check=False)
     assert run.returncode == 1
     [line] = [line for line in run.stdout.decode().splitlines() if line.startswith("MEND")]
-    await a.run(["sh", "-c", line.partition("for example: ")[2]])
+    await a.run(["sh", "-c", line.partition("; type ")[2]])
     assert set(await asked(client, "tcp", VIP, 80, 30)) == {f"web1 {VIP}", f"web2 {VIP}", f"web3 {VIP}"}
     await a.run(["nft", "delete", "table", "ip", "filter"])
     run = await a.run(doctor)
