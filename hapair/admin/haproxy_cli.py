@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from hapair.admin import haproxy_addr, haproxy_info, haproxy_tables, server_state
+from hapair.admin import haproxy_addr, haproxy_certs, haproxy_info, haproxy_tables, server_state
 from hapair.admin.haproxy_rows import TYPE_BACKEND, TYPE_FRONTEND, TYPE_SERVER, Row
 from hapair.admin.levels import DENIED, Level, level_of, may
 from hapair.admin.operator import Operator, act
@@ -96,6 +96,7 @@ class HaproxyCli:
             ("show peers [<peers>]", "show who tables are shared with", self._show_peers),
             ("show servers conn [<bk>]", "list connections to servers", self._show_servers),
             ("show servers state [<bk>]", "list the state of servers", self._show_servers),
+            ("show ssl cert [<file>]", "list certificates, or report on one", self._show_certs),
             ("show stat [<px> <type> <sid>] [typed|json]", "report counters of proxies and servers", self._show_stat),
             ("show table [<table> [key <key>]]", "list tables, or the clients in one", self._show_table),
             ("show version", "show the version", self._show_version),
@@ -242,6 +243,9 @@ class HaproxyCli:
 
     def _show_backend(self, words: Sequence[str]) -> str:
         return "".join(f"{line}\n" for line in ("# name", *(one.name for one in self._surfaces.look().pools)))
+
+    def _show_certs(self, words: Sequence[str]) -> str:
+        return haproxy_certs.show(self._surfaces.look(), words)
 
     def _show_env(self, words: Sequence[str]) -> str:
         wanted = words[2] if len(words) > 2 else None
