@@ -13,6 +13,8 @@ LARGEST_TABLE = 4_096
 """Of the encoder, whatever the client would allow: memory of ours, for each connection."""
 
 _SECRET = frozenset((b"set-cookie", b"set-cookie2", b"authorization", b"proxy-authenticate", b"www-authenticate"))
+_UNINDEXED = _SECRET | {b"content-length", b"content-range", b"etag", b"last-modified", b"x-request-id"}
+"""Secrets, and what is seldom the same again and would only push other fields out of the table."""
 
 
 class FieldDecoder(Decoder):
@@ -35,6 +37,11 @@ class FieldDecoder(Decoder):
 class FieldEncoder(Encoder):
     """Header blocks for one connection, which must be sent in the order in which they were made."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._last: tuple[list[tuple[bytes, bytes]], bytes] = [], b""
+        """A list, and its block while that is the same: as long as nothing new comes into the table."""
+
     @property
     def header_table_size(self) -> int:
         """Of ours, never above LARGEST_TABLE, whatever the client's SETTINGS_HEADER_TABLE_SIZE says."""
@@ -53,4 +60,13 @@ class FieldEncoder(Encoder):
 
         Not Huffman-coded, which would save the client's link little and cost us more than all the rest.
         """
-        return super().encode([(name, value, name in _SECRET) for name, value in headers], huffman=huffman)
+        fields, table = list(headers), self.header_table
+        if fields == self._last[0] and not table.resized:
+            return self._last[1]
+        before = table.dynamic_entries[0] if table.dynamic_entries else None
+        resized = table.resized
+        block = super().encode([(name, value, name in _UNINDEXED) for name, value in fields], huffman=huffman)
+        after = table.dynamic_entries[0] if table.dynamic_entries else None
+        settled = before is after and not resized and not any(name in _SECRET for name, _ in fields)
+        self._last = (fields, block) if settled else ([], b"")
+        return block

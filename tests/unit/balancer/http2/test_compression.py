@@ -1,3 +1,5 @@
+import random
+
 import pytest
 from hpack import Decoder, Encoder
 
@@ -51,3 +53,50 @@ def test_the_table_is_never_larger_than_ours():
     encoder = FieldEncoder()
     encoder.header_table_size = 1 << 30
     assert Decoder().decode(encoder.encode([(b"a", b"b")]), raw=True) == [(b"a", b"b")]
+
+
+def test_a_block_is_made_once_while_the_table_is_the_same():
+    encoder, decoder = FieldEncoder(), Decoder()
+    one = [(b":status", b"200"), (b"server", b"a-server"), (b"content-length", b"17")]
+    other = [*one[:2], (b"x", b"y")]
+    blocks = []
+    for fields in (one, one, one, other, one, one, other, other):
+        block = encoder.encode(fields)
+        assert decoder.decode(block, raw=True) == fields
+        blocks.append(block)
+    assert blocks[1] is blocks[2]
+    assert blocks[4] is blocks[5]
+    assert blocks[4] != blocks[2]  # what is new has pushed the others along
+    assert blocks[6] is blocks[7]
+    encoder.header_table_size = 0
+    decoder.max_allowed_table_size = 4096
+    block = encoder.encode(other)
+    assert block[0] == 0x20
+    assert decoder.decode(block, raw=True) == other
+    assert decoder.decode(encoder.encode(other), raw=True) == other
+    assert decoder.decode(encoder.encode(other), raw=True) == other
+
+
+def test_what_is_seldom_the_same_pushes_nothing_out_of_the_table():
+    encoder = FieldEncoder()
+    for length in range(100):
+        encoder.encode([(b"content-length", b"%d" % length), (b"x-request-id", b"%032x" % length)])
+    assert len(encoder.header_table.dynamic_entries) == 0
+
+
+def test_blocks_are_right_however_lists_change():
+    choice = random.Random(1)
+    encoder, decoder = FieldEncoder(), Decoder()
+    for _ in range(2000):
+        fields = [(choice.choice((b"a", b"server", b"etag")), bytes(choice.choices(b"xy", k=choice.choice((1, 2000)))))]
+        for _ in range(choice.randrange(3)):
+            if not choice.randrange(20):
+                encoder.header_table_size = choice.choice((0, 100, 4096))
+            assert decoder.decode(encoder.encode(fields), raw=True) == fields
+
+
+def test_secrets_are_not_kept():
+    encoder = FieldEncoder()
+    for _ in range(3):
+        encoder.encode([(b"set-cookie", b"id=1")])
+    assert encoder._last == ([], b"")
