@@ -82,9 +82,9 @@ def parse_request(buffer: bytes, limits: HttpLimits) -> RequestHead | None:
         head = _head(buffer[:size]) if 4 <= size <= limits.head_bytes else None
         if head is None:
             head = _mended_head(buffer, limits)
-        if head is None:
-            return None
-        if len(buffer) == size <= MOST_BYTES and is_harmless_request(head.target, head.fields):
+            if head is None:
+                return None
+        elif len(buffer) == size <= MOST_BYTES and is_harmless_request(head.target, head.fields):
             _remembered.remember(buffer, head)
     if len(head.target) > limits.target_bytes:
         raise BadMessage(Reason.TARGET_TOO_LONG)

@@ -54,3 +54,11 @@ def test_no_more_is_looked_at_than_may_be() -> None:
     text, size = mended(b"GET / HTTP/1.1\n" + b"X: y\n" * 100_000, 1024)
     assert size == 0
     assert 1024 < len(text) < 1500
+
+
+def test_what_one_frontend_takes_is_not_remembered_for_others() -> None:
+    head = b"GET /not-remembered HTTP/1.1\nHost: a\r\n\r\n"
+    for _ in range(2):
+        assert parse_request(head, LIMITS) is not None
+        with pytest.raises(BadMessage):
+            parse_request(head, HttpLimits())
