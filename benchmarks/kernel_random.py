@@ -105,7 +105,7 @@ async def strike_on(net: KernelPair, options: argparse.Namespace, struck: list[S
     rng = random.Random(options.seed)
     ends_at = time.monotonic() + 60 * options.minutes
     while time.monotonic() < ends_at:
-        fault, node, for_s = rng.choice(FAULTS), rng.choice(net.nodes), rng.uniform(0.5, 3)
+        fault, node, for_s = rng.choice(options.fault or FAULTS), rng.choice(net.nodes), rng.uniform(0.5, 3)
         began = time.monotonic()
         await strike(fault, net, node, for_s)
         await net.until(lambda: together(net), within_s=60)
@@ -182,6 +182,7 @@ if __name__ == "__main__":
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--streams", type=int, default=100)
+    parser.add_argument("--fault", choices=FAULTS, action="append", help="these only; all where none is named")
     parser.add_argument("--logs", type=Path, metavar="FOLDER", help="where to keep the nodes' logs")
     parsed = parser.parse_args()
     if obstacle := find_obstacle():

@@ -30,6 +30,7 @@ from hapair.command_sockets import CommandSockets
 from hapair.config import Loaded, NodeConfig
 from hapair.epoch import next_epoch
 from hapair.fitness import judge, servers_in_reach
+from hapair.isolation import Isolation
 from hapair.kernel.plane import KernelPlane
 from hapair.kernel.vip_probing import probe_all_ways
 from hapair.logfiles import LogFileError
@@ -189,6 +190,7 @@ class _Node(NodeParts):
             *(self.checks.errors_observed, sockets.logs, sockets.datagrams, self.persistence),
         )
         self._flows = FlowsWatch(flows_opening(config.balancer, opening.link))
+        self._isolation = Isolation(None if opening.link is None else opening.link.silence_limit_s)
         self._kernel = KernelPlane(
             config.balancer, state_folder, config.routers, active=self.active_frontends, on_change=self._judge
         )
@@ -231,6 +233,8 @@ class _Node(NodeParts):
         """Go on with another configuration: what follows from it for the others is told them."""
         super().apply(served, plan, sockets, reading)
         self._tell_pool_health()
+        link = served.opening.link
+        self._isolation.silence_limit_s = None if link is None else link.silence_limit_s
         self._roles_changed()
         self._judge()
 
@@ -290,6 +294,7 @@ class _Node(NodeParts):
         link = self._announcer.link
         behind = self._flows.is_behind(linked=link is not None and link.up, now=trio.current_time())
         self._announcer.hold_back(behind)
+        self._spare_flows()
 
     def _tracked(self, router: str, tracked: tuple[Tracked, ...]) -> None:
         self._announcer.track(Track(router, tracked))
@@ -326,11 +331,19 @@ class _Node(NodeParts):
         elif after.place is not None and before.place != after.place:
             log.info("server moved", extra={"server": name, "address": str(after.place.endpoint)})
         self.events.server_changed(pool, server, before, after)
+        if before.up and not after.up:
+            self._isolation.server_down(trio.current_time())
+        self._spare_flows()
         standing = after.standing(trio.current_time())
         self._workers.set_standing(pool, server, standing)
         self._kernel.set_standing(pool, server, standing)
         self._tell_pool_health()
         self._judge()
+
+    def _spare_flows(self) -> None:
+        link = self._announcer.link
+        linked, up = link is not None and link.up, self._servers_in_reach()
+        self._kernel.spare_flows(self._isolation.holds(linked=linked, server_up=up, now=trio.current_time()))
 
     def _tell_pool_health(self) -> None:
         healths = self.checks.snapshot()

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import trio
@@ -58,6 +59,7 @@ class KernelPlane:
         self._standings: dict[tuple[str, str], Standing] = {}
         self._installed: tuple[Service, ...] | None = None
         self._was_active: frozenset[str] = frozenset()
+        self._spares_flows = False
         self._wake = trio.Event()
         self._sysctls = Sysctls(state_folder)
         self._station = Station()
@@ -76,6 +78,12 @@ class KernelPlane:
         """What is said of a server has changed."""
         self._standings[pool, server] = standing
         self._wake.set()
+
+    def spare_flows(self, spare: bool) -> None:
+        """Whether to leave flows of servers that are DOWN alone (see hapair.isolation)."""
+        if spare != self._spares_flows:
+            self._spares_flows = spare
+            self._wake.set()
 
     def roles_changed(self) -> None:
         """Frontends have come or gone: flows of those that came may lead to servers that are DOWN."""
@@ -182,6 +190,8 @@ class KernelPlane:
         """What is wanted now, in one transaction."""
         self._wake = trio.Event()
         after = services(self._config, self._standings, station=self._station)
+        if self._spares_flows:
+            after = tuple(replace(service, cut=frozenset()) for service in after)
         changes = None if self._installed is None else difference(self._installed, after)
         if await self._put(whole(after) if changes is None else changes, events, own_removals=changes is None):
             if self._installed is None and any(service.lane is None for service in after):
