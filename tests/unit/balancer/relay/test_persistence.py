@@ -332,3 +332,23 @@ def test_of_a_pool_that_stands_in(logged: Logged, make_rig: RigMaker) -> None:
     rig.client(GET % (b"Cookie: H=%b\r\n" % token))
     spare.server().send(OK)
     assert codes(log) == ["--NI", "--DN"]
+
+
+def test_who_belongs_to_a_full_server_waits_for_it_and_goes_before_others(make_rig: RigMaker) -> None:
+    rig = sticky(make_rig, each_server={"max_connections": 1})
+    _, got = ask(rig, 0)
+    cookie = b"Cookie: H=%b\r\n" % token_of(got)
+    rig.client(GET % cookie)
+    first = rig.server(0)
+    first.read()
+    rig.client(GET % b"")
+    second = rig.server(1)
+    second.read()
+    stranger, own = rig.client(GET % b"X: stranger\r\n"), rig.client(GET % (b"X: own\r\n" + cookie))
+    first.send(OK)
+    assert b"X: own\r\n" in first.read()  # it came later, but to nobody else
+    second.send(OK)
+    assert b"X: stranger\r\n" in second.read()
+    first.send(OK)
+    second.send(OK)
+    assert (own.read()[:15], stranger.read()[:15]) == (b"HTTP/1.1 200 OK", b"HTTP/1.1 200 OK")
