@@ -40,7 +40,7 @@ async def test_a_server_that_drains_gets_nothing_also_from_a_worker_that_starts_
         assert await measurement.answering()
         pool, known = await servers(a)
         name = f"{pool}/web1"
-        assert (await say(a, name, "drain"))["words"] == f"{name} is DRAIN, UP, of weight 1"
+        assert (await say(a, name, "drain"))["words"] == f"{name} is DRAIN, UP, of weight 1, on both nodes"
         assert await measurement.answering()
         assert await requests_while_answering(a, measurement, "web1") == 0
         assert (await servers(a))[1]["web1"]["admin"] == "drain"
