@@ -92,7 +92,8 @@ async def test_counters_are_what_the_traffic_was(net):
     back = 31 * (len(f"web1 ::ffff:{VIP} 6") + 28) + 12 * (len(f"web1 {VIP6} 6") + 48)
 
     async def is_counted():
-        return counts(await net.status(a), "all")["connections"] == 43
+        told = await net.status(a)
+        return (counts(told, "all")["connections"], counts(told, "all_udp")["datagrams_out"]) == (43, 43)
 
     await net.until(is_counted)
     told = await net.status(a)

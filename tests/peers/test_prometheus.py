@@ -106,6 +106,7 @@ async def ask(port: int, expression: str) -> list[Any]:
     asked = await trio.run_process(
         [
             "curl",
+            "--fail",  # while it starts it says so in words
             "-s",
             "-m",
             "5",
@@ -115,7 +116,10 @@ async def ask(port: int, expression: str) -> list[Any]:
             f"http://127.0.0.1:{port}/api/v1/query",
         ],
         capture_stdout=True,
+        check=False,
     )
+    if asked.returncode:
+        return []
     answer = json.loads(asked.stdout)
     assert answer["status"] == "success", (expression, answer)
     return list(answer["data"]["result"])
