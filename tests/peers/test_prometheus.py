@@ -137,7 +137,8 @@ async def test_every_query_of_dashboard_and_alerts_finds_something(
     rules = {"rule_files": [str(RULES)], "global": {"scrape_interval": "1s", "evaluation_interval": "1s"}}
     file.write_text(json.dumps({**rules, "scrape_configs": [target]}))
     admin = AdminSection(listen=(Endpoint("127.0.0.1", port),))
-    node = NodeAdmin(lambda: WHOLE, CheckRunner({}, lambda *_: None), admin, open_admin(admin))
+    listeners = open_admin(admin)
+    node = NodeAdmin(lambda: WHOLE, CheckRunner({}, lambda *_: None), admin, listeners)
     words = [prometheus, "--config.file", str(file), "--storage.tsdb.path", str(tmp_path / "data")]
     words += ["--web.listen-address", f"127.0.0.1:{own_port}", "--log.level", "warn"]
     async with trio.open_nursery() as nursery:
@@ -156,3 +157,5 @@ async def test_every_query_of_dashboard_and_alerts_finds_something(
             pending = await ask(own_port, 'ALERTS{alertname=~"HapairVipNotHeld|HapairServerDown"}')
             assert {one["metric"]["alertname"] for one in pending} == {"HapairVipNotHeld", "HapairServerDown"}
         nursery.cancel_scope.cancel()
+    for listener in listeners.values():
+        listener.close()
