@@ -39,7 +39,7 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
     if inside() or "lab" not in getattr(item, "fixturenames", ()) or find_obstacle():
         return None  # the usual way; where there is an obstacle it leads to a skip that says so
     item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-    for report in run_inside(item):
+    for report in [*run_inside(item), tear_down(item, nextitem)]:
         item.ihook.pytest_runtest_logreport(report=report)
     item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
     return True
@@ -66,8 +66,13 @@ def run_inside(item: pytest.Item) -> list[pytest.TestReport]:
     return [
         report_of(item, "setup", "passed", None, 0.0),
         outcome_of(item, process.returncode, output, time.monotonic() - began),
-        report_of(item, "teardown", "passed", None, 0.0),
     ]
+
+
+def tear_down(item: pytest.Item, nextitem: pytest.Item | None) -> pytest.TestReport:
+    """Ends what an earlier test that ran here has set up, its module say, and the next test does not share."""
+    call = pytest.CallInfo.from_call(lambda: item.session._setupstate.teardown_exact(nextitem), "teardown")
+    return pytest.TestReport.from_item_and_call(item, call)
 
 
 def outcome_of(item: pytest.Item, status: int, output: str, duration: float) -> pytest.TestReport:
