@@ -35,7 +35,7 @@ from vrrp.events import (
 )
 from vrrp.router import VirtualRouter
 from vrrp.states import Active
-from vrrp.timers import active_down_interval
+from vrrp.timers import LEAST_SILENCE_S, active_down_interval
 
 LINK_DELAY_S = 0.002
 MEETING_S = 0.1
@@ -321,8 +321,7 @@ class Simulation:
         self._set_alarm(node, node.machine.state.deadline / node.rate)
 
     def _patience(self, node: _Node) -> float:
-        interval_cs = self.plan.interval_cs
-        return active_down_interval(node.machine.priority, interval_cs) - interval_cs / 100
+        return self._silence(node.machine) - self.plan.interval_cs / 100
 
     # -- what must hold ------------------------------------------------------------------------------------------
 
@@ -364,7 +363,11 @@ class Simulation:
         return self._longest + self._latency + MEETING_S
 
     def _real(self, node: _Node, machine: VirtualRouter) -> float:
-        return active_down_interval(machine.config.priority, self.plan.interval_cs) / node.rate
+        return self._silence(machine) / node.rate
+
+    def _silence(self, machine: VirtualRouter) -> float:
+        """The longest that it waits for an advertisement, with or without Skew_Time."""
+        return max(active_down_interval(machine.config.priority, self.plan.interval_cs), LEAST_SILENCE_S)
 
     def _violated(self, what: str) -> None:
         happened = tuple(fault for fault in self.plan.faults if fault.at <= self.now)

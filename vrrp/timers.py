@@ -1,5 +1,9 @@
 """The spans of VRRP. Pure. Intervals are whole centiseconds, as on the wire; spans are seconds."""
 
+LEAST_SILENCE_S = 0.05
+"""What passes for silence between two who know each other, however short the interval is: the kernel of a busy machine
+may hold packets back for 30 ms, and a death is told by the liveness link long before."""
+
 
 def advertisement_interval(interval_cs: int) -> float:
     """Advertisement_Interval in seconds."""
@@ -17,9 +21,11 @@ def skew_time(priority: int, interval_cs: int, version: int = 3) -> float:
 def active_down_interval(priority: int, interval_cs: int, version: int = 3, *, skewed: bool = True) -> float:
     """Active_Down_Interval in seconds (RFC 9568 section 6.1): three advertisements missed, and the skew.
 
-    Not `skewed`: for a router without rivals, whom it would only make late.
+    Not `skewed`: for a router without rivals, whom it would only make late; never less than `LEAST_SILENCE_S`.
     """
-    return _active_down_units(priority, interval_cs, version) / 25_600 if skewed else 3 * interval_cs / 100
+    if skewed:
+        return _active_down_units(priority, interval_cs, version) / 25_600
+    return max(3 * interval_cs / 100, LEAST_SILENCE_S)
 
 
 def lease_length(priority: int, interval_cs: int, version: int = 3) -> int:

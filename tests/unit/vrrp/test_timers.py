@@ -85,3 +85,8 @@ def test_version_2_has_its_own_spans():
 def test_without_rivals_three_missed_advertisements_are_enough():
     assert active_down_interval(100, 10, skewed=False) == 0.3
     assert active_down_interval(100, 100, version=2, skewed=False) == 3.0
+
+
+@pytest.mark.parametrize(("interval_cs", "seconds"), [(1, 0.05), (2, 0.06)])
+def test_without_skew_a_pause_of_a_busy_machine_is_no_silence(interval_cs, seconds):
+    assert active_down_interval(100, interval_cs, skewed=False) == seconds
