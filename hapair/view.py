@@ -26,8 +26,8 @@ from hapair.snapshot import (
     RouterView,
     ServerView,
     TrackedView,
-    warnings_of,
 )
+from hapair.snapshot_warnings import warnings_of
 from hapair.tracking import Tracking
 from hapair.watch_announcer import AnnouncerWatch
 from hapair.watch_flows import FlowsWatch

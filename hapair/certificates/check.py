@@ -11,7 +11,7 @@ from hapair.certificates.store import Reading, read_all
 from hapair.certificates.watch import certificate_views
 from hapair.config.errors import ConfigError, Position, Problem
 from hapair.config.load import Loaded
-from hapair.snapshot import warnings_of_certificates
+from hapair.snapshot_warnings import warnings_of_certificates
 
 
 def check_certificates(loaded: Loaded) -> list[str]:

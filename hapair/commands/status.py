@@ -18,7 +18,6 @@ from hapair.admin.runtime import NotRunningError, ask
 from hapair.commands.options import FAILED, NOT_RUNNING, end, json_option, runtime_option
 from hapair.commands.watching import INTERVAL_S, ended_by_ctrl_c, watch
 from hapair.snapshot import (
-    EXPIRES_SOON_S,
     CertificateView,
     FlowsView,
     FrontendView,
@@ -29,6 +28,7 @@ from hapair.snapshot import (
     RouterView,
     ServerView,
 )
+from hapair.snapshot_warnings import EXPIRES_SOON_S
 from hapair.wire import from_plain
 
 

@@ -33,7 +33,8 @@ PURE = (
     *(module for module in MODULES if module.startswith(("balancer/http1/", "balancer/http2/"))),
     "balancer/config_http2.py",
     "hapair/wire.py", "hapair/messages.py", "hapair/heartbeat.py", "hapair/restart.py", "hapair/role.py",
-    "hapair/fitness.py", "hapair/snapshot.py",
+    "hapair/fitness.py", "hapair/snapshot.py", "hapair/snapshot_routers.py",
+    "hapair/snapshot_traffic.py", "hapair/snapshot_warnings.py",
     *(f"hapair/events/{name}.py" for name in ("event", "store", "noticing", "routers", "servers")),
     *(f"hapair/notifications/{name}.py" for name in ("outbox", "body")),
     "hapair/config/notifications.py",
@@ -84,7 +85,7 @@ PURE_BUT: Mapping[str, frozenset[str]] = {
     "balancer/limits.py": frozenset({"hashlib"}),  # a function of bytes
     "balancer/persistence/tokens.py": frozenset({"base64"}),  # functions of bytes
     "hapair/lab/page.py": frozenset({"importlib.resources"}),  # the style sheet beside it
-    "hapair/snapshot.py": frozenset({"balancer.slots"}),  # Counts, which are data
+    "hapair/snapshot_traffic.py": frozenset({"balancer.slots"}),  # Counts, which are data
     "hapair/admin/haproxy_rows.py": frozenset({"balancer.slots"}),  # the same
     "hapair/config/notifications.py": frozenset({"urllib.parse"}),  # a function of text
     "hapair/peer/messages.py": frozenset({"zlib"}),  # a function of bytes
@@ -180,7 +181,9 @@ NO_TEST_FILE: Mapping[str, str] = {
     "hapair/replication/process.py": "needs CAP_NET_ADMIN: tests/netns/test_kernel_failover.py",
     "hapair/node_parts.py": "the parts of a node: benchmarks/reload.py, and the tests of the network lab",
     "hapair/node.py": "the node process: the tests of the network lab start it",
-    "hapair/snapshot_kernel.py": "data only: tests/unit/hapair/test_snapshot.py",
+    "hapair/snapshot.py": "data only: tests/unit/hapair/config/test_output_schema.py",
+    "hapair/snapshot_kernel.py": "data only: tests/unit/hapair/test_snapshot_warnings.py",
+    "hapair/snapshot_routers.py": "data only: tests/unit/hapair/test_snapshot_warnings.py",
     "hapair/commands/up.py": "starts a node: the tests of the network lab do",
     "hapair/commands/release.py": "needs virtual IP addresses: the tests of the network lab",
     "hapair/commands/demo.py": "runs the network lab",

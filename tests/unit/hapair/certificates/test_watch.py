@@ -12,7 +12,7 @@ from balancer.config import BalancerConfig, CertificateFiles, Frontend, Frontend
 from balancer.fieldtypes import Endpoint
 from balancer.tls.material import Material
 from hapair.certificates.watch import CertificateWatch, certificate_views, fatal_troubles
-from hapair.snapshot import warnings_of_certificates
+from hapair.snapshot_warnings import warnings_of_certificates
 
 CONFIG = BalancerConfig(
     frontends={
