@@ -13,7 +13,7 @@
 """
 
 import struct
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from hmac import compare_digest
@@ -185,6 +185,18 @@ def refusal(config: VirtualRouterConfig, advertisement: Advertisement) -> Advert
         listed = ", ".join(map(str, advertisement.addresses))
         return AdvertRejected(RejectReason.ADDRESSES, f"{listed}; ours {', '.join(map(str, config.vips))}")
     return None
+
+
+def differences(config: VirtualRouterConfig, advertisement: Advertisement) -> Sequence[str]:
+    """What a peer was told otherwise than we were, in words. To be logged, never acted upon (section 7.1)."""
+    found = []
+    if advertisement.max_advert_interval_cs != config.advertisement_interval_cs:
+        theirs = advertisement.max_advert_interval_cs * 10
+        found.append(f"advertisement interval {theirs} ms, ours {config.advertisement_interval_cs * 10} ms")
+    if set(advertisement.addresses) != set(config.vips):
+        theirs_text = ", ".join(map(str, advertisement.addresses))
+        found.append(f"addresses {theirs_text}; ours {', '.join(map(str, config.vips))}")
+    return found
 
 
 def is_unusual(config: VirtualRouterConfig, seen: Checksum) -> bool:

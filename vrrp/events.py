@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from vrrp.advertisement import Advertisement
-from vrrp.config import Address
+from vrrp.config import Address, VirtualRouterConfig
 
 StateName = Literal["Initialize", "Backup", "Active"]
 
@@ -55,6 +55,17 @@ class LoopLate:
 class PriorityChanged:
     """The effective priority is another one from now on."""
 
+    priority: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reconfigured:
+    """Go on with another configuration, which is still that of this virtual router: see `reconfiguration.made_anew`.
+
+    `priority`: the effective one from now on.
+    """
+
+    config: VirtualRouterConfig
     priority: int
 
 
@@ -165,6 +176,7 @@ Event = (
     | DeadlineReached
     | LoopLate
     | PriorityChanged
+    | Reconfigured
     | StayBackup
     | HoldBack
     | LanHeard

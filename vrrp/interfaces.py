@@ -73,9 +73,10 @@ def to_put_on(wanted: Iterable[Vip], interface: Interface, *, all_vips: Collecti
 
     An IPv4 VIP of the same subnet and prefix length would be a secondary of the other address, and the kernel takes
     every secondary away with its primary; an IPv6 VIP's subnet would be a second route with the lease's end. Of several
-    VIPs in one such subnet the first is put on as written. Other virtual routers' VIPs do not count: they come and go.
+    VIPs in one such subnet the first is put on as written. VIPs that stand there do not count: they come and go.
     """
-    subnets = {held.address.network for held in interface.addresses if held.address.ip not in all_vips}
+    foreign = (held for held in interface.addresses if not held.ours and held.address.ip not in all_vips)
+    subnets = {held.address.network for held in foreign}
     put_on = []
     for address in wanted:
         known = any(address.ip in subnet for subnet in subnets)

@@ -1,10 +1,11 @@
 """What the runner needs of the world. `vrrp.linux.open_ports` gives the real ones, `vrrp.testing` fakes."""
 
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from vrrp.advertisement import Datagram
-from vrrp.config import Address, Vip
+from vrrp.config import Address, Vip, VirtualRouterConfig
 from vrrp.interfaces import Interface
 from vrrp.snapshot import FenceSnapshot
 
@@ -55,6 +56,12 @@ class Interfaces(Protocol):
     async def next_change(self) -> Interface:
         """At first each interface once, then one whenever something about it may have changed."""
 
+    def watch(self, names: Collection[str]) -> None:
+        """Watch the interfaces with these names from now on, instead of those before."""
+
+    def current(self, name: str) -> Interface:
+        """What is known of an interface, watched or not. Never blocks."""
+
     def received_packets(self, name: str) -> int:
         """How many packets have come in by an interface, whatever they were; 0 where it does not exist."""
 
@@ -99,12 +106,21 @@ class AddressBook(Protocol):
     async def next_report(self) -> AddressReport:
         """Reports of the orders that were carried out, in turn."""
 
+    async def expect(self, configs: Sequence[VirtualRouterConfig]) -> None:
+        """Be ready for orders of these virtual routers from now on; their VIPs are fenced beside those before."""
+
+    def settle(self) -> None:
+        """Once the orders before this are carried out: let go of what those that are expected do not need."""
+
     def fence_snapshot(self) -> FenceSnapshot:
         """Whether a fence stands around the VIPs. Never blocks."""
 
 
 class Witnesses(Protocol):
     """Machines on a LAN that answer whoever asks."""
+
+    def reconfigure(self, witnesses: Mapping[str, tuple[Address, ...]] | None) -> None:
+        """Ask these from now on: by interface; nobody listed: its gateway. None: nobody."""
 
     def ask(self, interface: Interface, source: Address) -> None:
         """Ask every witness. Never blocks; a failure to send is no answer."""

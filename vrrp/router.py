@@ -10,7 +10,6 @@ of the contract. What goes beyond the RFC: a pair that knows itself to be two, w
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address
 
@@ -40,6 +39,7 @@ from vrrp.events import (
     PeerLost,
     PeerMet,
     PriorityChanged,
+    Reconfigured,
     ReleaseVips,
     SendAdvertisement,
     Shutdown,
@@ -52,6 +52,7 @@ from vrrp.events import (
     WantsActive,
     WitnessAnswered,
 )
+from vrrp.reconfiguration import active_with, added, backup_with, reads_otherwise
 from vrrp.states import Active, Backup, Initialize, State
 from vrrp.timers import active_down_interval, advertisement_interval, lease_length, lease_renewal, skew_time
 
@@ -65,7 +66,7 @@ class VirtualRouter:
     """One virtual router: `handle` events, carry out the effects, come back at `deadline`."""
 
     def __init__(self, config: VirtualRouterConfig) -> None:
-        self.config = config
+        self._go_by(config)
         self.state: State = Initialize()
         self.priority = config.priority
         """The effective priority."""
@@ -79,6 +80,9 @@ class VirtualRouter:
         self._met_a_third = False
         self._left: tuple[Address | None, float] = (None, -math.inf)
         """Who said or was seen to leave, and until when its advertisements can only be older ones."""
+
+    def _go_by(self, config: VirtualRouterConfig) -> None:
+        self.config = config
         interval_cs = config.advertisement_interval_cs
         self._interval = advertisement_interval(interval_cs)
         self.lease_s = None if config.owner else lease_length(config.priority, interval_cs, config.version)
@@ -99,6 +103,8 @@ class VirtualRouter:
         match event:
             case PriorityChanged(priority=priority):
                 return self._priority_changed(priority)
+            case Reconfigured(config=config, priority=priority):
+                return self._reconfigured(config, priority, now)
             case StayBackup(stay=stay):
                 self.stays_backup = stay and not isinstance(self.state, Active)
                 return ()
@@ -135,6 +141,25 @@ class VirtualRouter:
             return ()
         self.priority = priority
         return (SendAdvertisement(priority),) if isinstance(self.state, Active) else ()
+
+    def _reconfigured(self, config: VirtualRouterConfig, priority: int, now: float) -> Effects:
+        before, lease_s = self.config, self.lease_s
+        self._go_by(config)
+        if isinstance(self.state, Backup):
+            self.state = backup_with(self.state, before, config, now)
+        if not isinstance(self.state, Active):
+            self.priority = priority
+            return ()
+        self.state = active_with(self.state, before, config, now)
+        effects: list[Effect] = []
+        if priority != self.priority or reads_otherwise(before, config):
+            effects.append(SendAdvertisement(priority))
+        if before.all_addresses != config.all_addresses or lease_s != self.lease_s:
+            effects.append(ClaimVips(self.lease_s))
+            claimed = self.state.claimed and not added(before, config)
+            self.state = replace(self.state, renew_at=self._renew_after(now), claimed=claimed)
+        self.priority = priority
+        return tuple(effects)
 
     def _in_initialize(self, event: Event, now: float) -> Effects:
         match event:
@@ -289,7 +314,8 @@ class VirtualRouter:
             effects.append(SendAdvertisement(self.priority))
             if self.config.witnessed and now - active.in_touch_at >= self._interval / 2:
                 effects.append(AskWitness())
-            adver_at = _next_after(adver_at, self._interval, now)
+            pace = self._interval if now >= active.brisk_until else active.brisk_s
+            adver_at = _next_after(adver_at, pace, now)
         if now >= renew_at:
             effects.append(ClaimVips(self.lease_s))
             renew_at = self._renew_after(now)
@@ -304,6 +330,8 @@ class VirtualRouter:
             active.handing_over_until,
             active.favoured_until,
             active.in_touch_at,
+            active.brisk_s,
+            active.brisk_until,
         )
         return tuple(effects)
 
@@ -391,18 +419,6 @@ class VirtualRouter:
     def _tolerated_lateness(self) -> float:
         """How late an Active Router may be: the others count from its last advertisement, one interval before."""
         return self._active_down(self.config.advertisement_interval_cs) - self._interval
-
-
-def differences(config: VirtualRouterConfig, advertisement: Advertisement) -> Sequence[str]:
-    """What a peer was told otherwise than we were, in words. To be logged, never acted upon (section 7.1)."""
-    found = []
-    if advertisement.max_advert_interval_cs != config.advertisement_interval_cs:
-        theirs = advertisement.max_advert_interval_cs * 10
-        found.append(f"advertisement interval {theirs} ms, ours {config.advertisement_interval_cs * 10} ms")
-    if set(advertisement.addresses) != set(config.vips):
-        theirs_text = ", ".join(map(str, advertisement.addresses))
-        found.append(f"addresses {theirs_text}; ours {', '.join(map(str, config.vips))}")
-    return found
 
 
 def _next_after(previous: float, interval: float, now: float) -> float:

@@ -12,6 +12,7 @@ from vrrp.advertisement import (
     RejectReason,
     check_way,
     decode,
+    differences,
     encode,
     group_of,
     is_unusual,
@@ -29,9 +30,11 @@ from vrrp.events import (
     DeadlineReached,
     Effect,
     Event,
+    Reconfigured,
     ReleaseVips,
     SendAdvertisement,
     StateChanged,
+    StateName,
     VipsClaimed,
     VipsRemoved,
     WantsActive,
@@ -40,7 +43,7 @@ from vrrp.interfaces import Interface, not_permanent, to_put_on
 from vrrp.lateness import Lateness
 from vrrp.limitedlog import LimitedLog
 from vrrp.ports import AddressOrder, AddressReport, AdvertSocket, Ports
-from vrrp.router import VirtualRouter, differences
+from vrrp.router import VirtualRouter
 from vrrp.snapshot import RouterSnapshot
 
 log = logging.getLogger(__name__)
@@ -89,6 +92,8 @@ class RunningRouter:
         self.config = config
         self.held: tuple[Vip, ...] = ()
         self.waiting_for: str | None = f"interface {config.interface} to exist"
+        self.former_state: StateName = "Initialize"
+        """Before the last event."""
         self.gates: dict[str, str] = {}
         """Closed ones, by name, and why."""
         self.lateness_max_s = 0.0
@@ -112,6 +117,7 @@ class RunningRouter:
         self._rejected: Counter[str] = Counter()
         self._count: Counter[str] = Counter()
         self._reason = "started"
+        self._afresh = False
 
     @property
     def releasing(self) -> bool:
@@ -120,12 +126,32 @@ class RunningRouter:
 
     def feed(self, event: Event) -> None:
         """Hand over one event and carry out what it leads to."""
-        now = self._ports.clock.monotonic()
+        now, self.former_state = self._ports.clock.monotonic(), self.machine.state_name
         effects = self.machine.handle(event, now)
         if self._record is not None:
             self._record(self.config.name, now, event, effects)
         for effect in effects:
             self._carry_out(effect)
+
+    def reconfigure(
+        self,
+        config: VirtualRouterConfig,
+        priority: int,
+        all_vips: Collection[Address],
+        *,
+        signer: Sign | None,
+        verifier: Verifier | None,
+    ) -> None:
+        """Go on with another configuration of the same virtual router, with this effective priority."""
+        self._afresh = config.all_addresses != self.config.all_addresses
+        self.config, self._all_vips = config, all_vips
+        self._signer, self._verifier = signer, verifier
+        self.feed(Reconfigured(config, priority))
+        self._afresh = False
+
+    def follow_on(self, former: "RunningRouter") -> None:
+        """Count orders on from another router of this name, which has left: reports of its orders may still come."""
+        self._serial = self._settled = former._serial
 
     def come_due(self, now: float) -> None:
         """Its deadline has passed: an Active Router's is that of its next advert."""
@@ -193,7 +219,8 @@ class RunningRouter:
 
     def addresses_removed(self, gone: Collection[Address]) -> None:
         """Take the news that addresses went away from the interface."""
-        lost = tuple(held for held in self.held if held.ip in gone)
+        ours = self.config.all_vips
+        lost = tuple(held for held in self.held if held.ip in gone and held.ip in ours)
         if not lost or self.machine.state_name != "Active":
             return
         self.held = tuple(held for held in self.held if held not in lost)
@@ -326,7 +353,7 @@ class RunningRouter:
         if lease_s is None:
             wanted = not_permanent(wanted, self.interface)
         # A VIP that is held is renewed as it was put on: another prefix length would be a second address.
-        held = {address.ip: address for address in self.held}
+        held = {} if self._afresh else {address.ip: address for address in self.held}
         fresh = to_put_on(wanted, self.interface, all_vips=self._all_vips)
         self._order(tuple(held.get(address.ip, address) for address in fresh), lease_s)
 

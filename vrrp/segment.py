@@ -5,7 +5,7 @@ has arrived (an advertisement in the queue proves that the peer lives); which de
 """
 
 import math
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 import trio
@@ -30,12 +30,12 @@ class Segment:
     def __init__(
         self, name: str, routers: Sequence[RunningRouter], *, ports: Ports, all_vips: Collection[Address]
     ) -> None:
-        self.routers = routers
+        self.routers = tuple(routers)
+        self.all_vips = all_vips
         self.interface = Interface(name=name)
         self.family = routers[0].config.family
         self._by_vrid = {router.config.vrid: router for router in routers}
         self._ports = ports
-        self._all_vips = all_vips
         self._socket: AdvertSocket | None = None
         self._heard_nothing_since: int | None = None
         self._scope = trio.CancelScope()
@@ -44,8 +44,8 @@ class Segment:
         self._pauses = ports.clock.boottime() - ports.clock.monotonic()
 
     async def serve(self) -> None:
-        """Take turns for ever."""
-        while True:
+        """Take turns until no router is left."""
+        while self.routers:
             with trio.CancelScope() as self._scope:
                 self._set_alarm()
                 await self._something_to_read()
@@ -77,6 +77,30 @@ class Segment:
             gone = removed(before, interface)
             for router in self.routers:
                 router.addresses_removed(gone)
+
+    def add(self, router: RunningRouter) -> None:
+        """Take in one more, which starts when the interface lets it."""
+        with self.awake():
+            self.routers = (*self.routers, router)
+            self._by_vrid[router.config.vrid] = router
+            router.interface, router.socket = self.interface, self._socket
+            self._refresh()
+
+    def part_with(self, router: RunningRouter, reason: str) -> None:
+        """Have a router leave for good: priority 0, and its VIPs released. With the last one the socket is closed."""
+        with self.awake():
+            router.feed(Shutdown(reason))
+            self.routers = tuple(one for one in self.routers if one is not router)
+            del self._by_vrid[router.config.vrid]
+        if not self.routers:
+            self.close()
+            self._scope.cancel()
+
+    def reconfigure(self, change: Callable[[], None]) -> None:
+        """Have one of the routers go on with another configuration, by `change`. Its source may be another address."""
+        with self.awake():
+            change()
+            self._refresh()
 
     def set_gate(self, router: RunningRouter, gate: str, reason: str | None, *, stay: bool) -> None:
         """Close a gate of a router, which leaves and stays away; None: open it. Several must all be open."""
@@ -120,7 +144,7 @@ class Segment:
 
     def _set_alarm(self) -> None:
         now = self._ports.clock.monotonic()
-        self._aim = min(self._reopen_at, *(router.machine.deadline for router in self.routers))
+        self._aim = min((self._reopen_at, *(router.machine.deadline for router in self.routers)))
         if self._is_held_down(now):
             self._aim = min(self._aim, now + LISTEN_EVERY_S)
         self._scope.deadline = trio.current_time() + (self._aim - now)
@@ -133,7 +157,7 @@ class Segment:
                 await self._socket.wait_readable()
 
     def _refresh(self) -> None:
-        lack = lacking(self.interface, self._all_vips, self.family)
+        lack = lacking(self.interface, self.all_vips, self.family)
         if lack is not None:
             self._wait_for(lack)
             self._stop(f"waits for {lack}")
@@ -153,7 +177,7 @@ class Segment:
 
     def _start(self) -> None:
         """The group is joined by now; only then may a timer run (RFC 9568 section 6.4.1)."""
-        primary = primary_address(self.interface, self._all_vips, self.family)
+        primary = primary_address(self.interface, self.all_vips, self.family)
         assert primary is not None, "an interface that lacks nothing has an address"
         for router in self.routers:
             address = router.config.source or primary

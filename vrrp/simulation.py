@@ -6,15 +6,15 @@ and raises `Violated` at the first step that breaks an invariant, with a script 
 - while everybody hears everybody, at most one router is Active after one advertisement interval, and one is after the
   longest Active_Down_Interval; so it stays (nobody becomes or leaves Active without a cause);
 - while a partition cuts cleanly, the same holds on each side of it;
+- a router that goes on with another configuration stays what it is, and its next advertisement is not later for it;
 - a router that was paused for longer than its peers wait sends no advertisement as Active before it has yielded.
 """
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from heapq import heappop, heappush
 from ipaddress import IPv4Address, IPv4Interface
-from typing import Literal
 
 from vrrp.config import VirtualRouterConfig
 from vrrp.events import (
@@ -28,58 +28,23 @@ from vrrp.events import (
     LoopLate,
     PeerLost,
     PeerMet,
+    Reconfigured,
     SendAdvertisement,
     Shutdown,
     StateChanged,
     VipsClaimed,
 )
 from vrrp.router import VirtualRouter
+from vrrp.simulation_plan import Fault, FaultKind, Machine, Plan, random_plan, script
 from vrrp.states import Active
 from vrrp.timers import LEAST_SILENCE_S, active_down_interval
+
+__all__ = ["Fault", "FaultKind", "Machine", "Plan", "Simulation", "Violated", "random_plan", "script"]
 
 LINK_DELAY_S = 0.002
 MEETING_S = 0.1
 SLOP_S = 0.02
 """For claims in the kernel, the link, and rounding."""
-
-FaultKind = Literal["kill", "stop", "pause", "cut", "deafen", "lose", "refuse"]
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """Something that goes wrong from `at` to `until`, to the router with this index."""
-
-    kind: FaultKind
-    at: float
-    until: float
-    node: int
-
-
-@dataclass(frozen=True, slots=True)
-class Machine:
-    """One router of a plan."""
-
-    priority: int
-    preempt: bool
-    clock_rate: float
-    """How fast its clock goes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """A run, completely described."""
-
-    seed: int
-    machines: tuple[Machine, ...]
-    interval_cs: int
-    delay_s: float
-    jitter_s: float
-    duplicates: float
-    """The share of packets that arrive twice."""
-    link: bool
-    """The routers hold liveness links and know how many they are."""
-    faults: tuple[Fault, ...]
-    length_s: float
 
 
 class Violated(Exception):  # noqa: N818 - what it says of an invariant
@@ -122,8 +87,11 @@ class Simulation:
         self._serial = 0
         self._heap: list[tuple[float, int, int, int, object]] = []
         self._nodes = [self._node(i, machine) for i, machine in enumerate(plan.machines)]
-        self._longest = max(self._real(node, node.machine) for node in self._nodes)
-        self._one_interval = plan.interval_cs / 100 / min(machine.clock_rate for machine in plan.machines)
+        every = [*plan.machines, *(fault.otherwise for fault in plan.faults if fault.otherwise is not None)]
+        slowest_cs = max(machine.interval_cs or plan.interval_cs for machine in every)
+        slowest_clock = min(machine.clock_rate for machine in plan.machines)
+        self._longest = _silence(min(machine.priority for machine in every), slowest_cs) / slowest_clock
+        self._one_interval = slowest_cs / 100 / slowest_clock
         self._latency = 2 * (plan.delay_s + plan.jitter_s) + SLOP_S
         self._quiet_since = 0.0
         self._settled = False
@@ -261,6 +229,8 @@ class Simulation:
                 self._lossy = 0.5
             case "refuse":
                 node.refusing = True
+            case "reconfigure":
+                self._reconfigure(node, fault.otherwise or self.plan.machines[node.index])
 
     def _mend(self, node: _Node, fault: Fault) -> None:
         match fault.kind:
@@ -277,9 +247,26 @@ class Simulation:
                 self._lossy = 0.0
             case "refuse":
                 node.refusing = False
+            case "reconfigure":
+                self._reconfigure(node, self.plan.machines[node.index])
         for one in self._nodes:
             if one.alive:
                 self._meet(one)
+
+    def _reconfigure(self, node: _Node, machine: Machine) -> None:
+        config = self._config(node.index, machine)
+        if not node.alive:
+            node.machine = self._make(config)
+        elif node.paused:
+            node.queue.append(Reconfigured(config, machine.priority))
+        else:
+            before = node.machine.state
+            self._feed(node, Reconfigured(config, machine.priority))
+            after = node.machine.state
+            if type(after) is not type(before):
+                self._violated(f"router {node.index} was {before.name} and is {after.name}, for a configuration")
+            if isinstance(before, Active) and isinstance(after, Active) and after.adver_at > before.adver_at:
+                self._violated(f"router {node.index} advertises later, for a configuration")
 
     def _die(self, node: _Node) -> None:
         node.alive, node.paused = False, False
@@ -321,7 +308,8 @@ class Simulation:
         self._set_alarm(node, node.machine.state.deadline / node.rate)
 
     def _patience(self, node: _Node) -> float:
-        return self._silence(node.machine) - self.plan.interval_cs / 100
+        interval_cs = node.machine.config.advertisement_interval_cs
+        return _silence(node.machine.config.priority, interval_cs) - interval_cs / 100
 
     # -- what must hold ------------------------------------------------------------------------------------------
 
@@ -362,13 +350,6 @@ class Simulation:
     def _bound(self) -> float:
         return self._longest + self._latency + MEETING_S
 
-    def _real(self, node: _Node, machine: VirtualRouter) -> float:
-        return self._silence(machine) / node.rate
-
-    def _silence(self, machine: VirtualRouter) -> float:
-        """The longest that it waits for an advertisement, with or without Skew_Time."""
-        return max(active_down_interval(machine.config.priority, self.plan.interval_cs), LEAST_SILENCE_S)
-
     def _violated(self, what: str) -> None:
         happened = tuple(fault for fault in self.plan.faults if fault.at <= self.now)
         again = script(replace(self.plan, faults=happened, length_s=self.now))
@@ -379,62 +360,29 @@ class Simulation:
         heappush(self._heap, (at, self._serial, kind, index, what))
 
     def _node(self, index: int, machine: Machine) -> _Node:
-        config = VirtualRouterConfig(
+        router = self._make(self._config(index, machine))
+        return _Node(index, IPv4Address("192.0.2.1") + index, router, machine.clock_rate)
+
+    def _config(self, index: int, machine: Machine) -> VirtualRouterConfig:
+        return VirtualRouterConfig(
             name=f"r{index}",
             vrid=51,
             interface="eth0",
             addresses=(IPv4Interface("192.0.2.100/24"),),
             priority=machine.priority,
             preempt=machine.preempt,
-            advertisement_interval_cs=self.plan.interval_cs,
+            advertisement_interval_cs=machine.interval_cs or self.plan.interval_cs,
             rivals=len(self.plan.machines) - 1 if self.plan.link else None,
         )
-        return _Node(index, IPv4Address("192.0.2.1") + index, self._make(config), machine.clock_rate)
 
 
 _DEADLINE_REACHED = DeadlineReached()
 _ALARM, _ARRIVE, _START, _BREAK, _MEND = range(5)
 
 
-def random_plan(seed: int, *, length_s: float = 60.0) -> Plan:
-    """A plan with faults in most of its time and calm in between, so that every invariant has its turn."""
-    rng = random.Random(seed)
-    count = rng.choice((2, 2, 3))
-    interval_cs = rng.choice((1, 10, 10, 100))
-    machines = tuple(
-        Machine(rng.choice((50, 100, 100, 150, 200, 254)), rng.random() < 0.7, 1 + rng.uniform(-0.005, 0.005))
-        for _ in range(count)
-    )
-    return Plan(
-        seed=seed,
-        machines=machines,
-        interval_cs=interval_cs,
-        delay_s=rng.choice((0.0, 0.0002, 0.001)),
-        jitter_s=rng.choice((0.0, 0.0005, 0.002)),
-        duplicates=rng.choice((0.0, 0.0, 0.1)),
-        link=rng.random() < 0.5,
-        faults=tuple(_random_faults(rng, count, interval_cs / 100, length_s)),
-        length_s=length_s,
-    )
-
-
-def _random_faults(rng: random.Random, count: int, interval_s: float, length_s: float) -> Iterator[Fault]:
-    kinds: tuple[FaultKind, ...] = ("kill", "kill", "stop", "pause", "pause", "cut", "deafen", "lose", "refuse")
-    at = 10 * interval_s
-    while at < length_s:
-        lasting = interval_s * rng.choice((0.3, 1.5, 3.0, 8.0, 20.0))
-        yield Fault(rng.choice(kinds), at, at + lasting, rng.randrange(count))
-        at += lasting + interval_s * rng.choice((0.1, 1.0, 5.0, 15.0, 40.0))
-
-
-def script(plan: Plan) -> str:
-    """Python that plays the plan again."""
-    faults = "\n".join(f"        {fault!r}," for fault in plan.faults)
-    head = repr(replace(plan, faults=()))
-    return (
-        "from vrrp.simulation import Fault, Machine, Plan, Simulation\n"
-        f"Simulation({head.replace('faults=()', f'faults=({chr(10)}{faults}{chr(10)}    )')}).run()"
-    )
+def _silence(priority: int, interval_cs: int) -> float:
+    """The longest that a router waits for an advertisement, with or without Skew_Time."""
+    return max(active_down_interval(priority, interval_cs), LEAST_SILENCE_S)
 
 
 def _line(entry: tuple[float, int, str, str]) -> str:

@@ -72,6 +72,9 @@ class Active:
     """So long a higher priority of the peer, which asked us to take over, does not count."""
     in_touch_at: float = -math.inf
     """When the peer or a witness was heard last."""
+    brisk_s: float = 0.0
+    brisk_until: float = -math.inf
+    """So long it advertises every `brisk_s`, though its interval is longer by now: all are to hear of that."""
 
     @property
     def name(self) -> StateName:

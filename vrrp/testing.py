@@ -11,7 +11,7 @@ machines beside the LAN is in `vrrp.testing_link`.
 import errno
 import math
 import random
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from heapq import heappop, heappush
 from ipaddress import ip_address, ip_interface
@@ -20,11 +20,11 @@ from typing import Literal
 import trio
 
 from vrrp.advertisement import IP_PROTOCOL, TTL, Datagram
-from vrrp.config import Address, Vip
+from vrrp.config import Address
 from vrrp.frames import ETHERTYPE_IPV4, ETHERTYPE_IPV6
 from vrrp.interfaces import HeldAddress, Interface
-from vrrp.ports import AddressOrder, AddressReport, Ports
-from vrrp.snapshot import FenceSnapshot
+from vrrp.ports import Ports
+from vrrp.testing_vips import FakeVips
 
 
 class FakeClock:
@@ -209,11 +209,11 @@ class FakeNode:
         return next(iter(self._cards.values())) if interface is None else self._cards[interface]
 
     def plug(self, lan: FakeLan, interface: str, *addresses: str) -> None:
-        """Give it an interface on a LAN. A runner is told of no interface that comes after it has started."""
+        """Give it an interface on a LAN."""
         mac = bytes((2, 0, len(self._cards))) + self.name.encode()[-3:].rjust(3, b"\0")
         bare = Interface(name=interface, index=2 + len(self._cards), up=True, mac=mac)
         self._cards[interface] = FakeCard(self, lan, bare)
-        self._pending.append(interface)
+        self.interface_changed(interface)
         for address in addresses:
             self.add_address(address, interface=interface)
 
@@ -276,6 +276,13 @@ class FakeNode:
         await trio.lowlevel.checkpoint()
         return self.card(self._pending.pop(0)).interface
 
+    def watch(self, names: Collection[str]) -> None:
+        """See `vrrp.ports.Interfaces`. A runner here is told of every interface."""
+
+    def current(self, name: str) -> Interface:
+        """See `vrrp.ports.Interfaces`."""
+        return self._cards[name].interface if name in self._cards else Interface(name=name)
+
     def received_packets(self, name: str) -> int:
         """See `vrrp.ports.Interfaces`."""
         return self._cards[name].received() if name in self._cards else 0
@@ -291,70 +298,6 @@ class FakeNode:
     def _change(self, interface: Interface) -> None:
         self._cards[interface.name].bare = interface
         self.interface_changed(interface.name)
-
-
-class FakeVips:
-    """The VIPs of one machine. As the kernel does, it forgets one whose lease has ended."""
-
-    def __init__(self, node: FakeNode) -> None:
-        self.delay_s = 0.0005
-        """How long the kernel takes for an order."""
-        self.refuse: str | None = None
-        """Let every claim fail with this error."""
-        self._node = node
-        self._expiry: dict[tuple[str, Vip], float] = {}
-        self._mine: dict[str, tuple[Vip, ...]] = {}
-        self._orders: dict[str, tuple[float, AddressOrder]] = {}
-        self._ordered = trio.Event()
-
-    def held(self, interface: str | None = None) -> tuple[Vip, ...]:
-        """The VIPs that are on an interface now; None: on all of them."""
-        now = trio.current_time() if self._expiry else 0.0
-        alive = (place for place, expiry in self._expiry.items() if now < expiry)
-        return tuple(address for name, address in alive if interface in (None, name))
-
-    def delete(self, vip: str) -> None:
-        """Remove a VIP behind the runner's back."""
-        for name, address in [place for place in self._expiry if place[1].ip == ip_address(vip)]:
-            del self._expiry[name, address]
-            self._node.interface_changed(name)
-
-    def submit(self, order: AddressOrder) -> None:
-        """See `vrrp.ports.AddressBook`."""
-        if self._node.crashed:
-            return
-        self._orders[order.router] = (trio.current_time() + self.delay_s, order)
-        self._ordered.set()
-        self._ordered = trio.Event()
-
-    async def next_report(self) -> AddressReport:
-        """See `vrrp.ports.AddressBook`."""
-        while True:
-            due_at, order = min(self._orders.values(), key=lambda item: item[0], default=(math.inf, None))
-            if order is not None and due_at <= trio.current_time():
-                await self._node.until_thawed()
-                return self._carry_out(order)
-            with trio.move_on_at(due_at):
-                await self._ordered.wait()
-
-    def fence_snapshot(self) -> FenceSnapshot:
-        """See `vrrp.ports.AddressBook`."""
-        return FenceSnapshot(obstacle=None, restored=0)
-
-    def _carry_out(self, order: AddressOrder) -> AddressReport:
-        if self._orders[order.router][1] is order:
-            del self._orders[order.router]
-        late = order.addresses and self._node.clock.boottime() > order.not_after
-        error = "the process had been paused" if late else self.refuse if order.addresses else None
-        wanted = () if error else order.addresses
-        for address in self._mine.get(order.router, ()):
-            if address not in wanted:
-                self._expiry.pop((order.interface, address), None)
-        for address in wanted:
-            self._expiry[order.interface, address] = trio.current_time() + (order.lease_s or math.inf)
-        self._mine[order.router] = wanted
-        self._node.interface_changed(order.interface)
-        return AddressReport(router=order.router, serial=order.serial, held=wanted, error=error)
 
 
 class _FakeSocket:
@@ -416,7 +359,11 @@ class _FakeFrames:
 class _FakeWitnesses:
     def __init__(self, node: FakeNode) -> None:
         self._node = node
+        self.asks: Mapping[str, tuple[Address, ...]] | None = None
         self._answers, self._queue = trio.open_memory_channel[tuple[float, str]](math.inf)
+
+    def reconfigure(self, witnesses: Mapping[str, tuple[Address, ...]] | None) -> None:
+        self.asks = witnesses
 
     def ask(self, interface: Interface, source: Address) -> None:
         card = self._node.card(interface.name)

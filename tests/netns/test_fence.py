@@ -353,6 +353,37 @@ def ns_open_stays_open_when_it_is_made_anew(lan):
         assert lan.answers(V4) == [True]
 
 
+def ns_another_plan_leaves_no_gap(lan):
+    """VIPs come and go around others: what is closed says nothing meanwhile, what is open and stays is answered for."""
+    lan.hold(V4, V6)
+    third = IPv4Address("10.99.0.103")
+    fence = Fence([V4, V6])
+    fence.install()
+
+    def replan():
+        for _ in range(50):
+            fence.replan([V4, V6, third, LINK_LOCAL], not_accepted=[third])
+            fence.replan([V4, V6])
+            assert not lan.gone(fence)
+
+    assert lan.questions_while(replan) == []
+    fence.open([V4, V6])
+    for vips in ([V4, V6, third], [V4, V6], [V4]):
+        fence.replan(vips)
+        assert lan.answers(V4, V6) == [True, True]
+    assert not lan.gone(fence)
+    assert "ip6" not in nft("list tables")
+    fence.replan([V4, V6])
+    assert lan.answers(V4, V6) == [True, False]
+    fence.replan([])
+    assert nft("list tables") == ""
+    assert not fence.reinstall_if_missing()
+    fence.replan([V4])
+    assert lan.answers(V4, V6) == [False, True]
+    nft("flush ruleset")
+    assert lan.gone(fence)
+
+
 def ns_a_flushed_ruleset_is_noticed(lan):
     """What Debian's /etc/nftables.conf begins with."""
     lan.hold(V4, V6)

@@ -8,10 +8,11 @@ import time
 from collections import deque
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 
 import pytest
 
-from vrrp.events import AdvertReceived, DeadlineReached, LoopLate, PeerLost
+from vrrp.events import AdvertReceived, DeadlineReached, LoopLate, PeerLost, Reconfigured
 from vrrp.router import VirtualRouter
 from vrrp.simulation import Simulation, Violated, random_plan, script
 from vrrp.states import Active, Backup
@@ -116,12 +117,34 @@ class Restless(VirtualRouter):
         return super().handle(event, now)
 
 
+class Fresh(VirtualRouter):
+    """Begins anew with another configuration."""
+
+    def handle(self, event, now):
+        if isinstance(self.state, Active) and isinstance(event, Reconfigured):
+            super().handle(event, now)
+            return self._yield(now, 10, "other values")
+        return super().handle(event, now)
+
+
+class Slow(VirtualRouter):
+    """Goes by a longer interval before anybody can have heard of it."""
+
+    def handle(self, event, now):
+        effects = super().handle(event, now)
+        if isinstance(self.state, Active) and isinstance(event, Reconfigured):
+            self.state = replace(self.state, adver_at=now + self._interval, brisk_until=now)
+        return effects
+
+
 @pytest.mark.parametrize(
     ("wrong", "what"),
     [
         pytest.param(Deaf, "goes on as Active", id="a paused router goes on"),
         pytest.param(Stubborn, "Active on the sides", id="two stay Active"),
         pytest.param(Lazy, "[0] routers are Active", id="nobody takes over"),
+        pytest.param(Fresh, "was Active and is Backup, for a configuration", id="a reload moves it"),
+        pytest.param(Slow, "advertises later, for a configuration", id="a reload makes adverts pause"),
         pytest.param(Restless, "moved without a cause", id="it oscillates"),
     ],
 )

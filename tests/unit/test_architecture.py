@@ -18,7 +18,7 @@ MODULES = sorted(path.relative_to(ROOT).as_posix() for package in PACKAGES for p
 PURE = (
     "vrrp/config.py", "vrrp/timers.py", "vrrp/advertisement.py", "vrrp/announcements.py", "vrrp/events.py",
     "vrrp/frames.py", "vrrp/neighbours.py",
-    "vrrp/authentication.py", "vrrp/router.py", "vrrp/interfaces.py", "vrrp/snapshot.py",
+    "vrrp/authentication.py", "vrrp/router.py", "vrrp/reconfiguration.py", "vrrp/interfaces.py", "vrrp/snapshot.py",
     "vrrp/linux/nftables.py", "vrrp/linux/fencerules.py",
     "vrrp/liveness/config.py", "vrrp/liveness/session.py", "vrrp/liveness/frames.py",
     "balancer/config.py", "balancer/config_checks.py", "balancer/config_pools.py",
@@ -73,6 +73,7 @@ PURE_BUT: Mapping[str, frozenset[str]] = {
     ),
     "hapair/config/view.py": frozenset({"os", "hapair.config.load"}),  # how many cores this process may use
     "vrrp/simulation.py": frozenset({"random"}),  # seeded: the same plan is the same run
+    "vrrp/simulation_plan.py": frozenset({"random"}),  # the same
     "balancer/checks/schedule.py": frozenset({"random"}),  # the type of the generator that is passed in
     "balancer/kernel/buckets.py": frozenset({"hashlib"}),  # a function of bytes
     "hapair/kernel/counters.py": frozenset({"balancer.slots"}),  # Counts, which are data
@@ -202,6 +203,9 @@ NO_TEST_FILE: Mapping[str, str] = {
     "vrrp/linux/packetsock.py": "packet sockets: tests/netns/test_vrrp_linux.py",
     "vrrp/states.py": "data: tests/unit/vrrp/test_router.py",
     "vrrp/simulation.py": "tests/property/test_vrrp_simulation.py",
+    "vrrp/simulation_plan.py": "tests/property/test_vrrp_simulation.py",
+    "vrrp/roster.py": "whole nodes: tests/scenario/test_vrrp_reconfigure.py",
+    "vrrp/testing_vips.py": "tests/unit/vrrp/test_testing.py",
     "vrrp/segment.py": "whole nodes: tests/scenario/test_vrrp_pair.py",
 }
 

@@ -68,13 +68,17 @@ async def open_ports(
         await thread.call("left over", lambda table: remove_left_over(table, interfaces, keep=owned))
         await thread.call("prepare", lambda table: addresses.virtual.prepare(table, configs))
         await thread.call("fence", lambda _: fencing.build())
-        asked = None
-        if witnesses:
-            asked = LanWitnesses(witnesses)
-            stack.callback(asked.close)
+        asked = LanWitnesses(witnesses)
+        stack.callback(asked.close)
         guard = await stack.enter_async_context(trio.open_nursery())
         stack.callback(guard.cancel_scope.cancel)
-        guard.start_soon(fencing.stand_guard, partial(_submit, thread, "fence", fencing.mend))
+
+        def stand_guard() -> None:
+            if fencing.is_unguarded:
+                guard.start_soon(fencing.stand_guard, partial(_submit, thread, "fence", fencing.mend))
+
+        stand_guard()
+        addresses.on_expected = stand_guard
         yield Ports(
             clock=KernelClock(),
             adverts=RawAdvertSockets(),

@@ -3,10 +3,11 @@
 import logging
 import math
 import time
+from collections.abc import Callable, Iterable, Sequence
 
 import trio
 
-from vrrp.config import Vip
+from vrrp.config import Vip, VirtualRouterConfig
 from vrrp.linux.fencing import Fencing
 from vrrp.linux.macvlan import VirtualInterfaces
 from vrrp.linux.netlink import AddressTable, NetlinkThread
@@ -26,6 +27,9 @@ class KernelAddresses:
         self._fencing = fencing
         self.virtual = VirtualInterfaces()
         """For the netlink thread alone."""
+        self.on_expected: Callable[[], None] = _nothing_new
+        """Called when other virtual routers are expected: there may be a fence now that was not."""
+        self._configs: tuple[VirtualRouterConfig, ...] = ()
         self._places: dict[str, dict[Place, None]] = {}  # touched by the netlink thread alone
         self._send, self._receive = trio.open_memory_channel[AddressReport | Exception](math.inf)
 
@@ -45,6 +49,29 @@ class KernelAddresses:
             raise report
         return report
 
+    async def expect(self, configs: Sequence[VirtualRouterConfig]) -> None:
+        """See `vrrp.ports.AddressBook`."""
+
+        def prepare(table: AddressTable) -> None:
+            self._fencing.expect(configs)
+            self.virtual.prepare(table, configs)
+
+        self._configs = tuple(configs)
+        await self._thread.call("expect", prepare)
+        self.on_expected()
+
+    def settle(self) -> None:
+        """See `vrrp.ports.AddressBook`."""
+        configs = self._configs
+
+        def let_go(table: AddressTable) -> None:
+            self._fencing.settle()
+            names = {config.name for config in configs}
+            self._places = {name: places for name, places in self._places.items() if places or name in names}
+            self.virtual.keep(table, configs)
+
+        self._thread.submit("settle", let_go, done=_nothing, failed=_not_removed)
+
     def fence_snapshot(self) -> FenceSnapshot:
         """See `vrrp.ports.AddressBook`."""
         return self._fencing.snapshot()
@@ -57,18 +84,28 @@ class KernelAddresses:
         places = self._places.setdefault(order.router, {})
         errors: list[str] = []
         wanted = self._wanted(table, order, errors)
-        for place in [place for place in places if place not in wanted]:
-            _remove(table, places, place, errors)
+        later = _to_replace(places, wanted)
+        for place in [place for place in places if place not in wanted and place not in later]:
+            self._let_go(table, order.router, place, errors)
         if wanted:
             self._fencing.open(order)
         else:
             self._fencing.close(order.router)
         for place in wanted:
             _put(table, places, place, order.lease_s, errors)
+        for place in later:
+            self._let_go(table, order.router, place, errors)
         if not wanted and order.virtual_mac is not None:
             self._switch_off(table, order.index, order.virtual_mac, errors)
         held = tuple(address for _, address in places)
         return AddressReport(router=order.router, serial=order.serial, held=held, error="; ".join(errors) or None)
+
+    def _let_go(self, table: AddressTable, router: str, place: Place, errors: list[str]) -> None:
+        """Take an address off, unless another router has been given it meanwhile."""
+        if any(place in places for other, places in self._places.items() if other != router):
+            del self._places[router][place]
+        else:
+            _remove(table, self._places[router], place, errors)
 
     def _wanted(self, table: AddressTable, order: AddressOrder, errors: list[str]) -> list[Place]:
         """Where the addresses shall stand."""
@@ -94,6 +131,13 @@ class KernelAddresses:
             errors.append(f"virtual interface cannot be switched off: {error.strerror}")
 
 
+def _to_replace(places: Iterable[Place], wanted: Sequence[Place]) -> list[Place]:
+    """IPv4 addresses that are to have another prefix length: put on beside the old form, which then goes, they are
+    there all the time. IPv6 does not know one address twice."""
+    again = {(index, address.ip) for index, address in wanted if address.version == 4}
+    return [place for place in places if place not in wanted and (place[0], place[1].ip) in again]
+
+
 def _remove(table: AddressTable, places: dict[Place, None], place: Place, errors: list[str]) -> None:
     index, address = place
     try:
@@ -116,6 +160,10 @@ def _put(table: AddressTable, places: dict[Place, None], place: Place, lease_s: 
 
 
 def _nothing(_: None) -> None:
+    pass
+
+
+def _nothing_new() -> None:
     pass
 
 

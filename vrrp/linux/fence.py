@@ -60,6 +60,20 @@ class Fence:
         owned = fencerules.install_owned(self._plan, self._portid, self._opened)
         self._do([*fencerules.install_permanent(self._plan), *owned])
 
+    def replan(
+        self,
+        vips: Collection[Address],
+        *,
+        only_from: Mapping[Address, str] = MappingProxyType({}),
+        not_accepted: Collection[Address] = (),
+    ) -> None:
+        """Fence these from now on, instead of those before, without a gap; what is open and still fenced stays open."""
+        plan = fencerules.FencePlan(frozenset(vips), dict(only_from), frozenset(not_accepted))
+        opened = self._opened & plan.vips
+        self._do(fencerules.replan(self._plan, plan, self._portid, opened))
+        self._plan, self._opened = plan, opened
+        self._rules = fencerules.rules_in_permanent(plan)
+
     def open(self, vips: Collection[Address]) -> None:
         """Let the kernel answer for these. Those that are open, and those that are not fenced, are no error."""
         new = (self._plan.vips & frozenset(vips)) - self._opened

@@ -129,6 +129,16 @@ def install_owned(plan: FencePlan, portid: int, opened: Collection[Address]) -> 
     return requests + change_open(plan, portid, opened, nft.add_elements)
 
 
+def replan(before: FencePlan, after: FencePlan, portid: int, opened: Collection[Address]) -> list[Request]:
+    """Put what `after` needs in place of what `before` needed."""
+    requests = [*install_permanent(after), *install_owned(after, portid, opened)]
+    for family in SPOKEN_FOR:
+        if _of(family, before.vips) and not _of(family, after.vips):
+            table = owned(family, portid)
+            requests += [nft.add_table(table, owned=True), nft.delete_table(table)]
+    return requests
+
+
 def change_open(plan: FencePlan, portid: int, vips: Collection[Address], change: Change) -> list[Request]:
     """Add VIPs to the open ones (`nft.add_elements`) or take them from there (`nft.delete_elements`)."""
     requests: list[Request] = []

@@ -4,12 +4,12 @@ import errno
 import logging
 from collections.abc import Callable, Sequence
 from ipaddress import IPv6Address
-from types import MappingProxyType
 
 import trio
 
 from vrrp.config import Address, VirtualRouterConfig
 from vrrp.linux.fence import Fence, FenceUnavailable
+from vrrp.linux.fencerules import FencePlan
 from vrrp.linux.macvlan import name_of
 from vrrp.ports import AddressOrder
 from vrrp.snapshot import FenceSnapshot
@@ -28,24 +28,24 @@ class Fencing:
     """
 
     def __init__(self, configs: Sequence[VirtualRouterConfig], make: Callable[..., Fence] = Fence) -> None:
-        self._configs = {config.name: config for config in configs if not config.owner}
+        self._configs = _to_fence(configs)
+        self._departing = FencePlan(frozenset())
+        """What was fenced for other configurations, and is held until their routers have let go of it."""
         self._make = make
         self._fence: Fence | None = None
         self._indices: dict[str, int] = {}
         """Of the interfaces of routers with a virtual MAC address: on which virtual interface their VIPs stand."""
         self._obstacle: str | None = "it is not built yet"
+        self._guarded = False
 
     def build(self) -> None:
         """Fence every VIP, none of them open."""
         if not self._configs:
             self._obstacle = None
             return
+        plan = self._plan()
         try:
-            fence = self._make(
-                [vip for config in self._configs.values() for vip in self._vips(config)],
-                only_from=MappingProxyType(self._doors()),
-                not_accepted=[vip for one in self._configs.values() if not one.accept for vip in self._vips(one)],
-            )
+            fence = self._make(plan.vips, only_from=plan.only_from, not_accepted=plan.not_accepted)
             fence.install()
         except FenceUnavailable as unavailable:
             self._without(str(unavailable))
@@ -54,6 +54,25 @@ class Fencing:
         else:
             self._fence, self._obstacle = fence, None
 
+    def expect(self, configs: Sequence[VirtualRouterConfig]) -> None:
+        """Fence the VIPs of these too, beside those before, which go on."""
+        self._departing = self._plan()
+        before, self._configs = self._configs, _to_fence(configs)
+        self._indices = {
+            name: index for name, index in self._indices.items() if _same_place(before[name], self._configs.get(name))
+        }
+        self._replan()
+
+    def settle(self) -> None:
+        """What was fenced before and is not any more has been let go of."""
+        self._departing = FencePlan(frozenset())
+        self._replan()
+
+    @property
+    def is_unguarded(self) -> bool:
+        """There is a fence, and nobody stands guard."""
+        return self._fence is not None and not self._guarded
+
     def open(self, order: AddressOrder) -> None:
         """Before the addresses of an order are put on: the kernel may answer for them."""
         config = self._configs.get(order.router)
@@ -61,7 +80,7 @@ class Fencing:
             return
         if config.virtual_mac and self._indices.get(order.router) != order.index:
             self._indices[order.router] = order.index
-            self._rebuild()
+            self._replan()
         self._change(lambda fence: fence.open(self._vips(config)))
 
     def close(self, router: str) -> None:
@@ -91,6 +110,7 @@ class Fencing:
         fence = self._fence
         if fence is None:
             return
+        self._guarded = True
         events = fence.events()
         while True:
             await trio.lowlevel.wait_readable(events)
@@ -105,12 +125,20 @@ class Fencing:
             if gone:
                 mend()
 
-    def _rebuild(self) -> None:
-        old, self._fence = self._fence, None
-        if old is None:
+    def _replan(self) -> None:
+        if self._fence is None:
+            self.build()
             return
-        self.build()
-        old.disown()
+        plan = self._plan()
+        self._change(lambda fence: fence.replan(plan.vips, only_from=plan.only_from, not_accepted=plan.not_accepted))
+
+    def _plan(self) -> FencePlan:
+        """Of the routers there are, and around them what is still held of earlier ones."""
+        vips = frozenset(vip for config in self._configs.values() for vip in self._vips(config))
+        refused = frozenset(vip for one in self._configs.values() if not one.accept for vip in self._vips(one))
+        departing = self._departing
+        only_from = {vip: door for vip, door in departing.only_from.items() if vip not in vips} | self._doors()
+        return FencePlan(vips | departing.vips, only_from, refused | departing.not_accepted - vips)
 
     def _doors(self) -> dict[Address, str]:
         """By VIP with a virtual MAC address: the interface that alone speaks for it."""
@@ -147,6 +175,17 @@ class Fencing:
         if obstacle != self._obstacle:
             log.warning("no fence", extra={"reason": obstacle})
         self._obstacle = obstacle
+
+
+def _to_fence(configs: Sequence[VirtualRouterConfig]) -> dict[str, VirtualRouterConfig]:
+    return {config.name: config for config in configs if not config.owner}
+
+
+def _same_place(before: VirtualRouterConfig, after: VirtualRouterConfig | None) -> bool:
+    """Whether the VIPs stand on the same virtual interface, if on one."""
+    if after is None or not after.virtual_mac:
+        return False
+    return (before.interface, before.virtual_mac_address) == (after.interface, after.virtual_mac_address)
 
 
 def _words(error: OSError) -> str:

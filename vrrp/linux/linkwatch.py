@@ -108,6 +108,14 @@ class LinkWatch:
         del self._changed[name]
         return self._table.interface(name)
 
+    def watch(self, names: Collection[str]) -> None:
+        """See `vrrp.ports.Interfaces`."""
+        self._names = frozenset(names)
+
+    def current(self, name: str) -> Interface:
+        """See `vrrp.ports.Interfaces`. What was lost of events is made up for by the next `next_change`."""
+        return self._table.interface(name)
+
     def received_packets(self, name: str) -> int:
         """See `vrrp.ports.Interfaces`. Takes no lock of the kernel's, and 20 us."""
         with open("/proc/net/dev", encoding="ascii", errors="replace") as lines:

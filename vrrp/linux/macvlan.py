@@ -54,6 +54,18 @@ class VirtualInterfaces:
                 fields = {"router": config.name, "detail": str(error)}
                 log.debug("virtual interface not made yet", extra=fields)
 
+    def keep(self, table: AddressTable, configs: Sequence[VirtualRouterConfig]) -> None:
+        """Delete what was made and none of these needs. Raises OSError."""
+        needed = {
+            name_of(index, config.virtual_mac_address)
+            for config in configs
+            if config.virtual_mac and (index := _index_of(config.interface)) is not None
+        }
+        for name in self._made.keys() - needed:
+            virtual = self._made.pop(name)
+            if _index_of(name) == virtual:
+                table.delete_link(virtual)
+
     def switch_on(self, table: AddressTable, index: int, mac: bytes, *, ipv6: bool) -> int:
         """The index of the virtual interface on top of interface `index`, made where there is none. Raises OSError.
 

@@ -6,6 +6,7 @@ import socket
 import struct
 from array import array
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import trio
@@ -24,6 +25,8 @@ _LOAD_BYTE, _LOAD_HALF, _JUMP_IF_EQUAL, _RETURN = 0x30, 0x28, 0x15, 0x06
 _ALL = 0xFFFFFFFF
 _PROC = Path("/proc/net")
 
+Program = tuple[tuple[int, int, int, int], ...]
+
 # Offsets are from the Ethernet header on. "0 otherwise 1": go on with the next instruction, or skip one.
 ONLY_ARP_REPLIES = (
     (_LOAD_HALF, 0, 0, 20),
@@ -41,6 +44,12 @@ ONLY_NEIGHBOUR_ADVERTISEMENTS = (
 )
 
 
+_KINDS: Mapping[int, tuple[int, Program]] = {
+    4: (_ETH_P_ARP, ONLY_ARP_REPLIES),
+    6: (_ETH_P_IPV6, ONLY_NEIGHBOUR_ADVERTISEMENTS),
+}
+
+
 class LanWitnesses:
     """Asks the witnesses of each interface, and tells of their answers.
 
@@ -48,21 +57,30 @@ class LanWitnesses:
     filter in the kernel lets answers through and nothing else. A socket of one protocol sees nothing that we send.
     """
 
-    def __init__(self, witnesses: Mapping[str, tuple[Address, ...]]) -> None:
-        """`witnesses`: whom to ask, by the name of the interface on whose LAN they are. Raises OSError.
+    def __init__(self, witnesses: Mapping[str, tuple[Address, ...]] | None = None) -> None:
+        """See `reconfigure`. Raises OSError."""
+        self._witnesses: dict[str, tuple[Address, ...]] = {}
+        self._asked: dict[str, tuple[Address, ...]] = {}
+        self._sockets: dict[int, socket.socket] = {}
+        self._changed = trio.Event()
+        self._closed = False
+        self.reconfigure(witnesses)
+
+    def reconfigure(self, witnesses: Mapping[str, tuple[Address, ...]] | None) -> None:
+        """`witnesses`: whom to ask, by the name of the interface on whose LAN they are; None: nobody. Raises OSError.
 
         Nobody listed: the gateway, wherever the interface's default route leads at the moment of asking.
         """
-        self._witnesses = dict(witnesses)
-        families = {address.version for addresses in witnesses.values() for address in addresses}
-        if not all(witnesses.values()):
+        self._witnesses, self._asked = dict(witnesses or {}), {}
+        families: set[int] = {address.version for addresses in self._witnesses.values() for address in addresses}
+        if not all(self._witnesses.values()):
             families |= {4, 6}
-        self._asked: dict[str, tuple[Address, ...]] = {}
-        self._sockets: dict[int, socket.socket] = {}
-        if 4 in families:
-            self._sockets[4] = _open(_ETH_P_ARP, ONLY_ARP_REPLIES)
-        if 6 in families:
-            self._sockets[6] = _open(_ETH_P_IPV6, ONLY_NEIGHBOUR_ADVERTISEMENTS)
+        for family in families - self._sockets.keys():
+            self._sockets[family] = _open(*_KINDS[family])
+        for family in self._sockets.keys() - families:
+            _shut(self._sockets.pop(family))
+        self._changed.set()
+        self._changed = trio.Event()
 
     def ask(self, interface: Interface, source: Address) -> None:
         """See `vrrp.ports.Witnesses`. Those of the other family are asked from the interface's own address of it."""
@@ -80,18 +98,18 @@ class LanWitnesses:
 
     async def next_answer(self) -> str:
         """See `vrrp.ports.Witnesses`. Raises trio.ClosedResourceError once closed."""
-        while True:
+        while not self._closed:
             for sock in self._sockets.values():
                 name = self._answered(sock)
                 if name is not None:
                     return name
             await self._wait_readable()
+        raise trio.ClosedResourceError("the witnesses' sockets were closed")
 
     def close(self) -> None:
         """Close the sockets, and wake whoever waits."""
-        for sock in self._sockets.values():
-            trio.lowlevel.notify_closing(sock)
-            sock.close()
+        self._closed = True
+        self.reconfigure(None)
 
     def _answered(self, sock: socket.socket) -> str | None:
         """The interface by which a witness has answered; None once the queue is empty."""
@@ -109,15 +127,11 @@ class LanWitnesses:
                 return name
 
     async def _wait_readable(self) -> None:
-        closed = False
-        try:
-            async with trio.open_nursery() as nursery:
-                for sock in self._sockets.values():
-                    nursery.start_soon(_first_readable, sock, nursery.cancel_scope)
-        except* trio.ClosedResourceError:
-            closed = True
-        if closed:
-            raise trio.ClosedResourceError("the witnesses' sockets were closed")
+        """Or until there are other sockets."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_until_changed, self._changed, nursery.cancel_scope)
+            for sock in self._sockets.values():
+                nursery.start_soon(_first_readable, sock, nursery.cancel_scope)
 
 
 def _gateways(interface: str) -> tuple[Address, ...]:
@@ -132,12 +146,25 @@ def _text(path: Path) -> str:
         return ""
 
 
-async def _first_readable(sock: socket.socket, others: trio.CancelScope) -> None:
-    await trio.lowlevel.wait_readable(sock)
+async def _until_changed(changed: trio.Event, others: trio.CancelScope) -> None:
+    await changed.wait()
     others.cancel()
 
 
-def _open(protocol: int, program: tuple[tuple[int, int, int, int], ...]) -> socket.socket:
+async def _first_readable(sock: socket.socket, others: trio.CancelScope) -> None:
+    if sock.fileno() >= 0:
+        with suppress(trio.ClosedResourceError):
+            await trio.lowlevel.wait_readable(sock)
+    others.cancel()
+
+
+def _shut(sock: socket.socket) -> None:
+    """Wakes whoever waits for it."""
+    trio.lowlevel.notify_closing(sock)
+    sock.close()
+
+
+def _open(protocol: int, program: Program) -> socket.socket:
     """A packet socket of one protocol. What gets into its queue before it has its filter, `answer_in` sorts out."""
     kind = socket.SOCK_RAW | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
     sock = socket.socket(socket.AF_PACKET, kind, socket.htons(protocol))

@@ -57,6 +57,31 @@ def ns_both_families_and_interfaces_without_routers(lan):
     trio.run(main)
 
 
+def ns_other_interfaces(lan):
+    """What is known of any interface can be asked for at once; from then on it is told of."""
+    lan.up()
+
+    async def main():
+        thread = NetlinkThread()
+        watch = LinkWatch({"v0"}, thread=thread)
+        await watch.listen()
+        await watch.next_change()
+        assert watch.current("lo").up
+        assert watch.current("v9").index == 0
+        watch.watch({"lo"})
+        lan.set("v0", "down")
+        lan.set("lo", "down")
+        with trio.fail_after(5):
+            while (told := await watch.next_change()).up:
+                pass
+        assert told.name == "lo"
+        assert not watch.current("v0").up
+        watch.close()
+        await thread.close(limit_s=1)
+
+    trio.run(main)
+
+
 def ns_received_packets(lan):
     """It counts what comes in, and costs little."""
     lan.up()

@@ -60,6 +60,39 @@ def ns_no_answer(lan):
     trio.run(main)
 
 
+def ns_others_are_asked_while_somebody_waits(lan):
+    """Nobody at first, then one of each family, then nobody again."""
+    lan.up("10.99.0.1/24", "fd00:99::1/64")
+    other = Machine(lan, "10.99.0.200/24", "fd00:99::200/64")
+
+    async def main():
+        witnesses = LanWitnesses()
+        answers, answered = trio.open_memory_channel(10)
+
+        async def wait():
+            while True:
+                answers.send_nowait(await witnesses.next_answer())
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(wait)
+            await trio.sleep(0.05)
+            for asked in ({"v0": (V4,)}, {"v0": (V6,)}, {"v0": (V4,)}):
+                witnesses.reconfigure(asked)
+                witnesses.ask(lan.interface(), OURS)
+                with trio.fail_after(2):
+                    assert await answered.receive() == "v0"
+            witnesses.reconfigure(None)
+            witnesses.ask(lan.interface(), OURS)
+            with trio.move_on_after(0.2) as waited:
+                await answered.receive()
+            assert waited.cancelled_caught
+            nursery.cancel_scope.cancel()
+        witnesses.close()
+
+    trio.run(main)
+    other.close()
+
+
 def ns_closing_wakes(lan):
     """Whoever waits is told."""
     lan.up()

@@ -18,6 +18,7 @@ from vrrp.advertisement import (
     check_way,
     decode,
     decode_payload,
+    differences,
     encode,
     group_of,
     internet_checksum,
@@ -433,3 +434,22 @@ def test_message_bytes(payload, options, length):
 )
 def test_internet_checksum(data, checksum):
     assert internet_checksum(bytes.fromhex(data)) == checksum
+
+
+LAN = VirtualRouterConfig(name="lan", vrid=51, interface="eth0", addresses=(IPv4Interface("192.0.2.10/24"),))
+AGREED = Advertisement(vrid=51, priority=1, max_advert_interval_cs=100, addresses=(IPv4Address("192.0.2.10"),))
+
+
+class TestDifferences:
+    """Rules 18 and 19: told, never acted upon."""
+
+    def test_none(self):
+        assert differences(LAN, AGREED) == []
+
+    def test_rule_18_interval(self):
+        theirs = replace(AGREED, max_advert_interval_cs=25)
+        assert differences(LAN, theirs) == ["advertisement interval 250 ms, ours 1000 ms"]
+
+    def test_rule_19_addresses(self):
+        theirs = replace(AGREED, addresses=(IPv4Address("192.0.2.10"), IPv4Address("192.0.2.11")))
+        assert differences(LAN, theirs) == ["addresses 192.0.2.10, 192.0.2.11; ours 192.0.2.10"]

@@ -28,7 +28,7 @@ from vrrp.events import (
     VipsClaimed,
     VipsRemoved,
 )
-from vrrp.router import Active, Backup, Initialize, VirtualRouter, differences
+from vrrp.router import Active, Backup, Initialize, VirtualRouter
 
 NOW = 1000.0
 OURS = IPv4Address("192.0.2.5")
@@ -503,23 +503,3 @@ def test_the_lease_follows_the_configured_priority():
     machine = VirtualRouter(config(priority=200, advertisement_interval_cs=10))
     assert machine.lease_s == 1
     assert VirtualRouter(config(priority=255)).lease_s is None
-
-
-class TestDifferences:
-    """Rules 18 and 19: told, never acted upon."""
-
-    def test_none(self):
-        assert differences(config(), advert(1).advertisement) == []
-
-    def test_rule_18_interval(self):
-        theirs = advert(1, interval_cs=25).advertisement
-        assert differences(config(), theirs) == ["advertisement interval 250 ms, ours 1000 ms"]
-
-    def test_rule_19_addresses(self):
-        theirs = Advertisement(
-            vrid=51,
-            priority=1,
-            max_advert_interval_cs=100,
-            addresses=(IPv4Address("192.0.2.10"), IPv4Address("192.0.2.11")),
-        )
-        assert differences(config(), theirs) == ["addresses 192.0.2.10, 192.0.2.11; ours 192.0.2.10"]

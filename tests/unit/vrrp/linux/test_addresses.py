@@ -2,10 +2,11 @@
 
 import errno
 import math
-from ipaddress import IPv4Interface
+from ipaddress import IPv4Interface, IPv6Interface
 
 import pytest
 
+from vrrp.config import VirtualRouterConfig
 from vrrp.linux.addresses import KernelAddresses
 from vrrp.ports import AddressOrder
 
@@ -39,6 +40,12 @@ class FakeTable:
 class FakeVirtual:
     """Virtual interfaces that exist; 100 is added to the index."""
 
+    def prepare(self, table, configs):
+        table.calls.append(("prepare", *(config.name for config in configs)))
+
+    def keep(self, table, configs):
+        table.calls.append(("keep", *(config.name for config in configs)))
+
     def switch_on(self, table, index, mac, *, ipv6):
         assert (mac, ipv6) == (VMAC, False)
         table.switch(100 + index, on=True)
@@ -49,7 +56,7 @@ class FakeVirtual:
 
 
 class SameThread:
-    """Does a job when it is submitted."""
+    """Does a job when it is submitted, or called for."""
 
     def __init__(self):
         self.table = FakeTable()
@@ -61,6 +68,9 @@ class SameThread:
             failed(error)
         else:
             done(result)
+
+    async def call(self, key, job):
+        return job(self.table)
 
 
 @pytest.fixture
@@ -76,6 +86,12 @@ class FakeFencing:
 
     def open(self, order):
         self._table.calls.append(("open", order.router))
+
+    def expect(self, configs):
+        self._table.calls.append(("expect", *(config.name for config in configs)))
+
+    def settle(self):
+        self._table.calls.append(("settle",))
 
     def close(self, router):
         self._table.calls.append(("close", router))
@@ -211,3 +227,43 @@ async def test_the_fence_is_open_from_before_a_vip_is_put_on_until_after_it_is_r
         ("remove", 2, "192.0.2.10/32"),
         ("close", "lan"),
     ]
+
+
+async def test_a_vip_that_goes_is_removed_before_one_that_comes_is_put_on(book, thread):
+    book.submit(order(VIP))
+    book.submit(order(OTHER, serial=2))
+    assert kernel_calls(thread)[1:] == [("remove", 2, "192.0.2.10/32"), ("put", 2, "192.0.2.11/32", 1)]
+
+
+async def test_with_another_prefix_length_a_vip_is_there_all_the_time(book, thread):
+    wide = IPv4Interface("192.0.2.10/24")
+    book.submit(order(VIP))
+    book.submit(order(wide, serial=2))
+    assert kernel_calls(thread)[1:] == [("put", 2, "192.0.2.10/24", 1), ("remove", 2, "192.0.2.10/32")]
+    assert [(await book.next_report()).held for _ in range(2)] == [(VIP,), (wide,)]
+
+
+async def test_an_ipv6_address_cannot_be_there_twice(book, thread):
+    narrow, wide = IPv6Interface("fd99::10/128"), IPv6Interface("fd99::10/64")
+    book.submit(order(narrow))
+    book.submit(order(wide, serial=2))
+    assert kernel_calls(thread)[1:] == [("remove", 2, "fd99::10/128"), ("put", 2, "fd99::10/64", 1)]
+
+
+async def test_a_vip_that_another_router_was_given_meanwhile_stays(book, thread):
+    book.submit(order(VIP, OTHER))
+    book.submit(order(OTHER, router="wan"))
+    book.submit(order(VIP, serial=2))
+    assert ("remove", 2, "192.0.2.11/32") not in thread.table.calls
+    assert [(await book.next_report()).held for _ in range(3)] == [(VIP, OTHER), (OTHER,), (VIP,)]
+
+
+async def test_others_are_expected_and_what_they_do_not_need_is_let_go_of(book, thread):
+    lan = VirtualRouterConfig(name="lan", vrid=51, interface="eth0", addresses=(IPv4Interface("192.0.2.10/24"),))
+    book.virtual = FakeVirtual()
+    told = []
+    book.on_expected = lambda: told.append("expected")
+    await book.expect([lan])
+    book.settle()
+    assert thread.table.calls == [("expect", "lan"), ("prepare", "lan"), ("settle",), ("keep", "lan")]
+    assert told == ["expected"]

@@ -107,3 +107,14 @@ def test_everything_goes():
     tables = [permanent(family) for family in (ARP, IPV6, IPV4)]
     tables += [Table(family, "hapair_fence_open_4711") for family in (ARP, IPV6)]
     assert kinds == {(table, kind): 1 for table in tables for kind in (nftables.NEW_TABLE, nftables.DELETE_TABLE)}
+
+
+def test_another_plan_takes_the_place_of_one_in_one_batch():
+    requests = fencerules.replan(plan(V4, V6), plan(V4), 4711, [V4])
+    owned6 = Table(IPV6, "hapair_fence_open_4711")
+    assert requests[:-2] == [*fencerules.install_permanent(plan(V4)), *fencerules.install_owned(plan(V4), 4711, [V4])]
+    assert [(request.table, request.kind) for request in requests[-2:]] == [
+        (owned6, nftables.NEW_TABLE),
+        (owned6, nftables.DELETE_TABLE),
+    ]
+    assert fencerules.replan(plan(V4), plan(V4, V6), 4711, [])[-1].table == owned6

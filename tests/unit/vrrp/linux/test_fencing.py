@@ -31,7 +31,7 @@ class FakeFence:
     """What is used of a Fence."""
 
     def __init__(self, vips: Collection[Address], *, only_from: Any = None, not_accepted: Any = ()) -> None:
-        self.vips, self.only_from, self.not_accepted = list(vips), dict(only_from or {}), list(not_accepted)
+        self._take(vips, only_from, not_accepted)
         self.calls: list[Any] = []
         self.error: Exception | None = None
         self.restored = 0
@@ -43,8 +43,15 @@ class FakeFence:
         if self.error is not None:
             raise self.error
 
+    def _take(self, vips: Collection[Address], only_from: Any, not_accepted: Any) -> None:
+        self.vips, self.only_from, self.not_accepted = set(vips), dict(only_from or {}), set(not_accepted)
+
     def install(self) -> None:
         self._call("install")
+
+    def replan(self, vips: Collection[Address], *, only_from: Any, not_accepted: Any) -> None:
+        self._call("replan", *sorted(map(str, vips)))
+        self._take(vips, only_from, not_accepted)
 
     def open(self, vips: Collection[Address]) -> None:
         self._call("open", *map(str, vips))
@@ -120,8 +127,8 @@ def test_every_vip_is_fenced_and_none_open(make_bench):
     bench = make_bench(excluded, DMZ)
     assert bench.fencing.snapshot() == FenceSnapshot(obstacle="it is not built yet", restored=0)
     bench.fencing.build()
-    assert bench.fence.vips == [VIP, IPv6Address("2001:db8::20"), OTHER]
-    assert bench.fence.not_accepted == [OTHER]
+    assert bench.fence.vips == {VIP, IPv6Address("2001:db8::20"), OTHER}
+    assert bench.fence.not_accepted == {OTHER}
     assert bench.fence.only_from == {}
     assert bench.fence.calls == [("install",)]
     assert bench.fencing.snapshot() == FenceSnapshot(obstacle=None, restored=0)
@@ -130,7 +137,7 @@ def test_every_vip_is_fenced_and_none_open(make_bench):
 def test_a_link_local_vip_is_fenced_on_its_own_interface(make_bench):
     bench = make_bench(SIX)
     bench.fencing.build()
-    assert bench.fence.vips == [IPv6Address("fe80::10%eth0"), IPv6Address("2001:db8::10")]
+    assert bench.fence.vips == {IPv6Address("fe80::10%eth0"), IPv6Address("2001:db8::10")}
 
 
 def test_an_owners_own_addresses_are_never_fenced(make_bench):
@@ -138,7 +145,7 @@ def test_an_owners_own_addresses_are_never_fenced(make_bench):
     bench.fencing.build()
     bench.fencing.open(order(OWNER))
     bench.fencing.close("owner")
-    assert bench.fence.vips == [VIP]
+    assert bench.fence.vips == {VIP}
     assert bench.fence.calls == [("install",)]
 
 
@@ -159,18 +166,74 @@ def test_open_and_closed_with_the_addresses(make_bench):
 
 
 def test_a_virtual_mac_address_speaks_from_its_own_interface_alone(make_bench):
-    """The interface is known when it is made: the fence is built again around it, and the old one ends after that."""
+    """The interface is known when it is made: the fence is planned anew around it, and what is open stays so."""
     bench = make_bench(replace(LAN, virtual_mac=True), DMZ)
     bench.fencing.build()
     bench.fencing.open(order(replace(LAN, virtual_mac=True), index=10))
-    first, second = bench.fences
-    assert first.calls == [("install",), ("disown",)]
-    assert second.only_from == {VIP: "vrrp4-51-a"}
-    assert second.calls == [("install",), ("open", "192.0.2.100")]
+    vips = ("192.0.2.100", "192.0.2.101")
+    assert bench.fence.only_from == {VIP: "vrrp4-51-a"}
+    assert bench.fence.calls == [("install",), ("replan", *vips), ("open", "192.0.2.100")]
     bench.fencing.open(order(replace(LAN, virtual_mac=True), index=10))
-    assert len(bench.fences) == 2
+    assert bench.fence.calls[3:] == [("open", "192.0.2.100")]
     bench.fencing.open(order(replace(LAN, virtual_mac=True), index=11))
     assert bench.fence.only_from == {VIP: "vrrp4-51-b"}
+    assert len(bench.fences) == 1
+
+
+WIDER = replace(
+    LAN, addresses=(IPv4Interface("192.0.2.103/24"),), excluded_addresses=(IPv4Interface("192.0.2.104/24"),)
+)
+THIRD, FOURTH = IPv4Address("192.0.2.103"), IPv4Address("192.0.2.104")
+
+
+def test_other_vips_are_fenced_beside_those_before_until_these_have_been_let_go_of(make_bench):
+    bench = make_bench(LAN, DMZ)
+    bench.fencing.build()
+    bench.fencing.open(order(LAN))
+    bench.fencing.expect([WIDER])
+    assert bench.fence.vips == {VIP, OTHER, THIRD, FOURTH}
+    assert bench.fence.not_accepted == {OTHER}
+    bench.fencing.open(order(WIDER))
+    bench.fencing.settle()
+    assert (bench.fence.vips, bench.fence.not_accepted) == ({THIRD, FOURTH}, set())
+    assert bench.fence.calls == [
+        ("install",),
+        ("open", "192.0.2.100"),
+        ("replan", "192.0.2.100", "192.0.2.101", "192.0.2.103", "192.0.2.104"),
+        ("open", "192.0.2.103", "192.0.2.104"),
+        ("replan", "192.0.2.103", "192.0.2.104"),
+    ]
+
+
+def test_a_vip_that_is_accepted_now_is_let_in_at_once(make_bench):
+    bench = make_bench(DMZ)
+    bench.fencing.build()
+    bench.fencing.expect([replace(DMZ, accept=True)])
+    assert (bench.fence.vips, bench.fence.not_accepted) == ({OTHER}, set())
+
+
+def test_a_virtual_interface_is_remembered_while_its_router_is_the_same(make_bench):
+    virtual = replace(LAN, virtual_mac=True)
+    bench = make_bench(virtual)
+    bench.fencing.build()
+    bench.fencing.open(order(virtual, index=10))
+    bench.fencing.expect([replace(virtual, priority=50)])
+    assert bench.fence.only_from == {VIP: "vrrp4-51-a"}
+    bench.fencing.expect([replace(virtual, vrid=52)])
+    bench.fencing.settle()
+    assert bench.fence.only_from == {}
+    bench.fencing.expect([])
+    bench.fencing.settle()
+    assert bench.fence.vips == set()
+
+
+def test_the_first_router_of_a_node_gets_a_fence_that_wants_a_guard(make_bench):
+    bench = make_bench(OWNER)
+    bench.fencing.build()
+    assert not bench.fencing.is_unguarded
+    bench.fencing.expect([OWNER, LAN])
+    assert bench.fence.calls == [("install",)]
+    assert bench.fencing.is_unguarded
 
 
 def test_a_link_local_vip_with_a_virtual_mac_address_is_fenced_where_it_stands(make_bench):
@@ -179,7 +242,7 @@ def test_a_link_local_vip_with_a_virtual_mac_address_is_fenced_where_it_stands(m
     bench.fencing.build()
     bench.fencing.open(order(six, index=2))
     where = IPv6Address("fe80::10%vrrp6-51-2")
-    assert bench.fence.vips == [where, IPv6Address("2001:db8::10")]
+    assert bench.fence.vips == {where, IPv6Address("2001:db8::10")}
     assert bench.fence.only_from == {where: "vrrp6-51-2", IPv6Address("2001:db8::10"): "vrrp6-51-2"}
 
 
@@ -313,7 +376,7 @@ def test_what_a_dead_announcer_left_is_removed(monkeypatch, error):
 
     monkeypatch.setattr(module, "Fence", make)
     remove_fence()
-    assert [(fence.vips, fence.calls) for fence in made] == [([], [("remove",)])]
+    assert [(fence.vips, fence.calls) for fence in made] == [(set(), [("remove",)])]
     for fence in made:
         fence.near.close()
         fence.far.close()
