@@ -3,7 +3,7 @@
 import gc
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from hapair.messages import (
     Hold,
     LowerPriority,
     Preempt,
+    ReloadRouters,
     Resign,
     Resume,
     RouterReport,
@@ -30,6 +31,7 @@ from hapair.messages import (
 )
 from hapair.parent import ParentGoneError, channel_from_arguments, follow
 from hapair.standings import Changes, Standings
+from vrrp.config import VirtualRouterConfig
 from vrrp.events import Effect, Event
 from vrrp.interfaces import Interface
 from vrrp.linux import open_ports
@@ -38,6 +40,7 @@ from vrrp.recording import introduce, record
 from vrrp.runner import Runner
 from vrrp.running import Recorder
 from vrrp.snapshot import RouterSnapshot
+from vrrp.tracking import Standing
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +66,7 @@ class _Announcer:
         self._channel = channel
         self._runner: Runner | None = None
         self._peer: PeerBridge | None = None
+        self._secret: bytes | None = None
         self._standings = Standings({})
         self._stopping = trio.CancelScope()
 
@@ -89,6 +93,8 @@ class _Announcer:
             async with open_ports(
                 start.routers, watched=self._standings.watched, witnesses=start.witnesses
             ) as self._ports:
+                self._secret = start.secret
+                record_event, introduce_router = _open_recording(start, stack)
                 self._runner = bridge.runner = Runner(
                     start.routers,
                     ports=self._ports,
@@ -96,7 +102,8 @@ class _Announcer:
                     peer=bridge,
                     signer=make_signer(start.secret, start.epoch),
                     verifiers=verifiers,
-                    record=_open_recording(start, stack),
+                    record=record_event,
+                    introduce=introduce_router,
                     watch=self._watch,
                 )
                 self._peer = bridge
@@ -144,8 +151,33 @@ class _Announcer:
             case Stop():
                 await self._resign("this node stops")
                 self._stopping.cancel()
+            case ReloadRouters() if self._runner is not None:
+                await self._reload(self._runner, message)
             case _ if self._runner is not None:
                 self._command(self._runner, message)
+
+    async def _reload(self, runner: Runner, message: ReloadRouters) -> None:
+        """Adverts go out meanwhile: whatever waits for the kernel does so in its thread."""
+        assert self._peer is not None
+        assert self._ports.witnesses is not None
+        verifiers = make_verifiers(self._secret, message.routers, self._peer.verifiers)
+        self._peer.reload(message.link, verifiers)
+        self._ports.witnesses.reconfigure(message.witnesses)
+        await runner.reconfigure(
+            message.routers,
+            standings=lambda: self._stand_anew(message),
+            verifiers=verifiers,
+            watched={track.interface for tracks in message.tracked.values() for track in tracks},
+        )
+        self._peer.sources_may_have_changed()
+        self._report_now()
+
+    def _stand_anew(self, message: ReloadRouters) -> dict[str, Standing]:
+        priorities = {router.name: router.priority for router in message.routers}
+        self._standings = self._standings.reconfigured(priorities, message.tracked)
+        for name in self._standings.watched:
+            self._standings.interface_changed(self._ports.interfaces.current(name))
+        return {name: Standing(*pair) for name, pair in self._standings.all().items()}
 
     def _command(self, runner: Runner, message: Any) -> None:
         match message:
@@ -172,6 +204,8 @@ class _Announcer:
     def _apply(self, changes: Changes) -> None:
         assert self._runner is not None
         for router, (priority, closed) in changes.items():
+            if router not in self._runner.names:  # it is just leaving
+                continue
             self._runner.set_priority(router, priority)
             self._runner.set_gate(router, "tracking", closed)
 
@@ -181,17 +215,18 @@ class _Announcer:
                 await self._runner.resign(reason, stay=stay)
 
 
-def _open_recording(start: StartRouters, stack: ExitStack) -> Recorder | None:
+def _open_recording(
+    start: StartRouters, stack: ExitStack
+) -> tuple[Recorder | None, Callable[[VirtualRouterConfig], None] | None]:
     """Line by line, so that a recording of a killed process is whole but for its last line."""
     if start.record_to is None:
-        return None
+        return None, None
     file = stack.enter_context(Path(start.record_to).open("w", buffering=1))  # noqa: SIM115 - closed by the stack
-    file.writelines(f"{introduce(router)}\n" for router in start.routers)
 
     def write(router: str, at: float, event: Event, effects: Sequence[Effect]) -> None:
         file.write(f"{record(router, at, event, effects)}\n")
 
-    return write
+    return write, lambda router: print(introduce(router), file=file)
 
 
 if __name__ == "__main__":

@@ -19,12 +19,19 @@ def make_signer(secret: bytes | None, epoch: int, first_counter: int = 0) -> Sig
     return None if secret is None else Signer(derive(secret, ADVERTS), epoch, first_counter)
 
 
-def make_verifiers(secret: bytes | None, routers: Sequence[VirtualRouterConfig]) -> dict[str, Verifier]:
-    """By virtual router, those whose adverts are signed."""
+def make_verifiers(
+    secret: bytes | None, routers: Sequence[VirtualRouterConfig], known: Mapping[str, Verifier] | None = None
+) -> dict[str, Verifier]:
+    """By virtual router, those whose adverts are signed. Those that are `known` go on, with what they have heard."""
     if secret is None:
         return {}
-    key = derive(secret, ADVERTS)
-    return {one.name: Verifier(key, one.authentication) for one in routers if one.authentication != "off"}
+    key, verifiers = derive(secret, ADVERTS), {}
+    for router in routers:
+        if router.authentication != "off":
+            verifier = (known or {}).get(router.name) or Verifier(key, router.authentication)
+            verifier.demand(router.authentication)
+            verifiers[router.name] = verifier
+    return verifiers
 
 
 class PeerBridge:
@@ -42,13 +49,23 @@ class PeerBridge:
         """`tell` takes a message for the node; `changed` is called when the link comes or goes."""
         self.link = None if config is None else LivenessLink(config, observer=self, epoch=epoch)
         self.runner: Runner | None = None
-        self._verifiers = verifiers
+        self.verifiers = dict(verifiers)
+        self._hello: Hello | None = None
+        """What the peer says of itself, while the link is up."""
         self._tell = tell
         self._changed = changed
 
     def snapshot(self) -> LinkSnapshot | None:
         """The link now; None: there is none."""
         return None if self.link is None else self.link.snapshot()
+
+    def reload(self, config: LinkConfig | None, verifiers: Mapping[str, Verifier]) -> None:
+        """Go on with these. Those that are new are told of the peer's epoch."""
+        self.verifiers = dict(verifiers)
+        if self.link is not None and config is not None:
+            self.link.go_by(config.interval_s)
+        if self._hello is not None:
+            self._trust(self._hello)
 
     def sources_may_have_changed(self) -> None:
         """Let the peer know where our adverts come from."""
@@ -87,13 +104,18 @@ class PeerBridge:
 
     def on_lost(self, cause: LostCause) -> None:
         """See `vrrp.liveness.ports.LinkObserver`."""
+        self._hello = None
         if cause is LostCause.DIED and self.runner is not None:
             self.runner.peer_lost()
         self._changed()
 
     def _met(self, hello: Hello) -> None:
-        for source in hello.sources.values():
-            for verifier in self._verifiers.values():
-                verifier.trust_epoch(source, hello.epoch)
+        self._hello = hello
+        self._trust(hello)
         if self.runner is not None:
             self.runner.peer_met(hello.sources)
+
+    def _trust(self, hello: Hello) -> None:
+        for source in hello.sources.values():
+            for verifier in self.verifiers.values():
+                verifier.trust_epoch(source, hello.epoch)

@@ -46,6 +46,17 @@ class StartRouters:
     """A file for a recording (vrrp.recording); None: none is made."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReloadRouters:
+    """Node to announcer: go on with these, in place. The fields are those of StartRouters."""
+
+    routers: tuple[VirtualRouterConfig, ...]
+    link: LinkConfig | None = None
+    """The same nodes, with another interval perhaps."""
+    witnesses: Mapping[str, tuple[Address, ...]] | None = None
+    tracked: Mapping[str, tuple[InterfaceTrack, ...]] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, slots=True)
 class Resign:
     """Node to announcer: give the VIPs up and stay out of the election until Resume."""
@@ -334,7 +345,8 @@ class FlowsReport:
 
 
 TO_ANNOUNCER = (
-    *(Heartbeat, StartRouters, Resign, Resume, LowerPriority, Track, Preempt, Hold, Announce, Tell, ToPeer, Stop),
+    *(Heartbeat, StartRouters, ReloadRouters, Resign, Resume, LowerPriority, Track, Preempt, Hold, Announce, Tell),
+    *(ToPeer, Stop),
 )
 FROM_ANNOUNCER = (Heartbeat, RouterReport, FromPeer)
 TO_WORKER = (

@@ -1,7 +1,7 @@
 """What a handover is told of the node, and what it does to it. hapair/handover has the rest."""
 
 import logging
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any
 
@@ -70,12 +70,12 @@ class NodeHandover:
         self._config = config
         self._carrier.reconfigure(config.routers, drain_s=config.balancer.drain_s)
 
-    async def before_reload(self, reason: str) -> str | None:
-        """Hand over what is Active here. Why that was not possible; None: it was."""
+    async def before_reload(self, reason: str, *, only: Collection[str] | None = None) -> str | None:
+        """Hand over what is Active here, or `only` these. Why that was not possible; None: it was."""
         if (refusal := self._refusal(None)) is not None:
             return refusal
         words = "the handover did not end"
-        async with aclosing(self._carrier.hand_over(reason)) as story:
+        async with aclosing(self._carrier.hand_over(reason, only=only)) as story:
             async for news in story:
                 words = news.words
                 if isinstance(news, Moved) and news.ok:

@@ -1,5 +1,6 @@
 """What of a running node a reload concerns: its parts, each of which goes on with another configuration in place."""
 
+from collections.abc import Collection
 from dataclasses import replace
 
 import trio
@@ -68,9 +69,9 @@ class NodeParts:
     _old: list[tuple[NodeSockets, Slots]]
     """What workers may still use, since before a reload."""
 
-    def holds_vips(self) -> bool:
-        """Some virtual router is Active here."""
-        return "Active" in self._announcer.states().values()
+    def active_routers(self) -> set[str]:
+        """The virtual routers that are Active here."""
+        return {name for name, state in self._announcer.states().items() if state == "Active"}
 
     def active_frontends(self) -> set[str]:
         """The frontends whose VIPs are here."""
@@ -91,9 +92,9 @@ class NodeParts:
         reading = self.certificates.tried(config.balancer.proxied)
         return replace(reading, troubles=[*reading.troubles, *self.admin.tls.tried(config.admin)])
 
-    async def move_away(self, reason: str) -> str | None:
-        """Hand over; why that was not possible."""
-        return await self.handover.before_reload(reason)
+    async def move_away(self, reason: str, *, only: Collection[str] | None = None) -> str | None:
+        """Hand over, all or `only` these; why that was not possible."""
+        return await self.handover.before_reload(reason, only=only)
 
     def record(self, happening: Happening) -> object:
         """For whoever follows events."""
@@ -116,7 +117,7 @@ class NodeParts:
         self._flows.reload(flows_opening(config.balancer, served.opening.link))
         self.certificates.reload(self._proxied, reading)
         self.handover.reload(config)
-        if plan.restart or before.routers != config.routers:
+        if plan.routers:
             self._announcer.reload(served.opening, LastWill(config.routers))
         self._tracking.reload(config.routers, config.tracks)
         self._notifier.reload(config.routers, config.notify)

@@ -7,7 +7,7 @@ files of logs, and where it is needed a handover. What comes then cannot fail.
 import logging
 import os
 import time
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -43,8 +43,8 @@ class Refused(Exception):  # noqa: N818 - named for what happened
 class Reloadable(Protocol):
     """What of a running node is reloaded."""
 
-    def holds_vips(self) -> bool:
-        """Some virtual router is Active here."""
+    def active_routers(self) -> set[str]:
+        """Virtual routers that are Active here."""
 
     def active_frontends(self) -> set[str]:
         """Those whose VIPs are here."""
@@ -58,8 +58,8 @@ class Reloadable(Protocol):
     def try_certificates(self, config: NodeConfig) -> Reading:
         """What would be served."""
 
-    async def move_away(self, reason: str) -> str | None:
-        """Hand over; why that was not possible."""
+    async def move_away(self, reason: str, *, only: Collection[str] | None = None) -> str | None:
+        """Hand over, all or `only` these virtual routers; why that was not possible."""
 
     def apply(self, served: Served, plan: Plan, sockets: NodeSockets, reading: Reading) -> None:
         """From now on. Returns at once."""
@@ -118,7 +118,7 @@ class NodeReload:
         except Refused as refused:
             return {"ok": False, "words": str(refused), "changes": []}
         plan = self._plan(served)
-        words = plan.words(holds_vips=self._node.holds_vips())
+        words = plan.words(self._node.active_routers())
         return {"ok": True, "words": words, "changes": plan.lines, "warnings": warnings}
 
     def _plan(self, served: Served) -> Plan:
@@ -132,12 +132,15 @@ class NodeReload:
                 plan = self._plan(served)
                 for warning in warnings:
                     yield {"news": f"warning: {warning}"}
-                if plan.moving and plan.refusal is None and self._node.holds_vips():
-                    yield {"news": plan.words(holds_vips=True)}
-                troubles = await self._carry_out(served, plan)
+                active = self._node.active_routers()
+                if plan.refusal is None and (plan.anew or (plan.moving and active)):
+                    yield {"news": plan.words(active)}
+                notes, troubles = await self._carry_out(served, plan)
             except Refused as refused:
                 yield self._refused(why, str(refused))
             else:
+                for note in notes:
+                    yield {"news": note}
                 yield self._done(why, plan, troubles, round(time.monotonic() - began_at, 3))
 
     def _refused(self, why: str, reason: str) -> Mapping[str, Any]:
@@ -173,10 +176,10 @@ class NodeReload:
             raise Refused(str(error)) from error
         return Served(file=loaded.file, config=config, opening=opening), list(loaded.warnings)
 
-    async def _carry_out(self, served: Served, plan: Plan) -> list[str]:
-        """Raises Refused, and then nothing has changed. Returns what did not go well all the same."""
+    async def _carry_out(self, served: Served, plan: Plan) -> tuple[list[str], list[str]]:
+        """Raises Refused, and then nothing has changed. Returns what is to be known of it; what did not go well."""
         if plan.is_empty:
-            return []
+            return [], []
         config = served.config
         if plan.refusal is not None:
             raise Refused(plan.refusal)
@@ -186,13 +189,26 @@ class NodeReload:
         if fatal := fatal_troubles(reading):
             raise Refused("; ".join(map(str, fatal)))
         with self._new_sockets(config) as sockets:
-            if plan.moving and self._node.holds_vips():
-                why_not = await self._node.move_away(f"a reload needs it: {'; '.join(plan.moving)}")
-                if why_not is not None:
-                    raise Refused(f"{'; '.join(plan.moving)}: that needs a handover first, and {why_not}")
+            notes = await self._move_away(plan)
             self._node.apply(served, plan, sockets, reading)
             self._served = served
-        return await self._node.settled(ANSWER_S)
+        return notes, await self._node.settled(ANSWER_S)
+
+    async def _move_away(self, plan: Plan) -> list[str]:
+        """Hand over what the plan wants elsewhere. Raises Refused where that is needed and not possible; where it would
+        only have been better, says so."""
+        active = self._node.active_routers()
+        if plan.moving and active:
+            why_not = await self._node.move_away(f"a reload needs it: {'; '.join(plan.moving)}")
+            if why_not is not None:
+                raise Refused(f"{'; '.join(plan.moving)}: that needs a handover first, and {why_not}")
+        elif plan.giving.intersection(active):
+            names = ", ".join(plan.anew)
+            why_not = await self._node.move_away(f"a reload makes {names} anew", only=plan.giving)
+            if why_not is not None:
+                log.warning("made anew without a handover", extra={"routers": names, "reason": why_not})
+                return [f"{names}: begins anew without a handover: {why_not}"]
+        return []
 
     @contextmanager
     def _new_sockets(self, config: NodeConfig) -> Iterator[NodeSockets]:

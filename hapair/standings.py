@@ -25,6 +25,20 @@ class Standings:
         self._told: dict[str, tuple[Tracked, ...]] = {}
         self._lowered: int | None = None
 
+    def reconfigured(
+        self, configured: Mapping[str, int], tracked: Mapping[str, Sequence[InterfaceTrack]]
+    ) -> "Standings":
+        """Those of other virtual routers, with all that is known of them and of interfaces."""
+        others = Standings(configured, tracked)
+        others._seen = dict(self._seen)
+        others._told = {router: told for router, told in self._told.items() if router in configured}
+        others._lowered = self._lowered
+        return others
+
+    def all(self) -> Changes:
+        """How each router stands."""
+        return self._of(self._configured)
+
     @property
     def watched(self) -> frozenset[str]:
         """The interfaces that matter."""

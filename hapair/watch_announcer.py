@@ -15,6 +15,7 @@ from hapair.messages import (
     Hold,
     LowerPriority,
     Preempt,
+    ReloadRouters,
     Resign,
     Resume,
     RouterReport,
@@ -23,7 +24,8 @@ from hapair.messages import (
     Track,
 )
 from hapair.restart import Restarts
-from vrrp.authentication import LAST_WILL_COUNTER
+from vrrp.authentication import LAST_WILL_COUNTER, Signer
+from vrrp.config import VirtualRouterConfig
 from vrrp.last_will import LastWill
 from vrrp.liveness.config import LinkSnapshot
 from vrrp.snapshot import FenceSnapshot, RouterSnapshot
@@ -64,9 +66,11 @@ class AnnouncerWatch:
         self._holds_back = False
         self._fitness = judge([WorkerState.STARTING])
         self._opening: StartRouters | None = None
+        self._signer: Signer | None = None
+        self._meek = False
         self._child: Child | None = None
         self._replaced: Child | None = None
-        """One that was told to end, for another to begin."""
+        """One that was told to end: there were no virtual routers any more."""
         self._changed = trio.Event()
         self._stopping = False
 
@@ -78,23 +82,34 @@ class AnnouncerWatch:
     def states(self) -> dict[str, str]:
         """The state of each virtual router; Initialize where nothing runs."""
         states = {router.name: "Initialize" for router in self._routers}
-        return states | {name: snapshot.state for name, snapshot in self.snapshots.items()}
+        return states | {name: one.state for name, one in self.snapshots.items() if name in states}
 
     def reload(self, opening: StartRouters, will: LastWill) -> None:
-        """Have an announcer with another opening, in place of the one that runs, which resigns first.
-
-        Where it was Active its VIPs should have been handed over: what it resigns the peer takes.
-        """
+        """Have the announcer go on with another opening, in place. Without virtual routers it resigns and ends."""
         self._template, self._routers = opening, opening.routers
         names = {router.name for router in opening.routers}
         self._tracked = {name: track for name, track in self._tracked.items() if name in names}
         self._will.close()
         self._will = will
+        self._will.sign_with(self._signer)
         self._will.prepare()
         self._changed.set()
-        if self._child is not None:
+        if self._child is None or self._replaced is self._child:
+            return
+        if not opening.routers:
             self._replaced = self._child
             self._child.channel.post(Stop())
+        elif self._opening is not None:
+            self._opening = self._opening_with(self._opening.epoch)
+        else:
+            self._child.channel.post(
+                ReloadRouters(
+                    routers=self._meek_or_not(),
+                    link=opening.link,
+                    witnesses=opening.witnesses,
+                    tracked=opening.tracked,
+                )
+            )
 
     async def run(self) -> None:
         """Keep it running until `stop`, as long as there are virtual routers."""
@@ -119,15 +134,22 @@ class AnnouncerWatch:
                 await trio.sleep(delay_s)
 
     def _brief(self, child: Child, deaths: Restarts) -> None:
-        routers = self._routers
-        if deaths.keeps_failing(trio.current_time()):
-            routers = tuple(dataclasses.replace(router, preempt=False) for router in routers)
+        self._meek = deaths.keeps_failing(trio.current_time())
         epoch = self._next_epoch()
-        self._will.sign_with(make_signer(self._template.secret, epoch, LAST_WILL_COUNTER))
-        self._opening = dataclasses.replace(
-            self._template, routers=routers, epoch=epoch, stays_backup=self._stays_backup
-        )
+        self._signer = make_signer(self._template.secret, epoch, LAST_WILL_COUNTER)
+        self._will.sign_with(self._signer)
+        self._opening = self._opening_with(epoch)
         self._say_fitness(child)
+
+    def _opening_with(self, epoch: int) -> StartRouters:
+        routers, stays = self._meek_or_not(), self._stays_backup
+        return dataclasses.replace(self._template, routers=routers, epoch=epoch, stays_backup=stays)
+
+    def _meek_or_not(self) -> tuple[VirtualRouterConfig, ...]:
+        """An announcer that keeps failing does not preempt."""
+        if not self._meek:
+            return self._routers
+        return tuple(dataclasses.replace(router, preempt=False) for router in self._routers)
 
     def _hear(self, message: object) -> None:
         if isinstance(message, FromPeer):

@@ -53,6 +53,9 @@ class FlowsWatch:
 
     def reload(self, opening: StartFlows | None) -> None:
         """Tell the peer of the flows of these from now on. The process begins anew; the kernel's flows stay."""
+        if opening is not None and self._opening is not None:  # nothing is begun anew for another interval
+            interval_s = self._opening.link.interval_s
+            opening = replace(opening, link=replace(opening.link, interval_s=interval_s))
         if opening != self._opening:
             self._opening, self.is_needed = opening, opening is not None
             self._running.cancel()

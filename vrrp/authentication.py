@@ -87,6 +87,10 @@ class Verifier:
         self._admit(source, message, *_NUMBERS.unpack(numbers))
         return message
 
+    def demand(self, mode: Authentication) -> None:
+        """Go by another mode; what was heard stays known."""
+        self._mode = mode
+
     def trust_epoch(self, source: Address, epoch: int) -> None:
         """The peer itself says, by a way that cannot be forged, that its adverts from `source` have this epoch now.
 

@@ -101,7 +101,11 @@ def _compare(before: Path, after: Path, node: str | None, *, as_json: bool) -> N
     """As a node would see it that holds VIPs."""
     served = [_served(path, node) for path in (before, after)]
     plan = make_plan(served[0], served[1], served[0].config.balancer.frontends)
-    told = {"ok": True, "words": plan.words(holds_vips=True), "changes": plan.lines}
+    told = {
+        "ok": True,
+        "words": plan.words([router.name for router in served[0].opening.routers]),
+        "changes": plan.lines,
+    }
     if as_json:
         click.echo(json.dumps(told))
     else:

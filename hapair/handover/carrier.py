@@ -8,7 +8,7 @@ import logging
 import secrets
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 
 import trio
 
@@ -89,11 +89,13 @@ class Carrier:
             reason = {"reason": str(error)[:200]}
             self._limited.warning("unreadable", "unreadable handover message", reason, now=self._clock())
 
-    async def hand_over(self, reason: str) -> AsyncGenerator[Progress | Moved, None]:
-        """Ask the peer to take over. Says how it goes; Moved is the last."""
+    async def hand_over(
+        self, reason: str, *, only: Collection[str] | None = None
+    ) -> AsyncGenerator[Progress | Moved, None]:
+        """Ask the peer to take over, `only` these virtual routers or all. Says how it goes; Moved is the last."""
         id = secrets.token_hex(8)
         self._askers[id], news = trio.open_memory_channel[Progress | Moved](_NEWS)
-        self.tell(Requested(id, reason))
+        self.tell(Requested(id, reason, None if only is None else frozenset(only)))
         try:
             async for one in news:
                 yield one

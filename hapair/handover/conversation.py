@@ -100,7 +100,8 @@ class Conversation:
         return tuple(effects)
 
     def _request(self, request: Requested, now: float) -> Effects:
-        active = tuple(name for name in self.routers if self.reported.state_of(name) == "Active")
+        wanted = [name for name in self.routers if request.only is None or name in request.only]
+        active = tuple(name for name in wanted if self.reported.state_of(name) == "Active")
         why = self._cannot_request(active)
         if why is not None:
             return (Moved(False, why),)

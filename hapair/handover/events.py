@@ -16,6 +16,8 @@ class Requested:
 
     id: str
     reason: str
+    only: frozenset[str] | None = None
+    """Of these virtual routers; None: of all."""
 
 
 @dataclass(frozen=True, slots=True)

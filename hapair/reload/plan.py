@@ -1,18 +1,20 @@
-"""What another file asks of a running node: what is different, and what of it needs the VIPs to be elsewhere. Pure.
+"""What another file asks of a running node: what is different, and what of it needs VIPs to be elsewhere. Pure.
 
 Nearly everything is applied in place. What is not: a frontend that changes between proxy and kernel, whose connections
-would meet rules that do not know them; and whatever the announcer has to be started anew for. Where VIPs are held, they
-are handed over first.
+would meet rules that do not know them, so that the VIPs must be with the peer; and a virtual router that others know by
+what has changed: it leaves and begins anew, and its VIPs are with the peer meanwhile if the peer takes them.
 """
 
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
 
 from balancer.config import BalancerConfig
 from hapair.config.types import HapairFile
 from hapair.config.view import NodeConfig
 from hapair.messages import StartRouters
 from hapair.reload.diff import Change, diff, lines
+from vrrp.config import VirtualRouterConfig
+from vrrp.reconfiguration import made_anew
 
 RESTART = "restart hapair on one node after the other, which hands over first"
 
@@ -28,15 +30,20 @@ class Served:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """`moving`: why VIPs that are held here have to be handed over before."""
+    """`moving`: why all VIPs that are held here have to be handed over before."""
 
     changes: tuple[Change, ...]
     pages: tuple[str, ...] = ()
     """Files of answers whose text is another."""
     routers: bool = False
-    """The announcer gets other virtual routers."""
-    restart: tuple[str, ...] = ()
-    """Why it has to be started anew."""
+    """The announcer gets other virtual routers, witnesses or interfaces to watch."""
+    starting: tuple[str, ...] = ()
+    leaving: tuple[str, ...] = ()
+    """Virtual routers that are new, and that are gone."""
+    anew: Mapping[str, str] = field(default_factory=dict)
+    """Virtual routers that leave and begin anew, and why."""
+    giving: frozenset[str] = frozenset()
+    """These, and the rest of their groups: their VIPs should be with the peer then."""
     moving: tuple[str, ...] = ()
     refusal: str | None = None
     """Why a running node cannot do it at all."""
@@ -46,36 +53,57 @@ class Plan:
         """For people, each change on a line."""
         return (*lines(self.changes), *(f"~ {name} has another text" for name in self.pages))
 
-    def words(self, *, holds_vips: bool) -> str:
-        """What a reload does about it, on a line."""
+    def words(self, active: Collection[str]) -> str:
+        """What a reload does about it, on a line. `active`: the virtual routers that are Active here."""
         if self.refusal is not None:
             return f"this would be refused: {self.refusal}"
         if self.is_empty:
             return "nothing is different"
-        if self.moving and holds_vips:
+        return "; ".join([self._first(active), *self._of_routers()])
+
+    def _first(self, active: Collection[str]) -> str:
+        if self.moving and active:
             return f"the VIPs are handed over first: {'; '.join(self.moving)}"
-        if self.restart:
-            return f"the announcer is started anew, without VIPs: {'; '.join(self.restart)}"
+        if given := sorted(self.giving.intersection(active)):
+            return f"the VIPs of {' and '.join(given)} are handed over first, if the peer takes them"
         return "this is applied in place"
+
+    def _of_routers(self) -> Iterator[str]:
+        for name, why in self.anew.items():
+            yield f"virtual router {name} begins anew: {why}"
+        for name in self.leaving:
+            yield f"virtual router {name} leaves"
+        for name in self.starting:
+            yield f"virtual router {name} starts"
 
     @property
     def is_empty(self) -> bool:
         """Nothing is different."""
-        return not self.changes and not self.pages and not self.restart
+        return not self.changes and not self.pages and not self.routers
 
 
 def make_plan(before: Served, after: Served, active: Collection[str] = ()) -> Plan:
     """`active`: the frontends whose VIPs are held here now. A secret that is another counts as a change."""
-    restart, refusals = tuple(_restart(before, after)), tuple(_refusals(before, after))
-    planes = tuple(_other_planes(before.config.balancer, after.config.balancer, active))
+    refusals = tuple(_refusals(before, after))
+    old, new = ({router.name: router for router in one.opening.routers} for one in (before, after))
+    anew = {name: "; ".join(why) for name in old if name in new and (why := made_anew(old[name], new[name]))}
     return Plan(
         changes=(*diff(before.file, after.file), *_secret(before, after)),
         pages=tuple(_other_pages(before.config.balancer, after.config.balancer)),
-        routers=before.config.routers != after.config.routers or before.opening.tracked != after.opening.tracked,
-        restart=restart,
-        moving=(*restart, *planes),
+        routers=before.opening != after.opening,
+        starting=tuple(name for name in new if name not in old),
+        leaving=tuple(name for name in old if name not in new),
+        anew=anew,
+        giving=_with_groups(old, anew),
+        moving=tuple(_other_planes(before.config.balancer, after.config.balancer, active)),
         refusal=f"{'; '.join(refusals)}: {RESTART}" if refusals else None,
     )
+
+
+def _with_groups(routers: Mapping[str, VirtualRouterConfig], names: Collection[str]) -> frozenset[str]:
+    """A router moves with its group."""
+    groups = {routers[name].group for name in names} - {None}
+    return frozenset(name for name, router in routers.items() if name in names or router.group in groups)
 
 
 def _secret(before: Served, after: Served) -> Iterator[Change]:
@@ -94,16 +122,6 @@ def _other_planes(before: BalancerConfig, after: BalancerConfig, active: Collect
         known = before.frontends.get(name)
         if known is not None and known.plane != frontend.plane and name in active:
             yield f"frontend {name} goes from plane {known.plane} to {frontend.plane}"
-
-
-def _restart(before: Served, after: Served) -> Iterator[str]:
-    old, new = before.opening, after.opening
-    if not old.routers or not new.routers:
-        return  # there was no announcer, or there is to be none
-    if old.witnesses != new.witnesses:
-        yield "the witnesses are others"
-    if old.routers != new.routers or old.tracked != new.tracked:
-        yield "the virtual routers are others"
 
 
 def _refusals(before: Served, after: Served) -> Iterator[str]:

@@ -32,10 +32,11 @@ async def reload(host: Host) -> dict[str, Any]:
     return json.loads(ended.stdout.splitlines()[-1])
 
 
-async def test_servers_change_in_place_and_what_needs_it_moves_to_the_peer_first(lab, pair) -> None:
+async def test_servers_change_in_place_and_a_router_that_begins_anew_is_with_the_peer_meanwhile(lab, pair) -> None:
     a, b = pair.nodes["pi-a"], pair.nodes["pi-b"]
     file = a.folder.parent / "hapair.yaml"
     text = file.read_text()
+    announcers = [pair.program.announcers(node) for node in (a, b)]
     async with measuring(pair) as measurement:
         assert await measurement.answering()
         file.write_text(f"{text}drain: 9s\n")
@@ -56,3 +57,4 @@ async def test_servers_change_in_place_and_what_needs_it_moves_to_the_peer_first
         assert done["ok"], done
         assert await pair.settled("pi-a")
         assert await measurement.answering()
+    assert [pair.program.announcers(node) for node in (a, b)] == announcers

@@ -22,7 +22,7 @@ class LinkConfig:
     secret: bytes = field(repr=False)
     """The same on both; at least 16 bytes. It never travels."""
     interval_s: float
-    """How often each end says something: the advertisements' interval."""
+    """How often each end says something, at least: the advertisements' interval."""
     purpose: str = "liveness"
 
     def __post_init__(self) -> None:
@@ -43,6 +43,11 @@ class LinkConfig:
     def dial(self) -> bool:
         """Whether this end makes the connection."""
         return self.node < self.peer
+
+    @property
+    def pace_s(self) -> float:
+        """How often this end says something: often enough for a peer that goes by a shorter interval, for now."""
+        return min(self.interval_s, _SILENCE_MIN_S / _SILENCE_INTERVALS)
 
     @property
     def silence_limit_s(self) -> float:

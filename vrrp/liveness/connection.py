@@ -92,6 +92,10 @@ class Connection:
         if self._introduced:
             self.send(hello)
 
+    def go_by(self, interval_s: float, silence_limit_s: float) -> None:
+        """Have other limits, once those have passed that are waited for."""
+        self._interval_s, self._silence_limit_s = interval_s, silence_limit_s
+
     def send(self, frame: Frame) -> bool:
         """Send a frame, now or as soon as there is room. Never blocks. False: it will not arrive.
 

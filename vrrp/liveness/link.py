@@ -4,6 +4,7 @@ import logging
 import secrets
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from ipaddress import ip_address
 from typing import NoReturn
 
@@ -62,6 +63,12 @@ class LivenessLink:
         self._hello = Hello(node=hello.node, epoch=hello.epoch, incarnation=hello.incarnation, sources=dict(sources))
         for connection in self._connections():
             connection.introduce(self._hello)
+
+    def go_by(self, interval_s: float) -> None:
+        """Have another interval from now on, also on a connection that is up."""
+        self.config = replace(self.config, interval_s=interval_s)
+        for connection in self._connections():
+            connection.go_by(self.config.pace_s, self.config.silence_limit_s)
 
     def send(self, frame: Advert | Message) -> bool:
         """Send a frame, or forget it: False where the link is down, or has ended by it because the peer is too slow.
@@ -177,7 +184,7 @@ class LivenessLink:
             role=Role.DIALER if config.dial else Role.LISTENER,
             nonce=secrets.token_bytes(NONCE_BYTES),
         )
-        limits = {"interval_s": config.interval_s, "silence_limit_s": config.silence_limit_s}
+        limits = {"interval_s": config.pace_s, "silence_limit_s": config.silence_limit_s}
         return Connection(wire, session, self, hello=self._hello, **limits)
 
     # -- what connections tell

@@ -58,6 +58,9 @@ class FakeLink:
         self.sent.append(frame)
         return True
 
+    def go_by(self, interval_s):
+        self.sent.append(f"every {interval_s} s")
+
     def set_sources(self, sources):
         self.sources.append(dict(sources))
 
@@ -186,3 +189,40 @@ def test_what_comes_before_the_routers_are_there_is_passed_over(bench):
 def test_the_snapshot_is_the_links(bench):
     assert bench.bridge.snapshot().peer == "pi-b"
     assert bench.bridge.snapshot().up is False
+
+
+def signed(epoch, number=0):
+    signer = make_signer(SECRET, epoch, number)
+    advert = Advertisement(vrid=51, priority=1, max_advert_interval_cs=10, addresses=(IPv4Address("192.0.2.100"),))
+    payload = encode(advert, source=THEIRS, destination=IPv4Address("224.0.0.18"), checksum="rfc5798")
+    return signer.sign(payload, THEIRS)
+
+
+def test_who_is_signed_from_now_on_knows_the_peers_epoch(bench):
+    bench.bridge.link = FakeLink()
+    bench.bridge.on_up(HELLO)
+    verifiers = make_verifiers(SECRET, [LAN, SIX], bench.bridge.verifiers)
+    assert verifiers["lan"] is bench.verifiers["lan"]
+    bench.bridge.reload(replace(LINK, interval_s=0.5), verifiers)
+    assert bench.bridge.link.sent == ["every 0.5 s"]
+    with pytest.raises(AdvertRejected, match="epoch 6, now it is 7"):
+        verifiers["six"].verify(signed(6), THEIRS)
+    assert len(verifiers["six"].verify(signed(7), THEIRS)) == 12
+
+
+def test_after_the_link_was_lost_nobody_is_told_of_an_old_epoch(bench):
+    bench.bridge.on_up(HELLO)
+    bench.bridge.on_lost(LostCause.ENDED)
+    verifiers = make_verifiers(SECRET, [SIX])
+    bench.bridge.reload(None, verifiers)
+    assert len(verifiers["six"].verify(signed(6), THEIRS)) == 12
+
+
+def test_what_was_heard_stays_known_where_signatures_are_demanded_from_now_on():
+    permissive = make_verifiers(SECRET, [SIX])
+    permissive["six"].verify(signed(7), THEIRS)
+    required = make_verifiers(SECRET, [replace(SIX, authentication="required")], permissive)
+    with pytest.raises(AdvertRejected, match="number 0"):
+        required["six"].verify(signed(7), THEIRS)
+    with pytest.raises(AdvertRejected, match="without a signature"):
+        required["six"].verify(signed(7)[:12], THEIRS)

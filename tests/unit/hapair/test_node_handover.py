@@ -1,6 +1,6 @@
 """What a node lets a handover know, and does for it. The carrier takes notes, the announcer only stands there."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Collection
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Interface
 from typing import Any
@@ -98,8 +98,10 @@ class FakeCarrier:
     def received(self, data: bytes) -> None:
         self.told.append(data)
 
-    async def hand_over(self, reason: str) -> AsyncGenerator[Progress | Moved, None]:
-        self.reasons.append(reason)
+    async def hand_over(
+        self, reason: str, *, only: Collection[str] | None = None
+    ) -> AsyncGenerator[Progress | Moved, None]:
+        self.reasons.append(reason if only is None else f"{reason}: {', '.join(sorted(only))}")
         for one in self.news:
             yield one
             if isinstance(one, Moved):
@@ -272,3 +274,9 @@ def test_a_router_has_settled_once_it_is_active_with_all_of_its_vips() -> None:
 )
 def test_preempting_again_in_words(names: tuple[str, ...] | None, answer: object) -> None:
     assert preempted(names, [LAN, replace(LAN, name="never", preempt=False)]) == answer
+
+
+async def test_before_a_reload_some_may_be_handed_over(bench: Bench) -> None:
+    bench.carrier.news = [MOVED]
+    assert await bench.handover.before_reload("a reload", only={"lan", "wan"}) is None
+    assert bench.carrier.reasons == ["a reload: lan, wan"]

@@ -1,5 +1,6 @@
 """A reload from the file to the parts of a node, which is a fake here: what is tried, in what order, what is said."""
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +38,8 @@ class FakeNode:
         self.taken = False
         self.troubles: list[str] = []
 
-    def holds_vips(self) -> bool:
-        return self.vips
+    def active_routers(self) -> set[str]:
+        return {"lan"} if self.vips else set()
 
     def active_frontends(self) -> set[str]:
         return {"web"} if self.vips else set()
@@ -55,8 +56,8 @@ class FakeNode:
     def try_certificates(self, config: NodeConfig) -> Reading:
         return Reading(Material(), troubles=self.fatal)
 
-    async def move_away(self, reason: str) -> str | None:
-        self.said.append("moved")
+    async def move_away(self, reason: str, *, only: Collection[str] | None = None) -> str | None:
+        self.said.append("moved" if only is None else f"moved {', '.join(sorted(only))}: {reason}")
         return self.why_not
 
     def apply(self, served: Served, plan: Plan, sockets: NodeSockets, reading: Reading) -> None:
@@ -144,6 +145,40 @@ async def test_what_needs_the_vips_elsewhere_moves_them_first_or_changes_nothing
     _, last = await stage.ask()
     assert last["ok"]
     assert stage.node.said[3:] == ["sockets", "moved", "applied", "settled"]
+
+
+ROUTER = "virtual_routers: {lan: {vrid: 51, interface: eth0, addresses: [192.0.2.100/24]}}\n"
+
+
+async def test_a_virtual_router_begins_anew_with_its_vips_elsewhere_if_the_peer_takes_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hapair.node_reload.missing_privileges", lambda config: None)
+    stage = Stage(tmp_path, TEXT + ROUTER)
+    stage.node.vips = True
+    for vrid in (52, 53):
+        stage.path.write_text(TEXT + ROUTER.replace("51", str(vrid)))
+        lines = await stage.ask()
+        news, *more, last = [line for line in lines if not line.get("news", "").startswith("warning: ")]
+        assert news["news"] == (
+            "the VIPs of lan are handed over first, if the peer takes them; "
+            f"virtual router lan begins anew: vrid is {vrid} instead of {vrid - 1}"
+        )
+        assert last["ok"]
+        stage.node.why_not = "the link to the peer is down: nobody can take over"
+    assert more == [{"news": "lan: begins anew without a handover: the link to the peer is down: nobody can take over"}]
+    assert stage.node.said == ["sockets", "moved lan: a reload makes lan anew", "applied", "settled"] * 2
+
+
+async def test_a_virtual_router_changes_in_place_and_nothing_moves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hapair.node_reload.missing_privileges", lambda config: None)
+    stage = Stage(tmp_path, TEXT + ROUTER)
+    stage.node.vips = True
+    stage.path.write_text(TEXT + ROUTER.replace("eth0", "eth0, priority: 50"))
+    *_, last = await stage.ask()
+    assert (last["ok"], stage.node.said) == (True, ["sockets", "applied", "settled"])
 
 
 async def test_what_did_not_go_well_is_said(stage: Stage) -> None:

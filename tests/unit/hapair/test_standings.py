@@ -43,3 +43,16 @@ def test_a_lowered_node_lowers_all_but_owners() -> None:
 
 def test_what_was_not_looked_at_yet_is_well() -> None:
     assert standings().told("lan", []) == {"lan": (200, None)}
+
+
+def test_other_virtual_routers_stand_by_what_is_known() -> None:
+    before = standings()
+    before.interface_changed(DOWN)
+    before.told("lan", [Tracked("script x", False, "it failed", -10)])
+    before.told("dmz", [Tracked("script y", False, "it failed", -10)])
+    before.lowered(150)
+    after = before.reconfigured({"lan": 210, "new": 120}, {"new": (InterfaceTrack(name="wan", interface="eth1"),)})
+    assert after.watched == {"eth1"}
+    assert after.all() == {"lan": (150, None), "new": (120, "interface wan: it is down")}
+    assert after.lowered(None)["lan"] == (200, None)
+    assert before.all()["dmz"] == (40, None)

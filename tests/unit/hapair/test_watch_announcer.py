@@ -18,6 +18,7 @@ from hapair.messages import (
     Hold,
     LowerPriority,
     Preempt,
+    ReloadRouters,
     Resign,
     Resume,
     RouterReport,
@@ -57,12 +58,16 @@ class FakeWill:
         self.prepared = 0
         self.fired: list[list[str]] = []
         self.signers: list[Any] = []
+        self.closed = False
 
     def sign_with(self, signer: Any) -> None:
         self.signers.append(signer)
 
     def prepare(self) -> None:
         self.prepared += 1
+
+    def close(self) -> None:
+        self.closed = True
 
     def fire(self, names_active: Collection[str]) -> list[str]:
         self.fired.append(list(names_active))
@@ -353,3 +358,59 @@ async def test_a_node_that_is_behind_waits_with_preempting_and_so_does_its_next_
     stage.watch.hold_back(False)
     await wait_all_tasks_blocked()
     assert stage.child.heard[-1] == Hold(False)
+
+
+async def test_a_reload_is_for_the_announcer_that_runs_and_for_every_later_one(
+    autojump_clock: MockClock, stage: Stage
+) -> None:
+    stage.watch.set_fitness(FIT)
+    await stage.report(lan="Active", dmz="Backup")
+    other, will = dataclasses.replace(LAN, priority=50), FakeWill()
+    opening = StartRouters(routers=(other,), secret=SECRET, witnesses={"eth0": ()})
+    stage.watch.reload(opening, will)  # type: ignore[arg-type]
+    await wait_all_tasks_blocked()
+    assert stage.child.heard[-1] == ReloadRouters(routers=(other,), witnesses={"eth0": ()})
+    assert len(stage.children.started) == 1
+    assert stage.watch.states() == {"lan": "Active"}
+    assert (stage.will.closed, will.prepared, [signer.epoch for signer in will.signers]) == (True, 1, [1])
+    stage.child.die()
+    await wait_all_tasks_blocked()
+    assert (stage.will.fired, will.fired) == ([], [["lan", "dmz"][:1]])
+    assert stage.child.heard[0] == dataclasses.replace(opening, epoch=2, stays_backup=True)
+
+
+async def test_a_reload_before_the_node_is_fit_is_what_the_announcer_begins_with(
+    autojump_clock: MockClock, stage: Stage
+) -> None:
+    other = dataclasses.replace(LAN, priority=50)
+    stage.watch.reload(StartRouters(routers=(other,), secret=SECRET), FakeWill())  # type: ignore[arg-type]
+    stage.watch.set_fitness(FIT)
+    await wait_all_tasks_blocked()
+    assert stage.child.heard == [start(1, routers=(other,)), LowerPriority(None), Resume()]
+
+
+async def test_one_that_keeps_failing_does_not_preempt_after_a_reload_either(
+    autojump_clock: MockClock, stage: Stage
+) -> None:
+    stage.watch.set_fitness(FIT)
+    for _ in range(3):
+        stage.child.die()
+        await trio.sleep(7)
+    stage.watch.reload(StartRouters(routers=(LAN,), secret=SECRET), FakeWill())  # type: ignore[arg-type]
+    await wait_all_tasks_blocked()
+    assert stage.child.heard[-1] == ReloadRouters(routers=(dataclasses.replace(LAN, preempt=False),))
+
+
+async def test_without_virtual_routers_it_ends_and_with_some_again_another_one_starts(
+    autojump_clock: MockClock, stage: Stage
+) -> None:
+    stage.watch.set_fitness(FIT)
+    await stage.report(lan="Backup", dmz="Backup")
+    stage.child.exits_when_it_hears = Stop
+    stage.watch.reload(StartRouters(routers=(), secret=SECRET), FakeWill())  # type: ignore[arg-type]
+    await wait_all_tasks_blocked()
+    assert stage.child.heard[-1] == Stop()
+    assert (stage.watch.pid, stage.watch.states(), stage.watch.restarts) == (None, {}, 0)
+    stage.watch.reload(StartRouters(routers=(LAN,), secret=SECRET), FakeWill())  # type: ignore[arg-type]
+    await wait_all_tasks_blocked()
+    assert stage.child.heard[0] == start(2, routers=(LAN,))

@@ -153,6 +153,10 @@ def test_only_what_is_active_here_is_handed_over(giver: Any) -> None:
     assert giver(Requested("07", "maintenance"))[-1] == ListFlows(("lan",))
 
 
+def test_some_of_it_may_be_asked_for(giver: Any) -> None:
+    assert giver(Requested("07", "a reload", frozenset({"wan"})))[-1] == ListFlows(("wan",))
+
+
 def test_without_vips_there_is_nothing_to_hand_over(taker: Any) -> None:
     assert taker(Requested("07", "")) == (Moved(False, "this node holds no VIP: there is nothing to hand over"),)
 

@@ -28,6 +28,11 @@ def test_silence_limit():
     assert config(interval_s=1.0).silence_limit_s == 3.0
 
 
+def test_an_end_speaks_often_enough_for_any_other_one():
+    assert config(interval_s=0.1).pace_s == 0.1
+    assert config(interval_s=1.0).pace_s == 1 / 3
+
+
 def test_the_secret_is_not_shown():
     assert "0123456789" not in repr(config())
 

@@ -107,6 +107,22 @@ async def test_up_and_down(nursery, autojump_clock):
     nursery.cancel_scope.cancel()
 
 
+async def test_another_interval_ends_nothing_whoever_has_it_first(nursery, autojump_clock):
+    cable = FakeCable()
+    a, b = Node(cable, "a"), Node(cable, "b")
+    await start(nursery, a, b)
+    for interval_s in (5.0, 0.01):
+        for node in (a, b):
+            node.link.go_by(interval_s)
+            await trio.sleep(10)
+    assert (a.link.snapshot().lost, b.link.snapshot().lost) == (0, 0)
+    assert a.seen.heard_at > trio.current_time() - 0.012
+    cable.cut()
+    await trio.sleep(1.1)
+    assert not a.link.up
+    nursery.cancel_scope.cancel()
+
+
 @pytest.mark.parametrize(("victim", "survivor"), [("a", "b"), ("b", "a")])
 async def test_a_death_is_told_at_once_and_the_next_life_is_met_soon(nursery, autojump_clock, victim, survivor):
     cable = FakeCable(delay_s=0.001)
