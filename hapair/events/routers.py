@@ -7,13 +7,15 @@ from vrrp.liveness.config import LinkSnapshot
 from vrrp.snapshot import RouterSnapshot
 
 GONE = "the announcer does not run"
+LEFT = "it is not in the file any more"
 
 
 def router_news(before: Mapping[str, RouterSnapshot], after: Mapping[str, RouterSnapshot]) -> Iterator[Happening]:
-    """By name. One that is missing is Initialize: its announcer is not there."""
+    """By name. One that is missing is Initialize: its announcer is not there, or it is gone alone."""
+    gone = LEFT if after else GONE
     for name in dict.fromkeys((*before, *after)):
         old, new = before.get(name), after.get(name)
-        yield from _transition(name, old, new)
+        yield from _transition(name, old, new, gone)
         yield from _vips(name, old, new)
         if old is not None and new is not None:
             yield from _standing(name, old, new)
@@ -21,7 +23,7 @@ def router_news(before: Mapping[str, RouterSnapshot], after: Mapping[str, Router
             yield from _rejected(name, old, new)
 
 
-def _transition(name: str, old: RouterSnapshot | None, new: RouterSnapshot | None) -> Iterator[Happening]:
+def _transition(name: str, old: RouterSnapshot | None, new: RouterSnapshot | None, gone: str) -> Iterator[Happening]:
     was = "Initialize" if old is None else old.state
     state = "Initialize" if new is None else new.state
     between = 0 if old is None or new is None else new.transitions - old.transitions
@@ -34,7 +36,7 @@ def _transition(name: str, old: RouterSnapshot | None, new: RouterSnapshot | Non
         kind="router",
         subject=name,
         words=words,
-        reason=GONE if new is None else new.last_reason,
+        reason=gone if new is None else new.last_reason,
         severity="warning" if was == "Active" or new is None else "info",
         details={
             "state": state,

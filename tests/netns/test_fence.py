@@ -384,6 +384,19 @@ def ns_another_plan_leaves_no_gap(lan):
     assert lan.gone(fence)
 
 
+def ns_with_another_plan_the_dead_are_silent_too(lan):
+    """What is open still belongs to the socket."""
+    lan.hold(V4, V6)
+    fence = Fence([V4])
+    fence.install()
+    fence.open([V4])
+    fence.replan([V4, V6])
+    fence.open([V6])
+    assert lan.answers(V4, V6) == [True, True]
+    fence.disown()
+    assert lan.answers(V4, V6) == [False, False]
+
+
 def ns_a_flushed_ruleset_is_noticed(lan):
     """What Debian's /etc/nftables.conf begins with."""
     lan.hold(V4, V6)

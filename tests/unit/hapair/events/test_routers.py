@@ -68,6 +68,12 @@ def test_an_announcer_that_is_gone_and_one_that_begins() -> None:
     assert news(None, replace(BACKUP, state="Initialize")) == []
 
 
+def test_a_router_that_is_gone_while_others_go_on_has_left_the_file() -> None:
+    other = replace(BACKUP, name="dmz")
+    (first, _) = router_news({"lan": ACTIVE, "dmz": other}, {"dmz": other})
+    assert (first.words, first.reason) == ("lan is Initialize, was Active", "it is not in the file any more")
+
+
 def test_priority_and_who_stays_backup() -> None:
     assert news(BACKUP, replace(BACKUP, priority=1)) == [
         ("priority", "warning", "lan stands with priority 1, had 100", "")
