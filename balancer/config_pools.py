@@ -30,6 +30,8 @@ Policy = Literal[
 READS_REQUEST = ("uri_hash", "header_hash", "query_hash", "cookie_hash")
 """Policies that need a request of mode http."""
 NOWHERE = Endpoint("", 0)
+CONNECT = Check()
+"""How a server is checked that is to be, and whose pool does not say how."""
 NEEDS_NAME = {"header_hash": "header", "query_hash": "parameter", "cookie_hash": "cookie"}
 TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 """A name of a header or a cookie (RFC 9110 section 5.6.2)."""
@@ -83,6 +85,10 @@ class Server:
     """Where its checks go; its own address where not given."""
     agent_address: ServerEndpoint | None = None
     """Where its agent is asked; its own address with the agent's port where not given."""
+    check: bool | None = None
+    """False: it is not checked, and taken to be UP. True: it is, by a connection where its pool has no check."""
+    disabled: bool = False
+    """It begins in MAINT."""
 
     def __post_init__(self) -> None:
         self._check_whereabouts()
@@ -127,7 +133,7 @@ class Pool:
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 
     servers: Mapping[str, Annotated[Server, Shorthand("address")]]
-    """Templates become the servers that they stand for."""
+    """Templates become the servers that they stand for. A file has one at least; while a node runs the last may go."""
     resolve: Resolve = field(default_factory=Resolve)
     """For servers that are known by their names."""
     policy: Policy = "round_robin"
@@ -170,8 +176,6 @@ class Pool:
     """For `mode: http`; where not given, what the frontend says holds."""
 
     def __post_init__(self) -> None:
-        if not self.servers:
-            raise ValueError("a pool needs at least one server")
         object.__setattr__(self, "servers", expanded(self.servers))
         self._check_unix()
         check_names(self)
@@ -190,6 +194,13 @@ class Pool:
         if self.policy in NEEDS_NAME and self.hash.name is None:
             what = NEEDS_NAME[self.policy]
             raise ValueError(f"policy {self.policy} needs to be told which {what}: hash: {{name: NAME}}")
+
+    def check_of(self, server: str) -> Check | None:
+        """How one of its servers is checked; None: it is taken to be UP."""
+        wanted = self.servers[server].check
+        if wanted is False:
+            return None
+        return CONNECT if wanted and self.check is None else self.check
 
     def _check_unix(self) -> None:
         """What a unix socket has no address for."""

@@ -55,7 +55,7 @@ class _Member:
 
     def __init__(self, config: Server) -> None:
         self.config = config
-        self.standing = Standing(resolved=not config.address.is_name)
+        self.standing = Standing(admin="maint" if config.disabled else "ready", resolved=not config.address.is_name)
         self.endpoint = config.address
         self.backup = config.backup
         self.since: float | None = None

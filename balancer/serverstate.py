@@ -47,9 +47,11 @@ class ServerState:
     """Since when it is DOWN; None: it is UP, or was DOWN from the start."""
 
     @classmethod
-    def initial(cls, weight: int, check: Check | None, *, resolved: bool = True) -> Self:
+    def initial(cls, weight: int, check: Check | None, *, resolved: bool = True, disabled: bool = False) -> Self:
         health = None if check is None else Health.initial(rise=check.rise, fall=check.fall, state=check.initial)
-        return cls(weight, health, resolved=resolved, resolution="" if resolved else "its name is not resolved yet")
+        resolution = "" if resolved else "its name is not resolved yet"
+        state = cls(weight, health, resolved=resolved, resolution=resolution)
+        return replace(state, admin="maint", admin_by="the file") if disabled else state
 
     @property
     def up(self) -> bool:

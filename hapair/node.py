@@ -22,10 +22,13 @@ from balancer.serverstate import ServerState
 from balancer.slots import Slots
 from hapair import secret as secret_file
 from hapair import systemd
+from hapair.admin.haproxy_servers import ServerCommands
 from hapair.admin.haproxy_traffic import TrafficCommands
 from hapair.admin.runtime import Commands, Stories, open_runtime_socket, remove_runtime_socket, serve_runtime
 from hapair.certificates.store import Reading
 from hapair.certificates.watch import CertificateWatch
+from hapair.changes import store
+from hapair.changes.register import Register
 from hapair.command_sockets import CommandSockets
 from hapair.config import Loaded, NodeConfig
 from hapair.epoch import next_epoch
@@ -40,10 +43,11 @@ from hapair.node_changes import NodeChanges
 from hapair.node_events import NodeEvents
 from hapair.node_handover import NodeHandover, preempted
 from hapair.node_maintenance import NodeMaintenance
-from hapair.node_parts import NodeParts, kernel_pools
+from hapair.node_membership import Membership
+from hapair.node_parts import NodeParts, kernel_pools, said_by, with_pools
 from hapair.node_peer import NodePeer
 from hapair.node_persistence import NodePersistence
-from hapair.node_reload import NodeReload
+from hapair.node_reload import ANSWER_S, NodeReload
 from hapair.node_servers import server_story
 from hapair.node_sockets import NodeSockets
 from hapair.node_traffic import NodeTraffic
@@ -101,7 +105,7 @@ async def run_node(
         reload = NodeReload(node, Served(file=loaded.file, config=config, opening=opening), path=path)
         stories: Stories = {
             "handover": node.handover.story,
-            "server": partial(server_story, node.checks, node.changes),
+            "server": partial(server_story, node.checks, node.changes, node.members),
             "events": node.events.story,
             "reload": reload.story,
             "maintenance": node.maintenance.story,
@@ -160,7 +164,8 @@ class _Node(NodeParts):
         state_folder: Path,
         sockets: NodeSockets,
     ) -> None:
-        self._config = config
+        register = Register(config.node, said_by(config), store.load(state_folder))
+        config = self._config = with_pools(config, register.pools)
         self._sockets = sockets
         self._path = path
         self._started_at = trio.current_time()
@@ -210,13 +215,17 @@ class _Node(NodeParts):
             *(config.node, state_folder, self.handover.hand_over, self._announcer.states, self._judge),
             record=self.events.record,
         )
-        self._serve_people(config, sockets, Path(path).parent, state_folder)
+        self._serve_people(config, register, sockets, Path(path).parent, state_folder)
 
-    def _serve_people(self, config: NodeConfig, sockets: NodeSockets, folder: Path, state_folder: Path) -> None:
+    def _serve_people(
+        self, config: NodeConfig, register: Register, sockets: NodeSockets, folder: Path, state_folder: Path
+    ) -> None:
         """What they change while the node runs, and where they see it."""
-        self.changes = NodeChanges(config.node, config.balancer.pools, self.checks, state_folder, self.peer.link)
+        kept = (register, self.checks, state_folder, self.peer.link)
+        self.changes = NodeChanges(*kept, reshape=self.reshape, settled=partial(self.settled, ANSWER_S))
         self.changes.immovable = kernel_pools(config.balancer)
         self.peer.greetings.append(self.changes.greet)
+        self.members = Membership(self.changes, self.snapshot)
         self.traffic = NodeTraffic(self._proxied, self._workers.orders, lambda: self._sockets.listeners)
         self.admin = NodeAdmin(
             *(self.snapshot, self.changes.everywhere, config.admin, sockets.admin),
@@ -225,7 +234,10 @@ class _Node(NodeParts):
             handover=None if config.link is None else self.handover.story,
             folder=folder,
             tables=self.persistence.hub,
-            commands=TrafficCommands(self.traffic, self.snapshot).commands(),
+            commands=(
+                *TrafficCommands(self.traffic, self.snapshot).commands(),
+                *ServerCommands(self.members, lambda: self._config.balancer).commands(),
+            ),
         )
         self.commands_beside = CommandSockets(config.command_sockets, self.admin.cli.answer)
 
@@ -404,7 +416,7 @@ class _Node(NodeParts):
             pid=os.getpid(),
         )
         node = replace(self.maintenance.with_maintenance(node), notifications=self.notifications.views())
-        return self.peer.with_peer(self.persistence.seen(self.traffic.seen(node)))
+        return self.peer.with_peer(self.persistence.seen(self.changes.seen(self.traffic.seen(node))))
 
     async def stop(self) -> None:
         """The peer takes over first; then what is open may finish, through the peer where that was agreed upon.

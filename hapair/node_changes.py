@@ -2,22 +2,24 @@
 
 import logging
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
 import trio
 
-from balancer.config_pools import Pool
+from balancer.config_pools import Pool, Server
 from balancer.fieldtypes import Endpoint
 from balancer.serverstate import ServerState
 from balancer.standing import Admin
 from hapair.admin.operator import Operator
 from hapair.changes import store
-from hapair.changes.change import Change, Value, What
+from hapair.changes.change import Change, Said, Value, What, written
 from hapair.changes.messages import PeerChanges
 from hapair.changes.register import Entry, Register
 from hapair.peer.link import PeerLink
+from hapair.snapshot import NodeSnapshot
 
 log = logging.getLogger(__name__)
 
@@ -30,17 +32,29 @@ class Link(Protocol):
     def post(self, message: object, key: object = None) -> None: ...
 
 
+class Reshape(Protocol):
+    """Have the node go on with these pools, which differ by servers: those in `fresh` are new, whatever was there."""
+
+    def __call__(self, pools: Mapping[str, Pool], fresh: Collection[tuple[str, str]], /) -> object: ...
+
+
 class NodeChanges:
-    """`begin` carries out what was kept; `run` must run. `folder` is where changes are kept."""
+    """`begin` carries out what was kept; `run` must run. `folder` is where changes are kept.
+
+    `operator` has the servers of `register.pools`.
+    """
 
     def __init__(
         self,
-        node: str,
-        pools: Mapping[str, Pool],
+        register: Register,
         operator: Operator,
         folder: Path,
         link: PeerLink | None = None,
+        *,
+        reshape: Reshape = lambda *_: None,
+        settled: Callable[[], Awaitable[object]] = trio.lowlevel.checkpoint,
     ) -> None:
+        """`settled` returns when every process has what `reshape` gave it."""
         self.everywhere = ChangingOperator(self, operator, local=False)
         """Its changes hold on both nodes."""
         self.here = ChangingOperator(self, operator, local=True)
@@ -49,7 +63,10 @@ class NodeChanges:
         self._folder = folder
         self.immovable: Collection[str] = ()
         """Pools of the kernel plane, which knows addresses by the file alone."""
-        self._register = Register(node, pools, store.load(folder))
+        self._register = register
+        self._reshape = reshape
+        self._settled = settled
+        self._is_unsettled = False
         self._link: Link | None = link
         self._unsaved = trio.Event()
         if link is not None:
@@ -60,16 +77,29 @@ class NodeChanges:
         """All that is known here."""
         return self._register.entries
 
+    @property
+    def pools(self) -> Mapping[str, Pool]:
+        """Those of the file, with the servers that were added and without those that were removed."""
+        return self._register.pools
+
     def begin(self) -> None:
         """What was said before this start holds, as long as the file says what it said then."""
         for change in self._register.held():
-            self._carry_out(change)
+            if change.what != "server":
+                self._carry_out(change)
 
     async def run(self) -> None:
         """For ever: keep what is new."""
         while True:
             await self._unsaved.wait()
             await self.save()
+            if self._is_unsettled:
+                await self.settled()
+
+    async def settled(self) -> None:
+        """Wait until servers that were added or removed are known, or not, wherever they are to be."""
+        self._is_unsettled = False
+        await self._settled()
 
     async def save(self) -> None:
         """What is not kept yet."""
@@ -83,11 +113,21 @@ class NodeChanges:
             detail = {"folder": self._folder, "reason": error.strerror}
             log.error("changes of servers are not kept over a restart", extra=detail)
 
-    def reload(self, pools: Mapping[str, Pool]) -> None:
-        """This is the file from now on; the servers stand by it already (balancer.checks.kept)."""
-        for change in self._register.reload(pools):
-            self._carry_out(change)
+    def reload(self, said: Said) -> list[Change]:
+        """This is the file from now on, and `pools` are by it. What is new is for `reloaded` once servers are, too."""
+        fresh = self._register.reload(said)
         self._unsaved.set()
+        return fresh
+
+    def reloaded(self, fresh: Iterable[Change]) -> None:
+        """The servers stand by the file (balancer.checks.kept): what holds now and did not before."""
+        for change in fresh:
+            if change.what != "server":
+                self._carry_out(change)
+
+    def superseded(self, said: Said) -> list[Change]:
+        """What would hold no more if this were the file."""
+        return self._register.superseded(said)
 
     def greet(self) -> None:
         """The peer is heard again: what it may have missed."""
@@ -96,17 +136,49 @@ class NodeChanges:
 
     def hear(self, message: PeerChanges) -> None:
         """What was said on the peer."""
-        for change in self._register.hear(message.changes):
-            self._carry_out(change)
+        fresh = self._register.hear(message.changes)
+        if servers := [change for change in fresh if change.what == "server"]:
+            self._change_servers(servers)
+        self.reloaded(fresh)
         self._unsaved.set()
+
+    def _change_servers(self, changes: Iterable[Change]) -> None:
+        added = {(one.pool, one.server) for one in changes if one.value is not None}
+        self._is_unsettled = True
+        self._reshape(self._register.pools, added)
 
     def said(self, what: What, pool: str, server: str, value: Value, *, by: str, local: bool) -> None:
         """Somebody said this here, and it is carried out."""
+        self._tell(what, pool, server, value, by=by, local=local)
+
+    def set_server(self, pool: str, name: str, server: Server | None, *, by: str, local: bool) -> None:
+        """Somebody adds a server to a pool, or removes it. Raises KeyError where there is no such pool, ValueError, in
+        words, where it cannot be done."""
+        value = None if server is None else written(server)
+        self._change_servers([self._tell("server", pool, name, value, by=by, local=local)])
+
+    def _tell(self, what: What, pool: str, server: str, value: Value, *, by: str, local: bool) -> Change:
         now_ms = int(time.time() * 1000)
         change = self._register.say(what, pool, server, value, by=by, now_ms=now_ms, local=local)
         self._unsaved.set()
         if self._link is not None and not local:
             self._link.post(PeerChanges((change,)), key=change.key)
+        return change
+
+    def seen(self, node: NodeSnapshot) -> NodeSnapshot:
+        """The same, with which servers are not as the file has them."""
+        said = [change for change in self._register.held() if change.what == "server"]
+        added = {(one.pool, one.server) for one in said if one.value is not None}
+        removed = {(one.pool, one.server) for one in said if one.value is None and one.in_file is not None}
+        if not added and not removed:
+            return node
+        pools = tuple(
+            replace(pool, servers=tuple(replace(one, added=(pool.name, one.name) in added) for one in pool.servers))
+            for pool in node.pools
+        )
+        words = [f"servers that somebody {done}, whatever the file says: {', '.join(map('/'.join, sorted(pairs)))}"
+                 for done, pairs in (("added", added), ("removed", removed)) if pairs]  # fmt: skip
+        return replace(node, pools=pools, warnings=(*words, *node.warnings))
 
     def reach_of(self, *, local: bool) -> str:
         """Where what is said holds, in words; empty: there is only this node."""

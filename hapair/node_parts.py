@@ -1,18 +1,20 @@
 """What of a running node a reload concerns: its parts, each of which goes on with another configuration in place."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 import trio
 
 from balancer.checks.runner import CheckRunner
-from balancer.config import BalancerConfig, pools_of
+from balancer.config import BalancerConfig, Pool, pools_of
 from balancer.discovery import Discovery
 from balancer.slots import Layout, Slots
 from hapair.certificates.store import Reading
 from hapair.certificates.watch import CertificateWatch
+from hapair.changes.change import Said
 from hapair.command_sockets import CommandSockets
 from hapair.config import NodeConfig
+from hapair.config.pool_rules import obstacle
 from hapair.events.event import Happening
 from hapair.kernel.plane import KernelPlane
 from hapair.messages import FrontendRole
@@ -39,6 +41,19 @@ def kernel_pools(balancer: BalancerConfig) -> set[str]:
     """Those that frontends of the kernel plane lead to."""
     frontends = (one for one in balancer.frontends.values() if one.plane == "kernel")
     return {pool for frontend in frontends for pool in pools_of(frontend)}
+
+
+def said_by(config: NodeConfig) -> Said:
+    """What a file says, as far as people may say otherwise while it runs."""
+    file = config.file
+    if file is None:
+        return Said(pools=config.balancer.pools)
+    return Said(pools=config.balancer.pools, obstacle=lambda pools: obstacle(replace(file, pools=pools)))
+
+
+def with_pools(config: NodeConfig, pools: Mapping[str, Pool]) -> NodeConfig:
+    """The same with other pools."""
+    return replace(config, balancer=replace(config.balancer, pools=pools))
 
 
 class NodeParts:
@@ -100,20 +115,25 @@ class NodeParts:
         """For whoever follows events."""
         return self.events.record(happening)
 
+    def superseded(self, config: NodeConfig) -> list[str]:
+        """What people said of servers, and would hold no more with this."""
+        gone = self.changes.superseded(said_by(config))
+        return [f"the file wins over what was said while the node ran: {change.words}" for change in gone]
+
     def apply(self, served: Served, plan: Plan, sockets: NodeSockets, reading: Reading) -> None:
         """Have every part go on with this. Returns at once; nothing of it may fail."""
-        before, self._config = self._config, served.config
-        config = self._config
+        fresh = self.changes.reload(said_by(served.config))
+        config = with_pools(served.config, self.changes.pools)
+        before, self._config = self._config, config
         self._proxied = config.balancer.proxied
         self._old.append((self._sockets, self._slots))
         self._sockets, self._slots = sockets, self._slots_for(before, config)
         self.traffic.reload(self._proxied)
         self._reload_workers(reading)
-        self.checks.reload(config.balancer.pools)
         self.changes.immovable = kernel_pools(config.balancer)
-        self.changes.reload(config.balancer.pools)
-        self._discovery.reload(config.balancer.pools)
-        self._kernel.reload(config.balancer, config.routers)
+        self.checks.reload(config.balancer.pools)
+        self.changes.reloaded(fresh)
+        self._reload_servers()
         self._flows.reload(flows_opening(config.balancer, served.opening.link))
         self.certificates.reload(self._proxied, reading)
         self.handover.reload(config)
@@ -125,8 +145,29 @@ class NodeParts:
         self.commands_beside.reload(config.command_sockets)
         self.admin.reload(config.admin, sockets.admin)
         self.peer.reloaded(served.file)
+        self._tell_standings()
+
+    def reshape(self, pools: Mapping[str, Pool], fresh: Collection[tuple[str, str]]) -> None:
+        """Go on with these pools, whose servers are others than before; `fresh` are new ones. Returns at once."""
+        before, self._config = self._config, with_pools(self._config, pools)
+        self._proxied = self._config.balancer.proxied
+        for pair in fresh:
+            self.checks.forget(*pair)
+        self._old.append((self._sockets, self._slots))
+        self._slots = self._slots_for(before, self._config)
+        self._reload_workers(self.certificates.reading)
+        self.checks.reload(pools)
+        self._reload_servers()
+        self._tell_standings(fresh)
+
+    def _reload_servers(self) -> None:
+        balancer = self._config.balancer
+        self._discovery.reload(balancer.pools)
+        self._kernel.reload(balancer, self._config.routers)
         self.persistence.reloaded(self._proxied.pools)
-        for standing in self.checks.standings(trio.current_time()):
+
+    def _tell_standings(self, besides: Collection[tuple[str, str]] = ()) -> None:
+        for standing in self.checks.standings(trio.current_time(), besides):
             self._workers.set_standing(*standing)
             self._kernel.set_standing(*standing)
 

@@ -61,6 +61,9 @@ class Reloadable(Protocol):
     async def move_away(self, reason: str, *, only: Collection[str] | None = None) -> str | None:
         """Hand over, all or `only` these virtual routers; why that was not possible."""
 
+    def superseded(self, config: NodeConfig) -> list[str]:
+        """What people said while the node ran, and would hold no more with this; on a line each."""
+
     def apply(self, served: Served, plan: Plan, sockets: NodeSockets, reading: Reading) -> None:
         """From now on. Returns at once."""
 
@@ -118,6 +121,7 @@ class NodeReload:
         except Refused as refused:
             return {"ok": False, "words": str(refused), "changes": []}
         plan = self._plan(served)
+        warnings += self._node.superseded(served.config)
         words = plan.words(self._node.active_routers())
         return {"ok": True, "words": words, "changes": plan.lines, "warnings": warnings}
 
@@ -130,7 +134,7 @@ class NodeReload:
             try:
                 served, warnings = self._read(self._path)
                 plan = self._plan(served)
-                for warning in warnings:
+                for warning in (*warnings, *self._node.superseded(served.config)):
                     yield {"news": f"warning: {warning}"}
                 active = self._node.active_routers()
                 if plan.refusal is None and (plan.anew or (plan.moving and active)):

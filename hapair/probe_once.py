@@ -47,7 +47,7 @@ async def _probe_all(pools: Mapping[str, Pool], material: Mapping[str, PoolMater
     places = await resolve_once(pools)
 
     async def look(place: int, pool: str, name: str, server: Server) -> None:
-        check = pools[pool].check
+        check = pools[pool].check_of(name)
         found = places.get((pool, name), Place(server.address))
         if isinstance(found, str):
             seen[place, 0] = _of_name(pool, name, server, found)

@@ -96,6 +96,7 @@ class ServerView:
     """None: no limit of its own."""
     queue: QueueCounts = field(default_factory=QueueCounts)
     """Of requests that belong to it and waited for it; the times are of all that it was given."""
+    added: bool = False  # while the node runs: no file has it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -227,7 +227,7 @@ def _mode_of(config: NodeConfig, pool: str) -> str:
 
 
 def _server(pool: Pool, name: str, counts: Counts, health: ServerHealth, now: float) -> ServerView:
-    server, result = pool.servers[name], health.last_result
+    server, check, result = pool.servers[name], pool.check_of(name), health.last_result
     full_weight = server.weight if health.weight is None else health.weight
     warm = WHOLE if health.returned_at is None else warmth(now - health.returned_at, pool.slow_start_s)
     return ServerView(
@@ -253,8 +253,8 @@ def _server(pool: Pool, name: str, counts: Counts, health: ServerHealth, now: fl
         failed_checks=health.failed_probes,
         downs=health.downs,
         down_s=round(health.down_before_s + (0.0 if health.down_at is None else now - health.down_at), 3),
-        rise=None if pool.check is None else pool.check.rise,
-        fall=None if pool.check is None else pool.check.fall,
+        rise=None if check is None else check.rise,
+        fall=None if check is None else check.fall,
         health_count=health.count,
         weight_in_file=server.weight,
         checks_on=health.checks_on,

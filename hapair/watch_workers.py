@@ -223,7 +223,8 @@ class WorkersWatch:
         """Wait until every worker has answered the last reload, or has died. Why some could not do it."""
         with trio.move_on_after(limit_s) as scope:
             while self._unsettled:
-                self._settled = trio.Event()
+                if self._settled.is_set():
+                    self._settled = trio.Event()
                 await self._settled.wait()
         troubles, self._troubles = self._troubles, []
         return [*troubles, "a worker has not answered"] if scope.cancelled_caught else troubles

@@ -5,7 +5,7 @@ Each server is probed by a task of its own, so that a slow one delays no other. 
 asks.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from math import inf
 from random import Random
@@ -14,7 +14,7 @@ import trio
 
 from balancer.checks.agent import ask
 from balancer.checks.agent_words import AgentWords
-from balancer.checks.kept import kept
+from balancer.checks.kept import initial_state, kept
 from balancer.checks.probes import ProbeResult, probe
 from balancer.checks.schedule import fast_interval_s, first_probe_at, next_probe_at
 from balancer.config import Check, Pool, Server
@@ -164,11 +164,16 @@ class CheckRunner:
             for pool, config in self._pools.items()
         }
 
-    def standings(self, now: float) -> Iterator[tuple[str, str, Standing]]:
-        """Of the servers that do not stand as who chooses servers takes them to stand at the start."""
+    def forget(self, pool: str, server: str) -> None:
+        """At the next reload it is a server that nothing is known of."""
+        if (known := self._servers.pop((pool, server), None)) is not None:
+            known.scope.cancel()
+
+    def standings(self, now: float, besides: Collection[tuple[str, str]] = ()) -> Iterator[tuple[str, str, Standing]]:
+        """Of the servers that do not stand as who chooses servers takes them to stand at the start, and `besides`."""
         for (pool, name), server in self._servers.items():
             standing = server.state.standing(now)
-            if standing != Standing():
+            if standing != Standing() or (pool, name) in besides:
                 yield pool, name, standing
 
     def administer(self, pool: str, server: str, admin: Admin, *, by: str) -> ServerState:
@@ -320,12 +325,12 @@ class _Server:
         self.pool = pool
         self.name = name
         self.label = f"{pool}/{name}"
-        self.check = config.check
+        self.check = config.check_of(name)
         self.agent = config.agent
         # A server that expects a PROXY header is told that nobody's connection this is.
         self.preamble = b"" if config.send_proxy is None else local(config.send_proxy)
         self._config = server
-        self.state = ServerState.initial(server.weight, config.check, resolved=not server.address.is_name)
+        self.state = initial_state(server, self.check)
         self.last_result: ProbeResult | None = None
         self.probed_at: float | None = None
         self.agent_trouble = ""

@@ -40,15 +40,15 @@ class CheckSecrecy:
 
         `material` is what the pool's own TLS was made of. Raises OSError, also where a `ca_file` is not fit for use.
         """
-        own_place = pool.servers[server].check_address is not None
-        said = None if pool.check is None else _said(pool.check, pool.tls, own_place=own_place)
-        if pool.check is None or said is None:
+        own_place, check = pool.servers[server].check_address is not None, pool.check_of(server)
+        said = None if check is None else _said(check, pool.tls, own_place=own_place)
+        if check is None or said is None:
             return None
         if material is None or not said.inherits:
             material = PoolMaterial()
-        key = (said, material, pool.check.kind)
+        key = (said, material, check.kind)
         if name not in self._made or self._made[name][0] != key:
-            self._made[name] = (key, _made_of(said, material, pool.check.kind))
+            self._made[name] = (key, _made_of(said, material, check.kind))
         return self._made[name][1]
 
 

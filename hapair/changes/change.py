@@ -1,15 +1,18 @@
 """One thing that somebody said of one server, and whether it holds: a change of the file wins. Pure."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
 from typing import Final, Literal, get_args
 
-from balancer.config_pools import Pool
+from balancer.config_pools import Pool, Server
 from balancer.fieldtypes import Endpoint
 from balancer.standing import Admin
+from hapair.wire import from_plain, to_plain
 
-What = Literal["admin", "weight", "max_connections", "checks", "agent", "address"]
-"""READY, DRAIN or MAINT; a weight; a limit; whether checks are made; whether the agent is asked; where it is."""
+What = Literal["admin", "weight", "max_connections", "checks", "agent", "address", "server"]
+"""READY, DRAIN or MAINT; a weight; a limit; whether checks are made; whether the agent is asked; where it is; that it
+was added, as `written` has it, or None: that it was removed."""
 Value = str | int | bool | None
 Key = tuple[str, str, str]
 """What, pool and server."""
@@ -18,6 +21,16 @@ LATEST: Final = 1 << 53
 HEAVIEST: Final = 256
 MOST_CONNECTIONS: Final = 1 << 31
 _LONGEST: Final = 256
+_LONGEST_SERVER: Final = 4096
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """What the file says, as far as somebody may say otherwise."""
+
+    pools: Mapping[str, Pool]
+    obstacle: Callable[[Mapping[str, Pool]], str | None] = field(default=lambda _: None, compare=False)
+    """Why the rest of the file cannot be served with these pools; None: it can."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +60,14 @@ class Change:
             raise ValueError("a name is too long")
 
     @property
+    def words(self) -> str:
+        """For people."""
+        name = f"{self.pool}/{self.server}"
+        if self.what == "server":
+            return f"{name} {'removed' if self.value is None else 'added'}"
+        return f"{name} {self.what.replace('_', ' ')} {_text(self.value)}"
+
+    @property
     def key(self) -> Key:
         """What it replaces."""
         return self.what, self.pool, self.server
@@ -57,11 +78,19 @@ class Change:
         return self.at, self.node
 
 
+def _text(value: Value) -> str:
+    if value is None:
+        return "as in the file"
+    return ("off", "on")[value] if isinstance(value, bool) else str(value)
+
+
 def _fits(what: What, value: Value) -> bool:
     if what == "admin":
         return value in get_args(Admin)
     if what in ("checks", "agent"):
         return type(value) is bool
+    if what == "server":
+        return value is None or (isinstance(value, str) and _is_server(value))
     if what == "address":
         return isinstance(value, str) and _is_address(value)
     most = HEAVIEST if what == "weight" else MOST_CONNECTIONS
@@ -75,9 +104,37 @@ def _is_address(text: str) -> bool:
         return False
 
 
+def written(server: Server) -> str:
+    """A server as text, without what is as where nothing is said: another version may know more."""
+    said = {one.name: getattr(server, one.name) for one in fields(server)}
+    plain = {one.name: to_plain(said[one.name]) for one in fields(server) if said[one.name] != one.default}
+    return json.dumps(plain, separators=(",", ":"))
+
+
+def read(text: str) -> Server:
+    """What `written` has written. Raises ValueError."""
+    try:
+        server: Server = from_plain(json.loads(text), Server)
+    except (TypeError, KeyError, OverflowError, RecursionError) as error:
+        raise ValueError(f"this is no server: {str(error)[:100]}") from error
+    return server
+
+
+def _is_server(text: str) -> bool:
+    try:
+        return len(text) <= _LONGEST_SERVER and read(text).count is None
+    except ValueError:
+        return False
+
+
 def in_file(pools: Mapping[str, Pool], what: str, pool: str, server: str) -> int | str | None:
     """What the file says of it. Raises KeyError for a server that it does not have."""
+    if what == "server":
+        known = pools[pool].servers.get(server)
+        return None if known is None else written(known)
     configured = pools[pool].servers[server]
+    if what == "admin":
+        return "maint" if configured.disabled else None
     if what == "weight":
         return configured.weight
     if what == "address":

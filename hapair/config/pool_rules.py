@@ -11,7 +11,10 @@ from hapair.config.types import HapairFile
 
 
 def problems_in_tree(tree: Tree) -> Iterator[Problem]:
-    """Pools that fall back on each other in a circle; told once, where it is first met."""
+    """Pools without a server; pools that fall back on each other in a circle, told once, where it is first met."""
+    for name, pool in tree.children("pools"):
+        if isinstance(pool, dict) and pool.get("servers") == {}:
+            yield problem_at(tree, ("pools", name), "a pool needs at least one server")
     fallbacks = {name: pool["fallback"] for name, pool in tree.children("pools") if _names_fallback(pool)}
     told: set[str] = set()
     for name in fallbacks:
@@ -44,6 +47,12 @@ def problems(file: HapairFile, tree: Tree) -> Iterator[Problem]:
                 yield problem_at(tree, ("pools", pool, "persistence", "cookie"), message)
 
 
+def obstacle(file: HapairFile) -> str | None:
+    """Why such a file would be refused, its pools being others than those it was read with; None: it would not be."""
+    found = (f"{problem.where}: {problem.message}" for problem in problems(file, Tree()))
+    return next(found, None)
+
+
 def _behind_kernel(file: HapairFile, tree: Tree, name: str, frontend: Frontend) -> Iterator[Problem]:
     """What the kernel cannot do for this frontend."""
     pool = file.pools.get(frontend.pool or "")
@@ -74,7 +83,7 @@ def _behind_kernel(file: HapairFile, tree: Tree, name: str, frontend: Frontend) 
 def _behind_ranges(tree: Tree, name: str, frontend: Frontend, pool: Pool) -> Iterator[Problem]:
     """A range of ports leads to as many of each server, whose `address` has the first of them."""
     ranges = [one for one in frontend.listen if one.ports > 1]
-    first = next(iter(pool.servers.values())).address.port
+    first = next((one.address.port for one in pool.servers.values()), 0)
     for server, config in pool.servers.items() if ranges else ():
         place = ("pools", str(frontend.pool), "servers", server)
         if config.address.port != first:

@@ -14,6 +14,11 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 _NAMED = (("pair", "nodes"), ("virtual_routers",), ("frontends",), ("pools",))
 
 
+def is_name(text: str) -> bool:
+    """Whether it would do as the name of something."""
+    return _NAME.fullmatch(text) is not None
+
+
 def problems_in_tree(tree: Tree) -> Iterator[Problem]:
     """References to what does not exist, and names that would not do."""
     yield from _names(tree)

@@ -23,7 +23,8 @@ async def servers(host):
 
 
 async def say(host, *words):
-    return json.loads((await host.run([*hapair("server"), *words, *at(host), "--json"])).stdout)
+    said = await host.run([*hapair("server"), *words, *at(host), "--json"], check=False)
+    return json.loads(said.stdout) if said.returncode == 0 else {"ok": False, "words": said.stderr.decode()}
 
 
 async def requests_while_answering(host, measurement, server):
@@ -58,7 +59,31 @@ async def test_a_server_that_drains_gets_nothing_also_from_a_worker_that_starts_
 
         assert (await say(a, name, "ready"))["ok"]
         assert await requests_while_answering(a, measurement, "web1") > 0
-    assert set(known) == {"web1", "web2", "web3"}
+        assert set(known) == {"web1", "web2", "web3"}
+        await a_server_comes_and_goes(pair, measurement, pool, known["web1"]["address"])
+
+
+async def a_server_comes_and_goes(pair, measurement, pool, address):
+    """On both nodes, while traffic goes on; that of the file, too."""
+    a, b = pair.nodes.values()
+    name = f"{pool}/web4"
+    assert (await say(a, name, "add", address, "--weight", "2"))["words"] == f"{name} is added, on both nodes"
+    assert await requests_while_answering(a, measurement, "web4") > 0
+    with trio.fail_after(5):
+        while "web4" not in (await servers(b))[1]:  # noqa: ASYNC110 - it tells who asks
+            await trio.sleep(0.1)
+    assert (await servers(b))[1]["web4"]["added"]
+    assert not (await say(b, name, "remove"))["ok"]  # it is not in MAINT
+    assert (await say(b, f"{pool}/web1", "maint"))["ok"]
+    assert (await say(b, name, "maint"))["ok"]
+    with trio.fail_after(10):
+        while not (await say(a, name, "remove"))["ok"]:
+            await trio.sleep(0.1)
+        while not (await say(a, f"{pool}/web1", "remove"))["ok"]:
+            await trio.sleep(0.1)
+        while list((await servers(b))[1]) != ["web2", "web3"]:
+            await trio.sleep(0.1)
+    assert await requests_while_answering(a, measurement, "web2") > 0
 
 
 async def workers(host):

@@ -1,10 +1,12 @@
 """What a pool and its servers may say."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from balancer.config_pools import Pool, Server
+from balancer.config_checks import Check
+from balancer.config_pools import CONNECT, Pool, Server
 from balancer.fieldtypes import Endpoint
 
 SERVER = Server(address=Endpoint("192.0.2.1", 80))
@@ -26,7 +28,6 @@ def test_a_server_refuses(fields: dict[str, Any], complaint: str) -> None:
 @pytest.mark.parametrize(
     ("fields", "complaint"),
     [
-        ({"servers": {}}, "at least one server"),
         ({"servers": {"one": SERVER}, "retries": -1}, "retries must be from 0 to 100"),
         ({"servers": {"one": SERVER}, "retries": 101}, "retries must be from 0 to 100"),
     ],
@@ -34,3 +35,21 @@ def test_a_server_refuses(fields: dict[str, Any], complaint: str) -> None:
 def test_a_pool_refuses(fields: dict[str, Any], complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
         Pool(**fields)
+
+
+@pytest.mark.parametrize(
+    ("of_pool", "of_server", "check"),
+    [
+        (None, None, None),
+        (None, False, None),
+        (None, True, CONNECT),
+        (Check(rise=9), None, Check(rise=9)),
+        (Check(rise=9), False, None),
+        (Check(rise=9), True, Check(rise=9)),
+    ],
+)
+def test_a_server_may_be_checked_otherwise_than_its_pool_says(
+    of_pool: Check | None, of_server: bool | None, check: Check | None
+) -> None:
+    pool = Pool(servers={"one": replace(SERVER, check=of_server)}, check=of_pool)
+    assert pool.check_of("one") == check

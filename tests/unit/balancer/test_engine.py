@@ -562,6 +562,19 @@ def test_a_server_that_left_gets_nothing_new_and_keeps_its_connection(house: Hou
     other.close()
 
 
+def test_a_pool_may_lose_its_last_server_and_get_another_that_waits_in_maint(house: House) -> None:
+    house.apply()
+    before = house.config.pools["pool"]
+    reloaded(house, replace(house.config, pools={"pool": replace(before, servers={})}))
+    assert end_of(house.connect()) == "closed"
+    new = Server(address=house.server.endpoint, disabled=True)
+    reloaded(house, replace(house.config, pools={"pool": replace(before, servers={"new": new})}))
+    assert end_of(house.connect()) == "closed"
+    house.engine.set_standing("pool", "new", Standing())
+    house.connect()
+    house.server.accept().close()
+
+
 def test_a_listen_address_that_left_is_closed_and_its_connections_go_on(house: House) -> None:
     house.apply()
     client = house.connect()

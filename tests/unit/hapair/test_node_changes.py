@@ -2,7 +2,7 @@
 
 import errno
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,7 +15,9 @@ from balancer.config import Check, Pool, Server
 from balancer.fieldtypes import Endpoint
 from balancer.standing import Place
 from hapair.changes import store
+from hapair.changes.change import Change, Said, written
 from hapair.changes.messages import PeerChanges
+from hapair.changes.register import Register
 from hapair.config import load_text
 from hapair.node_changes import NodeChanges
 from hapair.node_peer import NodePeer
@@ -51,8 +53,16 @@ class Pair:
     def start(self, config: LinkConfig, weight: int = 5) -> Side:
         file = load_text(TEXT).file
         peer = NodePeer(config, file, lambda _: None, transport=self.cable.plug(config.node))
-        checks = CheckRunner(pools(weight), lambda *_: None)
-        changes = NodeChanges(config.node, pools(weight), checks, self.folder / config.node, peer.link)
+        folder = self.folder / config.node
+        register = Register(config.node, Said(pools=pools(weight)), store.load(folder))
+        checks = CheckRunner(register.pools, lambda *_: None)
+
+        def reshape(pools: Mapping[str, Pool], fresh: Collection[tuple[str, str]]) -> None:
+            for one in fresh:
+                checks.forget(*one)
+            checks.reload(pools)
+
+        changes = NodeChanges(register, checks, folder, peer.link, reshape=reshape)
         peer.greetings.append(changes.greet)
         changes.begin()
         self.scopes[config.node] = scope = trio.CancelScope()
@@ -142,7 +152,7 @@ async def test_where_a_server_is_holds_on_both_nodes_and_over_a_restart_until_th
     assert a.checks.snapshot()["web"]["web1"].place == Place(Endpoint("192.0.2.9", 81))
     moved = {"web": replace(pools()["web"], servers={"web1": Server(address=Endpoint("192.0.2.7", 80), weight=5)})}
     a.checks.reload(moved)
-    a.changes.reload(moved)
+    a.changes.reloaded(a.changes.reload(Said(pools=moved)))
     assert a.checks.snapshot()["web"]["web1"].place is None
     assert [entry.standing for entry in a.changes.entries] == ["spent"]
 
@@ -155,6 +165,58 @@ async def test_servers_of_the_kernel_plane_stay_where_the_file_has_them(pair: Pa
     assert a.changes.entries == ()
 
 
+NEW = Server(address=Endpoint("192.0.2.9", 80), weight=3, disabled=True)
+
+
+async def test_a_server_that_is_added_or_removed_is_so_on_both_nodes(pair: Pair) -> None:
+    a, b = pair.start(A), pair.start(B)
+    await trio.sleep(3)
+    a.changes.set_server("web", "web9", NEW, by="me", local=False)
+    a.changes.everywhere.weigh("web", "web9", 7)
+    await trio.sleep(1)
+    for side in (a, b):
+        known = side.checks.snapshot()["web"]["web9"]
+        assert (known.admin, known.weight) == ("maint", 7)
+    b.changes.set_server("web", "web9", None, by="me", local=False)
+    b.changes.set_server("web", "web1", None, by="me", local=False)
+    await trio.sleep(1)
+    assert a.checks.snapshot() == b.checks.snapshot() == {"web": {}}
+
+
+async def test_or_on_one_when_the_other_comes_back_or_not_at_all(pair: Pair) -> None:
+    a, b = pair.start(A), pair.start(B)
+    await trio.sleep(3)
+    a.changes.set_server("web", "web8", NEW, by="me", local=True)
+    await pair.end(B, b)
+    a.changes.set_server("web", "web9", NEW, by="me", local=False)
+    a.changes.everywhere.administer("web", "web9", "ready", by="me")
+    b = pair.start(B)
+    await trio.sleep(5)
+    assert list(b.checks.snapshot()["web"]) == ["web1", "web9"]
+    assert b.checks.snapshot()["web"]["web9"].admin == "ready"
+    await pair.end(B, b)
+    again = pair.start(B)
+    assert again.checks.snapshot()["web"]["web9"].admin == "ready"
+
+
+async def test_whoever_has_heard_of_servers_waits_until_they_are_known_everywhere(tmp_path: Path) -> None:
+    settled = trio.Event()
+
+    async def settle() -> None:
+        settled.set()
+
+    register = Register("pi-a", Said(pools=pools()))
+    changes = NodeChanges(register, CheckRunner(pools(), lambda *_: None), tmp_path, settled=settle)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(changes.run)
+        value = written(NEW)
+        heard = Change(what="server", pool="web", server="web9", value=value, at=1, node="pi-b", by="")
+        changes.hear(PeerChanges((heard,)))
+        with trio.fail_after(5):
+            await settled.wait()
+        nursery.cancel_scope.cancel()
+
+
 async def test_and_over_a_reload(pair: Pair) -> None:
     a = pair.start(A)
     a.changes.everywhere.weigh("web", "web1", 7)
@@ -162,7 +224,7 @@ async def test_and_over_a_reload(pair: Pair) -> None:
     newer.changes.everywhere.weigh("web", "web1", 9)
     await trio.sleep(3)
     assert a.stands[2] == 7  # what is said of another file waits for that file
-    a.changes.reload(pools(6))
+    a.changes.reloaded(a.changes.reload(Said(pools=pools(6))))
     assert a.stands[2] == 9
 
 
@@ -215,7 +277,7 @@ async def test_a_disk_that_is_full_is_logged_and_tried_again(
 
 
 async def test_what_is_new_is_kept_without_being_asked(tmp_path: Path) -> None:
-    changes = NodeChanges("pi-a", pools(), CheckRunner(pools(), lambda *_: None), tmp_path)
+    changes = NodeChanges(Register("pi-a", Said(pools=pools())), CheckRunner(pools(), lambda *_: None), tmp_path)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(changes.run)
         changes.everywhere.weigh("web", "web1", 7)
@@ -232,7 +294,7 @@ async def test_what_checks_make_of_a_reload_is_what_is_kept(pair: Pair, weight: 
     a.changes.everywhere.weigh("web", "web1", 7)
     a.changes.everywhere.administer("web", "web1", "drain", by="me")
     a.checks.reload(pools(weight))
-    a.changes.reload(pools(weight))
+    a.changes.reloaded(a.changes.reload(Said(pools=pools(weight))))
     held = {one.change.what: one.standing for one in a.changes.entries}
     assert held == {"weight": "held" if weight == 5 else "spent", "admin": "held"}
     assert a.stands == ("drain", "me", 7 if weight == 5 else None)

@@ -37,6 +37,7 @@ class FakeNode:
         self.fatal: list[Trouble] = []
         self.taken = False
         self.troubles: list[str] = []
+        self.lost: list[str] = []
 
     def active_routers(self) -> set[str]:
         return {"lan"} if self.vips else set()
@@ -59,6 +60,9 @@ class FakeNode:
     async def move_away(self, reason: str, *, only: Collection[str] | None = None) -> str | None:
         self.said.append("moved" if only is None else f"moved {', '.join(sorted(only))}: {reason}")
         return self.why_not
+
+    def superseded(self, config: NodeConfig) -> list[str]:
+        return self.lost
 
     def apply(self, served: Served, plan: Plan, sockets: NodeSockets, reading: Reading) -> None:
         self.said.append("applied")

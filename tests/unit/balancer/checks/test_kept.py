@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from balancer.checks.kept import kept
+from balancer.checks.kept import initial_state, kept
 from balancer.config import Check, Pool, Server
 from balancer.fieldtypes import Endpoint
 from balancer.health import Health
@@ -56,3 +56,18 @@ def test_without_a_check_it_is_up_and_with_a_first_one_it_begins() -> None:
     without = kept(DOWN, "one", pool(), pool(check=None), now=9.0)
     assert (without.up, without.health, without.flip_reason) == (True, None, "its checks are configured otherwise")
     assert kept(without, "one", pool(check=None), pool(), now=9.0).health == Health(2, 3, 2)
+
+
+def test_a_server_that_the_file_disables_is_in_maint_until_it_says_otherwise() -> None:
+    disabled = replace(SERVER, disabled=True)
+    assert initial_state(disabled, CHECK).admin == "maint"
+    assert initial_state(SERVER, CHECK).admin == "ready"
+    assert kept(DOWN, "one", pool(), pool(disabled), now=9.0).admin == "maint"
+    ready = kept(initial_state(disabled, CHECK), "one", pool(disabled), pool(), now=9.0)
+    assert (ready.admin, ready.admin_by) == ("ready", "the file")
+    assert kept(ready, "one", pool(disabled), pool(disabled), now=9.0).admin == "ready"
+
+
+def test_a_server_that_is_checked_no_more_is_up() -> None:
+    after = kept(DOWN, "one", pool(), pool(replace(SERVER, check=False)), now=9.0)
+    assert (after.health, after.up) == (None, True)

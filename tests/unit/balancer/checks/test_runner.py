@@ -485,3 +485,15 @@ async def test_a_server_is_moved_by_somebody_unless_its_name_says_where_it_is() 
         runner.move("web", "web2", Endpoint("192.0.2.9", 81))
     with pytest.raises(KeyError):
         runner.move("web", "web3", Endpoint("192.0.2.9", 81))
+
+
+async def test_a_server_that_is_forgotten_begins_anew() -> None:
+    pools = {"web": Pool(servers={"a": Server(address=Endpoint("192.0.2.1", 80))}, check=Check())}
+    runner = CheckRunner(pools, lambda *_: None)
+    runner.administer("web", "a", "maint", by="me")
+    runner.forget("web", "a")
+    runner.forget("web", "b")
+    runner.reload(pools)
+    assert runner.snapshot()["web"]["a"].admin == "ready"
+    assert list(runner.standings(0.0)) == []
+    assert list(runner.standings(0.0, [("web", "a")])) == [("web", "a", Standing())]

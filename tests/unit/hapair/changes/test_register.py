@@ -5,13 +5,14 @@ import pytest
 from balancer.config import Pool, Server
 from balancer.fieldtypes import Endpoint
 from hapair.changes import register
-from hapair.changes.change import Change
+from hapair.changes.change import Change, Said, written
 from hapair.changes.register import Entry, Register
 
 
-def pools(**weights: int) -> Mapping[str, Pool]:
+def pools(**weights: int) -> Said:
     address = Endpoint("192.0.2.1", 80)
-    return {"web": Pool(servers={name: Server(address=address, weight=weight) for name, weight in weights.items()})}
+    servers = {name: Server(address=address, weight=weight) for name, weight in weights.items()}
+    return Said(pools={"web": Pool(servers=servers)})
 
 
 FILE = pools(web1=5, web2=1)
@@ -110,3 +111,111 @@ def test_what_was_kept_twice_counts_once() -> None:
     old = a.say("weight", "web", "web1", 7, by="", now_ms=1)
     new = a.say("weight", "web", "web1", 8, by="", now_ms=2)
     assert list(Register("pi-a", FILE, [Entry(new, "held"), Entry(old, "held")]).held()) == [new]
+
+
+NEW = written(Server(address=Endpoint("192.0.2.9", 80), disabled=True))
+
+
+def servers(one: Register) -> list[str]:
+    return list(one.pools["web"].servers)
+
+
+def test_a_server_is_added_to_what_the_file_has_on_both_nodes_and_over_a_restart() -> None:
+    a, b = Register("pi-a", FILE), Register("pi-b", FILE)
+    added = a.say("server", "web", "web9", NEW, by="", now_ms=1)
+    ready = a.say("admin", "web", "web9", "ready", by="", now_ms=2)
+    weight = a.say("weight", "web", "web9", 7, by="", now_ms=3)
+    assert servers(a) == ["web1", "web2", "web9"]
+    assert b.hear([weight, ready, added]) == [added, ready, weight]
+    assert servers(b) == ["web1", "web2", "web9"]
+    again = Register("pi-a", FILE, a.entries)
+    assert servers(again) == ["web1", "web2", "web9"]
+    assert list(again.held()) == [added, ready, weight]
+
+
+def test_and_removed_with_all_that_was_said_of_it() -> None:
+    a, b = Register("pi-a", FILE), Register("pi-b", FILE)
+    a.say("server", "web", "web9", NEW, by="", now_ms=1)
+    a.say("weight", "web", "web9", 7, by="", now_ms=2)
+    b.hear(a.shared)
+    removed = a.say("server", "web", "web9", None, by="", now_ms=3)
+    assert (servers(a), list(a.held())) == (["web1", "web2"], [removed])
+    assert b.hear([removed]) == [removed]
+    assert (servers(b), list(b.held())) == (["web1", "web2"], [removed])
+    # one that was away, and has heard of none of it
+    assert Register("pi-b", FILE).hear(a.shared) == [removed]
+
+
+def test_a_server_that_is_added_again_begins_anew() -> None:
+    a, b = Register("pi-a", FILE), Register("pi-b", FILE)
+    a.say("server", "web", "web9", NEW, by="", now_ms=1)
+    a.say("weight", "web", "web9", 7, by="", now_ms=2)
+    b.hear(a.shared)
+    a.say("server", "web", "web9", None, by="", now_ms=3)
+    again = a.say("server", "web", "web9", NEW, by="", now_ms=4)
+    assert b.hear(a.shared) == [again]
+    assert list(a.held()) == list(b.held()) == [again]
+
+
+def test_a_server_of_the_file_is_removed_until_the_file_says_something_else_of_it() -> None:
+    a = Register("pi-a", FILE)
+    a.say("server", "web", "web2", None, by="", now_ms=1)
+    assert servers(a) == ["web1"]
+    assert servers(Register("pi-a", FILE, a.entries)) == ["web1"]
+    a.reload(pools(web1=9, web2=1))
+    assert servers(a) == ["web1"]
+    assert [change.words for change in a.superseded(pools(web1=9, web2=2))] == ["web/web2 removed"]
+    a.reload(pools(web1=9, web2=2))
+    assert servers(a) == ["web1", "web2"]
+    a.reload(FILE)
+    assert servers(a) == ["web1", "web2"]
+
+
+def test_a_server_that_the_file_gets_is_the_files() -> None:
+    a = Register("pi-a", FILE)
+    a.say("server", "web", "web9", NEW, by="", now_ms=1)
+    a.say("weight", "web", "web9", 7, by="", now_ms=2)
+    assert {change.words for change in a.superseded(pools(web1=5, web2=1, web9=3))} == {
+        "web/web9 added",
+        "web/web9 weight 7",
+    }
+    assert a.reload(pools(web1=5, web2=1, web9=3)) == []
+    assert a.pools["web"].servers["web9"].weight == 3
+    assert list(a.held()) == []
+
+
+def test_a_pool_that_goes_takes_its_servers_along() -> None:
+    a = Register("pi-a", FILE)
+    a.say("server", "web", "web9", NEW, by="", now_ms=1)
+    assert a.reload(Said(pools={})) == []
+    assert a.pools == {}
+    assert a.reload(FILE) == []
+    assert servers(a) == ["web1", "web2"]
+
+
+def test_what_does_not_fit_the_file_is_not_said() -> None:
+    def obstacle(pools: Mapping[str, Pool]) -> str | None:
+        return "no room" if len(pools["web"].servers) > 2 else None
+
+    full = Said(pools=FILE.pools, obstacle=obstacle)
+    a = Register("pi-a", full)
+    with pytest.raises(ValueError, match="no room"):
+        a.say("server", "web", "web9", NEW, by="", now_ms=1)
+    with pytest.raises(KeyError):
+        a.say("server", "api", "web9", NEW, by="", now_ms=1)
+    assert a.entries == ()
+    # the peer has room: here it waits for a file that has, too
+    added = Register("pi-b", FILE).say("server", "web", "web9", NEW, by="", now_ms=1)
+    assert a.hear([added]) == []
+    assert servers(a) == ["web1", "web2"]
+    assert a.reload(FILE) == [added]
+
+
+def test_absence_is_forgotten_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(register, "LIMIT", 2)
+    a = Register("pi-a", FILE)
+    held = a.say("weight", "web", "web1", 7, by="", now_ms=1)
+    for number in range(5):
+        a.say("server", "web", f"s{number}", NEW, by="", now_ms=10)
+        a.say("server", "web", f"s{number}", None, by="", now_ms=10)
+    assert [entry.change.key for entry in a.entries] == [held.key, ("server", "web", "s4")]

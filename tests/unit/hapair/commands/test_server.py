@@ -51,7 +51,35 @@ def test_a_weight(monkeypatch: pytest.MonkeyPatch, written: str, weight: Any) ->
     assert (status, node.asked[0]["weight"], node.asked[0]["admin"]) == (0, weight, None)
 
 
-@pytest.mark.parametrize("arguments", [("web/web1",), ("web/web1", "gone"), ("web/web1", "--weight", "257"), ()])
+def test_a_server_is_added(monkeypatch: pytest.MonkeyPatch) -> None:
+    node, status, _ = run(monkeypatch, DONE, "web/web9", "add", "192.0.2.9:80")
+    assert status == 0
+    assert node.asked == [
+        {
+            "command": "server", "server": "web/web9", "action": "add", "address": "192.0.2.9:80", "weight": None,
+            "local": False, "max_connections": None, "backup": None, "check": None,
+        }
+    ]  # fmt: skip
+    options = ("--weight", "3", "--max-connections", "9", "--backup", "--unchecked", "--maint", "--local")
+    asked = run(monkeypatch, DONE, "web/web9", "add", "192.0.2.9:80", *options)[0].asked[0]
+    assert (asked["weight"], asked["max_connections"], asked["backup"], asked["check"]) == (3, 9, True, False)
+    assert (asked["admin"], asked["local"]) == ("maint", True)
+
+
+def test_and_removed(monkeypatch: pytest.MonkeyPatch) -> None:
+    node = run(monkeypatch, DONE, "web/web9", "remove")[0]
+    assert node.asked == [
+        {"command": "server", "server": "web/web9", "action": "remove", "weight": None, "local": False}
+    ]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *[("web/web1",), ("web/web1", "gone"), ("web/web1", "--weight", "257"), ()],
+        *[("web/web1", "add"), ("web/web1", "drain", "192.0.2.9:80"), ("web/web1", "remove", "--backup")],
+    ],
+)
 def test_wrong_usage(monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]) -> None:
     node, status, _ = run(monkeypatch, DONE, *arguments)
     assert (status, node.asked) == (2, [])

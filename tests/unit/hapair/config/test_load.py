@@ -141,7 +141,8 @@ SERVER = "f.yaml:21:42: pools.web.servers.web2"
          "or srv for what SRV records tell"),
         ("web1: 192.0.2.21:8080", "web1: 7",
          "f.yaml:20:7: pools.web.servers.web1: must be a table of keys and values: "
-         "address, agent_address, backup, check_address, count, max_connections, max_queue, srv, weight"),
+         "address, agent_address, backup, check, check_address, count, disabled, max_connections, max_queue, srv, "
+         "weight"),
         ("web1: 192.0.2.21:8080", "web1:", "f.yaml:20:7: pools.web.servers.web1: must be a table of keys and values"),
         ("pools:", "drain: 5\npools:", "f.yaml:16:1: drain: write it as text, for example 250ms"),
         ("pools:", "workers: 0\npools:", "f.yaml:16:1: workers: must be auto or from 1 to 64"),
@@ -263,7 +264,7 @@ def test_the_schema_knows_durations_shorthands_and_per_node_tables() -> None:
     assert server["anyOf"][0] == {"type": "string"}
     assert set(server["anyOf"][1]["properties"]) == {
         *("address", "srv", "count", "weight", "max_connections", "max_queue", "backup"),
-        *("check_address", "agent_address"),
+        *("check_address", "agent_address", "check", "disabled"),
     }
     priority = schema["$defs"]["VirtualRouterSection"]["properties"]["priority"]["anyOf"]
     assert priority == [{"type": "integer"}, {"additionalProperties": {"type": "integer"}, "type": "object"}]

@@ -1,6 +1,11 @@
+from dataclasses import replace
+
 import pytest
 
+from balancer.config import Server
+from balancer.fieldtypes import Endpoint
 from hapair.config import ConfigError, load_text
+from hapair.config.pool_rules import obstacle
 
 PAIR = "pair: {nodes: {pi-a: 192.0.2.11, pi-b: 192.0.2.12}}\n"
 
@@ -154,3 +159,20 @@ def test_the_kernel_remembers_no_client() -> None:
     text = pools('db: {persistence: {source: {}}, servers: {a: "192.0.2.1:80"}}')
     text += 'frontends: {db: {listen: ["192.0.2.1:1"], mode: tcp, plane: kernel, pool: db}}\n'
     assert "it does nothing where the kernel moves the packets" in said(text)[0]
+
+
+def test_whether_a_file_would_be_refused_with_other_pools() -> None:
+    file = load_text(KERNEL).file
+    assert obstacle(file) is None
+    own = {**file.pools["db"].servers, "c": Server(address=Endpoint("192.0.2.12", 80))}
+    assert obstacle(replace(file, pools={"db": replace(file.pools["db"], servers=own)})) == (
+        "pools.db.servers.c: is on a node of the pair, and frontend db only forwards (plane: kernel); use plane: proxy"
+    )
+    empty = {"db": replace(file.pools["db"], servers={})}
+    assert obstacle(replace(file, pools=empty)) == (
+        "frontends.db.listen[0]: pool db has no server with IPv4, and plane: kernel does not translate families"
+    )
+
+
+def test_a_pool_has_a_server() -> None:
+    assert said(pools("web: {servers: {}}")) == ["3: pools.web: a pool needs at least one server"]
