@@ -77,11 +77,11 @@ async def a_server_comes_and_goes(pair, measurement, pool, address):
     assert (await say(b, f"{pool}/web1", "maint"))["ok"]
     assert (await say(b, name, "maint"))["ok"]
     with trio.fail_after(10):
-        while not (await say(a, name, "remove"))["ok"]:
+        while not (await say(a, name, "remove"))["ok"]:  # noqa: ASYNC110 - the same
             await trio.sleep(0.1)
-        while not (await say(a, f"{pool}/web1", "remove"))["ok"]:
+        while not (await say(a, f"{pool}/web1", "remove"))["ok"]:  # noqa: ASYNC110 - the same
             await trio.sleep(0.1)
-        while list((await servers(b))[1]) != ["web2", "web3"]:
+        while list((await servers(b))[1]) != ["web2", "web3"]:  # noqa: ASYNC110 - the same
             await trio.sleep(0.1)
     assert await requests_while_answering(a, measurement, "web2") > 0
 
