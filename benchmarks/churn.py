@@ -61,7 +61,7 @@ class Churning(Client):
                 stall_s = await (self._download(stream) if kind == "download" else self._upload(stream))
                 nursery.cancel_scope.cancel()
         except* (OSError, trio.BrokenResourceError, ValueError, trio.TooSlowError) as group:
-            causes = [one.__cause__ or one for one in group.exceptions]
+            causes = [cause for one in group.exceptions for cause in _causes(one)]
             reason = " / ".join(f"{type(cause).__name__} {cause}" for cause in causes)
         return Ended(kind, host, self.connected_at, time.monotonic(), stall_s, reason)
 
@@ -92,3 +92,13 @@ async def main(port: int, count: int, seed: int, hosts: list[str]) -> None:
 
 if __name__ == "__main__":
     trio.run(main, int(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4:])
+
+
+def _causes(error: BaseException) -> list[BaseException]:
+    """What lies behind it: an attempt to connect that failed holds a group of its own."""
+    cause = error.__cause__ or error
+    return (
+        [deep for one in cause.exceptions for deep in _causes(one)]
+        if isinstance(cause, BaseExceptionGroup)
+        else [cause]
+    )

@@ -306,7 +306,7 @@ class _Node(NodeParts):
         link = self._announcer.link
         behind = self._flows.is_behind(linked=link is not None and link.up, now=trio.current_time())
         self._announcer.hold_back(behind)
-        self._spare_flows()
+        self._look_whether_cut_off()
 
     def _tracked(self, router: str, tracked: tuple[Tracked, ...]) -> None:
         self._announcer.track(Track(router, tracked))
@@ -345,17 +345,17 @@ class _Node(NodeParts):
         self.events.server_changed(pool, server, before, after)
         if before.up and not after.up:
             self._isolation.server_down(trio.current_time())
-        self._spare_flows()
+        self._look_whether_cut_off()
         standing = after.standing(trio.current_time())
         self._workers.set_standing(pool, server, standing)
         self._kernel.set_standing(pool, server, standing)
         self._tell_pool_health()
         self._judge()
 
-    def _spare_flows(self) -> None:
+    def _look_whether_cut_off(self) -> None:
         link = self._announcer.link
         linked, up = link is not None and link.up, self._servers_in_reach()
-        self._kernel.spare_flows(self._isolation.holds(linked=linked, server_up=up, now=trio.current_time()))
+        self._kernel.may_be_cut_off(self._isolation.holds(linked=linked, server_up=up, now=trio.current_time()))
 
     def _tell_pool_health(self) -> None:
         healths = self.checks.snapshot()

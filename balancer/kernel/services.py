@@ -91,14 +91,23 @@ class Service:
 
 
 def services(
-    config: BalancerConfig, standings: Standings, size: int = SIZE, *, station: Station = NOWHERE
+    config: BalancerConfig,
+    standings: Standings,
+    size: int = SIZE,
+    *,
+    station: Station = NOWHERE,
+    cut_off: bool = False,
 ) -> tuple[Service, ...]:
-    """All of them, in the order of the file; those of direct server return where the LAN of their VIP is known."""
+    """All of them, in the order of the file; those of direct server return where the LAN of their VIP is known.
+
+    `cut_off`: this machine may be, so that its checks say nothing. Nobody's flows are ended then, and where no server
+    is UP all are taken for UP: whom a client reaches in that moment is better tried than refused.
+    """
     frontends = [(name, one) for name, one in config.frontends.items() if one.plane == "kernel"]
     return tuple(
         service
         for number, (name, frontend) in enumerate(frontends)
-        for service in _of_frontend(config, number, name, frontend, standings, size, station)
+        for service in _of_frontend(config, number, name, frontend, standings, size, station, cut_off)
     )
 
 
@@ -110,6 +119,7 @@ def _of_frontend(
     standings: Standings,
     size: int,
     station: Station,
+    cut_off: bool,
 ) -> Iterator[Service]:
     assert frontend.pool is not None
     assert frontend.mode != "http"
@@ -121,6 +131,8 @@ def _of_frontend(
             continue
         servers = {one: server.address for one, server in pool.servers.items() if server.address.is_ipv6 == is_ipv6}
         known = {server: standings.get((frontend.pool, server), Standing()) for server in servers}
+        if cut_off and not any(one.up for one in known.values()):
+            known = {server: replace(one, up=True) for server, one in known.items()}
         macs = {server: station.macs[end.host] for server, end in servers.items() if end.host in station.macs}
         shared = f"f{number}_{clean(name)}_{6 if is_ipv6 else 4}"
         if is_direct:  # who does not answer where it is cannot be sent anything
@@ -136,7 +148,7 @@ def _of_frontend(
             policy=pool.policy,
             limits=frontend.limits,
             choice=_choice(pool, known, size),
-            cut=frozenset() if is_direct else _cut(pool, known),
+            cut=frozenset() if is_direct or cut_off else _cut(pool, known),
             lane=lane if is_direct else None,
             macs=macs if is_direct else {},
             syn_proxy=frontend.syn_proxy,

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import trio
@@ -59,7 +58,7 @@ class KernelPlane:
         self._standings: dict[tuple[str, str], Standing] = {}
         self._installed: tuple[Service, ...] | None = None
         self._was_active: frozenset[str] = frozenset()
-        self._spares_flows = False
+        self._may_be_cut_off = False
         self._wake = trio.Event()
         self._sysctls = Sysctls(state_folder)
         self._station = Station()
@@ -79,10 +78,10 @@ class KernelPlane:
         self._standings[pool, server] = standing
         self._wake.set()
 
-    def spare_flows(self, spare: bool) -> None:
-        """Whether to leave flows of servers that are DOWN alone (see hapair.isolation)."""
-        if spare != self._spares_flows:
-            self._spares_flows = spare
+    def may_be_cut_off(self, maybe: bool) -> None:
+        """Whether servers that are found DOWN may be well, and this node out of their reach (see hapair.isolation)."""
+        if maybe != self._may_be_cut_off:
+            self._may_be_cut_off = maybe
             self._wake.set()
 
     def roles_changed(self) -> None:
@@ -189,9 +188,7 @@ class KernelPlane:
     async def _install(self, nursery: trio.Nursery, events: TableEvents) -> None:
         """What is wanted now, in one transaction."""
         self._wake = trio.Event()
-        after = services(self._config, self._standings, station=self._station)
-        if self._spares_flows:
-            after = tuple(replace(service, cut=frozenset()) for service in after)
+        after = services(self._config, self._standings, station=self._station, cut_off=self._may_be_cut_off)
         changes = None if self._installed is None else difference(self._installed, after)
         if await self._put(whole(after) if changes is None else changes, events, own_removals=changes is None):
             if self._installed is None and any(service.lane is None for service in after):

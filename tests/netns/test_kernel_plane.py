@@ -133,10 +133,8 @@ async def test_a_flip_moves_its_places_and_cuts_its_flows_at_both_ends_a_drain_k
     assert await fate_of(flows["web1"][0]) == "ConnectionResetError"
     await net.until(lambda: was_reset(net["web1"]))
 
-    cut_at = trio.current_time()
     await net["web2"].unplug()
     assert await fate_of(flows["web2"][0]) == "ConnectionResetError"
-    assert trio.current_time() - cut_at < 3
     assert flows["web3"][0].poll() is None
     for server in ("web1", "web3"):
         await a.run([*hapair("server"), *at(a), f"web/{server}", "ready"])

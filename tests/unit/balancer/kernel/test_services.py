@@ -52,6 +52,16 @@ def test_who_takes_nothing_new_is_not_chosen(config: BalancerConfig, standing: S
     assert found[1].choice == ("six1",) * 4
 
 
+def test_a_machine_that_may_be_cut_off_ends_nobodys_flows_and_refuses_nobody(config: BalancerConfig) -> None:
+    both = {("web", "web1"): DOWN, ("web", "web2"): DOWN}
+    found = services(config, both, 4, cut_off=True)[0]
+    assert (Counter(found.choice), found.cut) == ({"web1": 2, "web2": 2}, frozenset())
+    one = services(config, {("web", "web1"): DOWN}, 4, cut_off=True)[0]
+    assert (one.choice, one.cut) == (("web2",) * 4, frozenset())
+    told = {("web", "web1"): Standing(up=False, admin="maint"), ("web", "web2"): DOWN}
+    assert services(config, told, 4, cut_off=True)[0].choice == ("web2",) * 4
+
+
 def test_a_weight_by_command(config: BalancerConfig) -> None:
     found = services(config, {("web", "web1"): Standing(weight=3)}, 400)
     assert Counter(found[0].choice) == {"web1": 300, "web2": 100}
