@@ -22,7 +22,8 @@ from typing import Any
 import trio
 
 from balancer.causes import Cause
-from balancer.failures import Disconnected
+from balancer.counts import INTERNAL_ERRORS
+from balancer.failures import Disconnected, StreamFailure
 from balancer.networks import canonical
 from balancer.service import FrontendService, Relay
 from balancer.slots import CONNECTIONS, OPEN, RESETS, SHED, Counters
@@ -173,6 +174,8 @@ class Acceptor:
         self.service.counters.add(OPEN, -1)
         if isinstance(error, Disconnected):
             self.service.counters.add(RESETS)
+        elif isinstance(error, Exception) and not isinstance(error, StreamFailure):
+            self.service.counters.add(INTERNAL_ERRORS)
 
     @property
     def full(self) -> bool:

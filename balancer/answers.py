@@ -39,10 +39,12 @@ class Page(NamedTuple):
 class Answer:
     """One response, but for what depends on the request: its header lines, whether the connection lives on."""
 
-    __slots__ = ("_body", "_head", "status")
+    __slots__ = ("_body", "_head", "refuses", "status")
 
     def __init__(self, status: int, lines: Template, body: bytes) -> None:
         self.status = status
+        self.refuses = False
+        """It denies what was asked for, by a rule."""
         self._body = body
         first = b"HTTP/1.1 %d %b\r\n" % (status, phrase_of(status))
         length = b"" if status in _NO_BODY else b"Content-Length: %d\r\n" % len(body)
@@ -103,7 +105,9 @@ def respond(config: Respond, files: Files) -> Answer:
 def deny(status: int, why: Page | None = None) -> Answer:
     """A refusal by rule, with the frontend's page for it where there is one."""
     allow = [("Allow", ALLOW)] if status == 405 else []
-    return _short_lived(status, allow, why)
+    answer = _short_lived(status, allow, why)
+    answer.refuses = True
+    return answer
 
 
 def maintenance(config: Maintenance, files: Files) -> Answer:

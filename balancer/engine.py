@@ -23,6 +23,7 @@ from balancer.parts import OnErrors, Parts
 from balancer.parts import alpn_relays as alpn_relays
 from balancer.persistence.memory import Memory
 from balancer.pool import PoolSnapshot
+from balancer.queue_counts import forget_queue
 from balancer.reactor import Reactor
 from balancer.relay.udp import DatagramRelay
 from balancer.service import FrontendService, PoolService, Relay, link_pools
@@ -369,8 +370,17 @@ class Engine:
         now = time.monotonic()
         for pool in self._pools.values():
             pool.state.tick(now)
+            pool.tell_kept()
         if self._memory is not None:
             self._memory.sweep(now)
+
+    def forget_maxima(self, *, totals: bool) -> None:
+        """Begin them anew; with `totals` also what is counted of queues, which nobody but a worker can."""
+        for pool in self._pools.values():
+            for counters in pool.all_counters.values():
+                counters.forget_maxima()
+        for pair in self.slots.layout.queues:
+            forget_queue(self.slots.queue(self.worker_index, *pair), totals=totals)
 
     def _see_off(self) -> None:
         """Frontends that are not configured any more end when their connections have ended, or their time has."""

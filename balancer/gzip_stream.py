@@ -33,13 +33,15 @@ class Compressor:
 class GzipStream:
     """One body. `close` it whatever happens."""
 
-    __slots__ = ("_compressor", "_object", "_reactor")
+    __slots__ = ("_compressor", "_object", "_reactor", "bytes_in", "bytes_out", "finished")
 
     def __init__(self, reactor: Reactor, compressor: Compressor) -> None:
         self._reactor = reactor
         self._compressor = compressor
         self._object = zlib.compressobj(compressor.level, zlib.DEFLATED, _GZIP)
         compressor.running += 1
+        self.bytes_in = self.bytes_out = 0
+        self.finished = False
 
     async def feed(self, data: bytes, *, flush: bool) -> bytes:
         """What `data` becomes; with `flush` nothing is held back: the client can read all of it."""
@@ -50,11 +52,17 @@ class GzipStream:
                 await self._reactor.pause()
         if flush and data:
             pieces.append(self._object.flush(zlib.Z_SYNC_FLUSH))
-        return b"".join(pieces)
+        made = b"".join(pieces)
+        self.bytes_in += len(data)
+        self.bytes_out += len(made)
+        return made
 
     def finish(self) -> bytes:
         """The end of it."""
-        return self._object.flush(zlib.Z_FINISH)
+        made = self._object.flush(zlib.Z_FINISH)
+        self.bytes_out += len(made)
+        self.finished = True
+        return made
 
     def close(self) -> None:
         """It is over. Its memory goes at once, whoever still refers to it."""

@@ -40,6 +40,22 @@ class Record(Protocol):
     def get(self, slot: int) -> int: ...
 
 
+class OwnRecord(Record, Protocol):
+    """Of the worker that writes it."""
+
+    def set(self, slot: int, value: int) -> None: ...
+
+
+def forget_queue(record: OwnRecord, *, totals: bool) -> None:
+    """What is the most begins anew; with `totals` all but who waits now. By the worker whose record it is."""
+    record.set(QUEUE_MOST, record.get(QUEUE_WAITING))
+    for slot in (QUEUE_LONGEST_US, *(_TOTALS if totals else ())):
+        record.set(slot, 0)
+
+
+_TOTALS: Final = (QUEUED, QUEUE_LATE, QUEUE_REFUSED, QUEUE_LEFT, QUEUE_SERVED, QUEUE_AVERAGE)
+
+
 @dataclass(frozen=True, slots=True)
 class QueueCounts:
     """What is known of one queue, over all workers."""

@@ -10,6 +10,8 @@ from balancer.accesslog.journal import Journal
 from balancer.answers import Answer, Files
 from balancer.causes import Cause
 from balancer.config import Frontend, Pool
+from balancer.counts import KEPT, KEPT_PROVEN
+from balancer.evidence import Evidences
 from balancer.fieldtypes import Endpoint
 from balancer.gzip_stream import Compressor
 from balancer.limits import Limiter
@@ -187,6 +189,13 @@ class PoolService:
         """Those of one more server; whoever waits here is told when they count the end of a connection."""
         return counters if self.room is None else self.room.told_by(counters)
 
+    def tell_kept(self) -> None:
+        """Count the idle connections to servers: now, for whoever looks, and not with each request."""
+        for server, counters in self._counters.items():
+            kept = self.kept.get(server)
+            counters.set(KEPT, 0 if kept is None else len(kept))
+            counters.set(KEPT_PROVEN, 0 if kept is None else kept.proven)
+
     def known_counters(self, server: str) -> Counters | None:
         """The same of a server that may be unknown by now."""
         return self._counters.get(server)
@@ -232,6 +241,7 @@ class FrontendService:
         "counters",
         "draining",
         "epoch",
+        "evidence",
         "guarded",
         "limiter",
         "log",
@@ -286,6 +296,8 @@ class FrontendService:
         """The proxies whose word on who their client is counts; None: nobody's."""
         self.proxies = Networks((*config.trusted_proxies, *config.accept_proxy))
         """Whose connections are those of many clients."""
+        self.evidence = Evidences()
+        """The last malformed messages."""
         self.log: Journal | None = None
         """Set where requests are logged."""
         self.draining = False
@@ -307,7 +319,7 @@ class FrontendService:
 
     def become(self, other: FrontendService) -> None:
         """Go on as another one would that was made anew: connections that are open go on with it, and are counted."""
-        lasting = ("causes", "counters", "draining", "log", "name", "reactor", "stopping", "told_of_drain")
+        lasting = ("causes", "counters", "draining", "evidence", "log", "name", "reactor", "stopping", "told_of_drain")
         for attribute in FrontendService.__slots__:
             if attribute not in lasting:
                 setattr(self, attribute, getattr(other, attribute))

@@ -8,7 +8,7 @@ slots of the same instant, and nothing here needs that.
     worker 0: | heartbeat, bugs, ... | frontend a | frontend b | pool x server 1 | pool x server 2 | ... |
     worker 1: | the same again ...
 
-Every record is RECORD slots long: three cache lines, so that two workers never write to the same line. After them come
+Every record is RECORD slots long: five cache lines, so that two workers never write to the same line. After them come
 the records of causes, one for each frontend and CAUSES_RECORDS long: what ended otherwise than well, and why; and how
 long clients waited for responses (balancer/latencies.py).
 """
@@ -18,21 +18,22 @@ from __future__ import annotations
 import mmap
 import os
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, fields
 from typing import Final, Protocol, Self, TypeVar
 
 from balancer.causes import Cause
 from balancer.config import BalancerConfig, ClientLimits
+from balancer.counts import COUNTED, KEPT, KEPT_PROVEN, MAXIMA, OF_NOW, RESPONSE_US_MAX, TOTAL_US_MAX
+from balancer.counts import Counts as Counts
 from balancer.latencies import BUCKETS, bucket_of
 from balancer.limits import SECRET_CELLS, Limiter
-from balancer.limits import Layout as LimitsLayout
 from balancer.queue_counts import COMMON_QUEUE, QUEUE_ALL, QueueCounts, queue_counts_of
+from balancer.slot_layout import CAUSES_RECORDS as CAUSES_RECORDS
+from balancer.slot_layout import RECORD as RECORD
+from balancer.slot_layout import SLOT_BYTES
+from balancer.slot_layout import Layout as Layout
 
-RECORD: Final = 24
-CAUSES_RECORDS: Final = 5
 LATENCIES: Final = 2 * RECORD
 """In a record of causes: the first of the slots that count latencies, one for each bucket."""
-_SLOT_BYTES: Final = 8
 
 # A record of a worker.
 HEARTBEAT_NS: Final = 0
@@ -83,7 +84,7 @@ class Unsettled(Protocol):
 class Counters:
     """One record, for its only writer. `counters.add(BYTES_IN, 512)`."""
 
-    __slots__ = ("_base", "_bytes_in", "_bytes_out", "_cells", "_latency_s", "_statuses", "_unsettled")
+    __slots__ = ("_base", "_bytes_in", "_bytes_out", "_cells", "_latency_s", "_statuses", "_unsettled", "longest_s")
 
     def __init__(self, cells: memoryview, base: int) -> None:
         self._cells = cells
@@ -94,6 +95,8 @@ class Counters:
         self._bytes_in = 0
         self._bytes_out = 0
         self._latency_s = 0.0
+        self.longest_s = 0.0
+        """What `note_longest` was told: whatever took no longer need not be told."""
 
     def add(self, slot: int, amount: int = 1) -> None:
         """Add to one slot; a negative amount only to OPEN."""
@@ -143,6 +146,23 @@ class Counters:
             self._latency_s = 0.0
         self._unsettled = False
 
+    def note_longest(self, response_s: float, total_s: float) -> None:
+        """A response that took this long from when there was a connection, and from its request's head."""
+        self.longest_s = max(self.longest_s, response_s)
+        self.raise_to(RESPONSE_US_MAX, int(response_s * 1e6))
+        self.raise_to(TOTAL_US_MAX, int(total_s * 1e6))
+
+    def raise_to(self, slot: int, value: int) -> None:
+        """Of a slot that says the most that was met."""
+        if value > self._cells[self._base + slot]:
+            self._cells[self._base + slot] = value
+
+    def forget_maxima(self) -> None:
+        """They begin anew."""
+        self.longest_s = 0.0
+        for slot in MAXIMA:
+            self._cells[self._base + slot] = 0
+
     def add_latency(self, latency_s: float) -> None:
         """Count in a record of causes how long a client waited for a response."""
         self._cells[self._base + LATENCIES + bucket_of(latency_s)] += 1
@@ -169,87 +189,6 @@ class Counters:
         self._cells, self._base = to._cells, to._base
 
 
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """One record, added up over the workers. Fields in the order of the slots."""
-
-    open: int
-    connections: int
-    bytes_in: int
-    bytes_out: int
-    requests: int
-    status_1xx: int
-    status_2xx: int
-    status_3xx: int
-    status_4xx: int
-    status_5xx: int
-    failed: int
-    retries: int
-    bad_requests: int
-    bad_responses: int
-    timeouts: int
-    resets: int
-    datagrams_in: int = 0
-    datagrams_out: int = 0
-    dropped: int = 0
-    latency_us: int = 0
-    connect_us: int = 0
-    total_us: int = 0
-
-
-_COUNTED: Final = len(fields(Counts))
-
-
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """Where each record lies."""
-
-    workers: int
-    frontends: dict[str, int]
-    servers: dict[tuple[str, str], int]
-    """Keyed by pool and server."""
-    causes: dict[str, int]
-    """By frontend."""
-    limits: dict[str, tuple[int, LimitsLayout]]
-    """Where the cells of a frontend that limits its clients begin: after the blocks, and for all workers."""
-    queues: dict[tuple[str, str], int]
-    """By pool and server, and by pool and COMMON_QUEUE."""
-
-    @classmethod
-    def of(cls, config: BalancerConfig, workers: int) -> Self:
-        """Record numbers within a worker's block; record 0 is the worker's own."""
-        frontends = {name: 1 + index for index, name in enumerate(sorted(config.frontends))}
-        pairs = sorted((name, server) for name, pool in config.pools.items() for server in pool.servers)
-        servers = {pair: 1 + len(frontends) + index for index, pair in enumerate(pairs)}
-        queued = sorted([*pairs, *((name, COMMON_QUEUE) for name in config.pools)])
-        queues = {pair: 1 + len(frontends) + len(servers) + index for index, pair in enumerate(queued)}
-        first = 1 + len(frontends) + len(servers) + len(queues)
-        causes = {name: first + CAUSES_RECORDS * index for index, name in enumerate(frontends)}
-        limits = {}
-        start = workers * RECORD * (first + CAUSES_RECORDS * len(causes))
-        for name in frontends:
-            layout = LimitsLayout.of(config.frontends[name].limits, workers)
-            if layout.cells:
-                limits[name] = (start, layout)
-                start += layout.cells
-        return cls(workers, frontends, servers, causes, limits, queues)
-
-    @property
-    def block(self) -> int:
-        """Slots of one worker."""
-        return RECORD * (self.counted + CAUSES_RECORDS * len(self.causes))
-
-    @property
-    def counted(self) -> int:
-        """Records of one worker that are not of causes."""
-        return 1 + len(self.frontends) + len(self.servers) + len(self.queues)
-
-    @property
-    def size_bytes(self) -> int:
-        ends = [start + layout.cells for start, layout in self.limits.values()]
-        return _SLOT_BYTES * max((self.block * self.workers, *ends))
-
-
 class Slots:
     """The shared slots, mapped into this process."""
 
@@ -272,7 +211,7 @@ class Slots:
         slots = cls(layout, fd)
         for start, _ in layout.limits.values():
             for cell in range(start, start + SECRET_CELLS):
-                slots._cells[cell] = int.from_bytes(os.urandom(_SLOT_BYTES), "little")
+                slots._cells[cell] = int.from_bytes(os.urandom(SLOT_BYTES), "little")
         return slots
 
     @classmethod
@@ -369,6 +308,9 @@ class Slots:
         """A worker starts: what its predecessor had open is closed. Totals go on."""
         for record in range(1, self.layout.counted):
             self._cells[worker * self.layout.block + record * RECORD + OPEN] = 0
+        for record in self.layout.servers.values():
+            for slot in (KEPT, KEPT_PROVEN):
+                self._cells[worker * self.layout.block + record * RECORD + slot] = 0
         for record in self.layout.queues.values():
             self._cells[worker * self.layout.block + record * RECORD + QUEUE_ALL] = 0
         for start, layout in self.layout.limits.values():
@@ -418,13 +360,21 @@ class Slots:
         counted = {}
         for was, now, size in self._common_records(before):
             for slot in range(size) if was else ():
-                if was < before.layout.counted * RECORD and (slot % RECORD == OPEN or slot >= _COUNTED):
+                in_record = was < before.layout.counted * RECORD
+                if in_record and (slot in OF_NOW or slot >= COUNTED):
                     continue
                 count = counted[was + slot] = before._cells[start + was + slot]
-                added = count - (known or {}).get(was + slot, 0)
-                if added:
+                if in_record and slot in MAXIMA:
+                    self._ended[now + slot] = max(self._ended.get(now + slot, 0), count)
+                elif added := count - (known or {}).get(was + slot, 0):
                     self._ended[now + slot] = self._ended.get(now + slot, 0) + added
         return counted
+
+    def forget_ended_maxima(self) -> None:
+        """Of workers that are no more. Those of the others are for them to forget."""
+        for record in (*self.layout.frontends.values(), *self.layout.servers.values()):
+            for slot in MAXIMA:
+                self._ended.pop(record * RECORD + slot, None)
 
     def _common_queues(self, before: Slots) -> list[tuple[int, int, int]]:
         """As `_common_records`. What workers that are no more counted of queues is not kept."""
@@ -442,7 +392,13 @@ class Slots:
 
     def _sum(self, record: int) -> Counts:
         starts = range(record * RECORD, self.layout.block * self.layout.workers, self.layout.block)
-        first, ended = record * RECORD, self._ended
-        return Counts(
-            *(sum([self._cells[start + at] for start in starts], ended.get(first + at, 0)) for at in range(_COUNTED))
-        )
+        counted = [self._cells[start : start + COUNTED].tolist() for start in starts]
+        totals = list(map(sum, zip(*counted, strict=True)))
+        for slot in MAXIMA:
+            totals[slot] = max([one[slot] for one in counted])
+        if self._ended:
+            first, ended = record * RECORD, self._ended
+            for slot in range(COUNTED):
+                if (before := ended.get(first + slot)) is not None:
+                    totals[slot] = max(totals[slot], before) if slot in MAXIMA else totals[slot] + before
+        return Counts(*totals)

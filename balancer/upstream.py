@@ -17,7 +17,7 @@ from balancer.streams import Stream
 class Upstream:
     """A connection to a server: in use, and counted as open, until `end`; then kept for the next request or closed."""
 
-    __slots__ = ("_keeper", "counters", "idle", "reusable", "server", "stream", "was_kept")
+    __slots__ = ("_keeper", "counters", "idle", "ready_at", "reusable", "server", "stream", "was_kept")
 
     def __init__(self, keeper: KeptConnections, server: str, counters: Counters, stream: Stream) -> None:
         """A new connection, which has been counted already."""
@@ -26,8 +26,10 @@ class Upstream:
         self.counters = counters
         self.stream = stream
         self.idle = False
+        self.ready_at = stream.reactor.now
+        """When it was made, or the current request had waited for it long enough."""
         self.was_kept = False
-        """It has served a request before, so that its server may have closed it for good reason."""
+        """It was taken for another request, so that its server may have closed it for good reason."""
         self.reusable = False
         """To be set when a response has been read wholly and neither side spoke of closing."""
         stream.watcher = self._on_event
@@ -42,7 +44,7 @@ class Upstream:
         self.counters.add(OPEN, -1)
         stream = self.stream
         if self.reusable and (stream.quiet or _is_empty(stream)):
-            self.idle = self.was_kept = True
+            self.idle = True
             self._keeper.keep(self)
         else:
             stream.close()
@@ -79,8 +81,14 @@ class KeptConnections:
             return None
         upstream = self._kept.pop()
         upstream.idle = upstream.reusable = False
+        upstream.was_kept = True
         upstream.counters.add(OPEN)
         return upstream
+
+    @property
+    def proven(self) -> int:
+        """How many of them have served more than one request."""
+        return sum(upstream.was_kept for upstream in self._kept)
 
     def drop(self, upstream: Upstream) -> None:
         """Close one that is kept."""

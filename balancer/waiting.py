@@ -37,6 +37,7 @@ from balancer.queue_counts import (
 from balancer.reactor import Reactor
 from balancer.slots import OPEN, Counters, Slots
 from balancer.task import PARK
+from balancer.upstream import Upstream
 
 if TYPE_CHECKING:
     from balancer.service import PoolService
@@ -270,6 +271,11 @@ class WaitingRoom:
     def share(self, server: str) -> None:
         """A place that was given is held by a connection that is counted itself."""
         Counters.add(self._counters[server], OPEN, -1)
+
+    def held_by(self, upstream: Upstream) -> None:
+        """The place of a request that waited, perhaps, and is now served by this connection."""
+        self.share(upstream.server)
+        upstream.ready_at = self._reactor.now
 
     def look(self) -> None:
         """See who can be served: a place has become free."""

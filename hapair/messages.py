@@ -6,6 +6,7 @@ from typing import Literal
 
 from balancer.clients import Session
 from balancer.config import BalancerConfig
+from balancer.evidence import Evidence
 from balancer.fieldtypes import Endpoint
 from balancer.persistence.table import Entry
 from balancer.standing import Standing
@@ -226,7 +227,7 @@ class Order:
     """Node to worker: tell of connections, or end some; stop a frontend, or let it go on, or limit it."""
 
     serial: int
-    what: Literal["list", "end", "end_server", "pause", "resume", "limit"]
+    what: Literal["list", "end", "end_server", "pause", "resume", "limit", "forget_maxima", "forget_counts", "errors"]
     frontend: str = ""
     pool: str = ""
     server: str = ""
@@ -242,6 +243,7 @@ class Obeyed:
     count: int = 0
     """What it concerned here."""
     sessions: tuple[Session, ...] = ()
+    errors: tuple[Evidence, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,7 @@ from hapair.logfiles import LogFileError
 from hapair.messages import Resign, StartRouters, Track
 from hapair.node_admin import NodeAdmin
 from hapair.node_changes import NodeChanges
+from hapair.node_counters import NodeCounters
 from hapair.node_events import NodeEvents
 from hapair.node_handover import NodeHandover, preempted
 from hapair.node_maintenance import NodeMaintenance
@@ -227,6 +228,7 @@ class _Node(NodeParts):
         self.peer.greetings.append(self.changes.greet)
         self.members = Membership(self.changes, self.snapshot)
         self.traffic = NodeTraffic(self._proxied, self._workers.orders, lambda: self._sockets.listeners)
+        self.counters = NodeCounters(self._workers.orders, lambda: self._slots, self.snapshot)
         self.admin = NodeAdmin(
             *(self.snapshot, self.changes.everywhere, config.admin, sockets.admin),
             looked=self._looked,
@@ -238,6 +240,8 @@ class _Node(NodeParts):
                 *TrafficCommands(self.traffic, self.snapshot).commands(),
                 *ServerCommands(self.members, lambda: self._config.balancer).commands(),
             ),
+            counting=self.counters,
+            certificates=self.certificates,
         )
         self.commands_beside = CommandSockets(config.command_sockets, self.admin.cli.answer)
 
@@ -416,7 +420,8 @@ class _Node(NodeParts):
             pid=os.getpid(),
         )
         node = replace(self.maintenance.with_maintenance(node), notifications=self.notifications.views())
-        return self.peer.with_peer(self.persistence.seen(self.changes.seen(self.traffic.seen(node))))
+        node = self.traffic.seen(self.counters.seen(node))
+        return self.peer.with_peer(self.persistence.seen(self.changes.seen(node)))
 
     async def stop(self) -> None:
         """The peer takes over first; then what is open may finish, through the peer where that was agreed upon.

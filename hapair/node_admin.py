@@ -13,7 +13,9 @@ import trio
 from balancer.config_sockets import ListenTcp
 from balancer.fieldtypes import Endpoint
 from balancer.listener import open_listener
+from hapair.admin.haproxy_certs import CertificateCommands, Certificates
 from hapair.admin.haproxy_cli import Command, HaproxyCli
+from hapair.admin.haproxy_counters import CounterCommands, Counting
 from hapair.admin.haproxy_tables import Tables
 from hapair.admin.live import Live
 from hapair.admin.logins import Logins
@@ -87,6 +89,8 @@ class NodeAdmin:
         folder: Path = Path(),
         tables: Tables | None = None,
         commands: Iterable[Command] = (),
+        counting: Counting | None = None,
+        certificates: Certificates | None = None,
     ) -> None:
         """`looked` is called with the snapshot of each second; `handover` lets the peer take over, if there is one.
 
@@ -99,6 +103,10 @@ class NodeAdmin:
         self.page = Page(self.live, operator, handover, refresh=self.look)
         self.surfaces = Surfaces(look, self.rates, trio.current_time, started_at=time.time())
         self.stats = StatsPage(self.surfaces, operator, self.page.document)
+        if counting is not None:
+            commands = (*commands, *CounterCommands(counting, self.rates).commands())
+        if certificates is not None:
+            commands = (*commands, *CertificateCommands(certificates, self.tls.watch).commands())
         self.cli = HaproxyCli(self.surfaces, operator, os.environ, tables, more=commands)
         self._listeners = listeners
         self._users = {} if admin is None else admin.users

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from balancer.clients import Session
 from balancer.config import BalancerConfig, Frontend
+from balancer.evidence import Evidence
 from balancer.fieldtypes import Endpoint
 from hapair.messages import Order
 from hapair.ordering import Orders
@@ -94,6 +95,14 @@ class NodeTraffic:
         """Reset those that speak with this server just now; how many there were."""
         order = Order(serial=0, what="end_server", pool=pool, server=server)
         return sum(one.count for one in await self._orders.give(order))
+
+    async def errors(self) -> tuple[int, list[Evidence]]:
+        """How many malformed messages there were, and of each frontend and pool the last request and response."""
+        answers = await self._orders.give(Order(serial=0, what="errors"))
+        last: dict[tuple[str, str], Evidence] = {}
+        for one in sorted((one for answer in answers for one in answer.errors), key=lambda one: one.at):
+            last[one.kind, one.proxy] = one
+        return sum(answer.count for answer in answers), sorted(last.values(), key=lambda one: one.at)
 
     def reload(self, config: BalancerConfig) -> None:
         """This is configured from now on, and workers have been told; a change of the file wins."""

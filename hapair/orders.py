@@ -19,6 +19,13 @@ def obey(engine: Engine, order: Order) -> Obeyed:
             )
         case "end":
             return Obeyed(order.serial, count=end_session(engine.acceptors(), engine.worker_index, order.number))
+        case "errors":
+            services = [one.service for one in engine.acceptors()]
+            kept = tuple(evidence for service in services for evidence in service.evidence)
+            return Obeyed(order.serial, count=sum(one.evidence.count for one in services), errors=kept)
+        case "forget_maxima" | "forget_counts":
+            engine.forget_maxima(totals=order.what == "forget_counts")
+            return Obeyed(order.serial)
         case "end_server":
             return Obeyed(order.serial, count=end_sessions(engine.acceptors(), order.pool, order.server))
     acceptors = engine.acceptors(order.frontend)

@@ -41,6 +41,8 @@ class CertificateView:
     """None: it could not be read."""
     trouble: str | None
     """Why the file, as it is now, is not used."""
+    replaced: bool = False
+    """Somebody put another one in its place, by `set ssl cert`: until the file changes, or the node ends."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +113,8 @@ class PoolView:
     redispatch: bool = True  # an attempt more goes to another server
     queue: QueueCounts = field(default_factory=QueueCounts)
     """Of requests that waited for any server."""
+    expects: int = 0
+    """How many connections it is expected to have at most: a tenth of those of its frontends, as HAProxy has it."""
 
     @property
     def up(self) -> int:

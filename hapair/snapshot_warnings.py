@@ -125,6 +125,8 @@ def warnings_of_certificates(certificates: Iterable[CertificateView]) -> Iterabl
     for one in certificates:
         if one.trouble is not None:
             yield f"{one.owner}: {one.source}: {one.trouble}"
+        if one.replaced:
+            yield f"{one.owner}: another certificate stands for {one.source} until that file changes"
         if one.expires_in_s is not None and one.expires_in_s < EXPIRES_SOON_S:
             days = int(one.expires_in_s // 86_400)
             when = "has expired" if days < 0 else "expires today" if not days else f"expires in {days} days"

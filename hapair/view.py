@@ -5,7 +5,8 @@ from dataclasses import fields, replace
 
 from balancer.checks.runner import ServerHealth
 from balancer.config import Frontend, Pool, pools_of
-from balancer.slots import Counts, Slots
+from balancer.counts import Counts, added
+from balancer.slots import Slots
 from balancer.standing import WHOLE, shown_weight, throttle_percent, warmth
 from hapair import __version__
 from hapair.config import NodeConfig
@@ -201,7 +202,7 @@ def _pool(config: NodeConfig, name: str, slots: Slots, kernel: KernelPlane, heal
 
     def counts(server: str) -> Counts:
         by_kernel = counters.of_server(kernel.services, name, server, kernel.counters)
-        return counters.added(slots.server_counts(name, server), by_kernel)
+        return added(slots.server_counts(name, server), by_kernel)
 
     servers = tuple(
         replace(
@@ -217,7 +218,14 @@ def _pool(config: NodeConfig, name: str, slots: Slots, kernel: KernelPlane, heal
         mode=_mode_of(config, name),
         redispatch=pool.redispatch,
         queue=queue,
+        expects=expected_connections(config, name),
     )
+
+
+def expected_connections(config: NodeConfig, pool: str) -> int:
+    """A tenth of what the frontends that lead to it may have: what HAProxy takes a backend to be made for."""
+    leading = (one.max_connections for one in config.balancer.frontends.values() if pool in pools_of(one))
+    return -(-sum(leading) // 10)
 
 
 def _mode_of(config: NodeConfig, pool: str) -> str:

@@ -55,6 +55,8 @@ class BadMessage(Exception):  # noqa: N818 - named for what it is about
     def __init__(self, reason: Reason) -> None:
         super().__init__(reason.text)
         self.reason = reason
+        self.data = b""
+        """The bytes, where whoever met it has them."""
 
     @property
     def status(self) -> int:

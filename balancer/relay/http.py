@@ -87,7 +87,7 @@ async def serve(service: FrontendService, downstream: Stream, received: bytes = 
             if guard is not None:
                 guard.end()
     except (BadMessage, Refusal, RequestOverdue, DeadlineExpired, Disconnected) as failure:
-        await _end_badly(client, head, failure)
+        await _end_badly(client, head, failure, buffer)
     finally:
         client.close()
 
@@ -108,18 +108,22 @@ def _successor(client: Client) -> Client:
     return _client_of(client.service, client.stream)
 
 
-async def _end_badly(client: Client, head: RequestHead | None, failure: Exception) -> None:
-    """What becomes of a connection whose request, or whose peer, failed."""
+async def _end_badly(client: Client, head: RequestHead | None, failure: Exception, buffer: bytes) -> None:
+    """What becomes of a connection whose request, or whose peer, failed. `buffer` is what it came with."""
     stream = client.stream
     client.note_end(failure)
     match failure:
         case BadMessage():
             client.service.counters.add(BAD_REQUESTS)
+            client.keep_evidence("request", failure, buffer)
             client.blame(Cause.REQUEST_TOO_LARGE if failure.status in _TOO_LARGE else Cause.REQUEST_INVALID)
             await _refuse(client, head, failure.status, failure.reason.text)
         case Refusal():
             if failure.cause is not None:
                 client.blame(failure.cause)
+            if failure.invalid is not None:
+                bad, pool, server = failure.invalid
+                client.keep_evidence("response", bad, b"", pool, server)
             await _refuse(client, head, failure.status, failure.why, failure)
         case RequestOverdue():
             await _overdue(client, head)
@@ -141,7 +145,12 @@ async def _later_head(client: Client, buffer: bytes) -> tuple[RequestHead | None
     stream.deadline = stream.reactor.now + config.timeouts.header_s
     while more := await stream.receive():
         buffer += more
-        if (head := parse_request(buffer, config.http)) is not None:
+        try:
+            head = parse_request(buffer, config.http)
+        except BadMessage as bad:
+            bad.data = buffer
+            raise
+        if head is not None:
             return head, buffer
     return None, buffer
 

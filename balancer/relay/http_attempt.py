@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from balancer.causes import Cause
+from balancer.counts import CLIENT_ABORTS, CONNECT_US_MAX
 from balancer.dial import dial
 from balancer.failures import ConnectFailed, DeadlineExpired, Disconnected, StreamFailure
 from balancer.http1.errors import BadMessage
@@ -13,7 +14,7 @@ from balancer.relay.http_client import Client, Refusal
 from balancer.relay.http_request import Outgoing
 from balancer.relay.queueing import find, find_again
 from balancer.service import PoolService
-from balancer.slots import BAD_RESPONSES, CONNECT_US, CONNECTIONS, FAILED, OPEN, RETRIES, TIMEOUTS, Counters
+from balancer.slots import BAD_RESPONSES, CONNECT_US, CONNECTIONS, FAILED, OPEN, RETRIES, TIMEOUTS
 from balancer.streams import Stream
 from balancer.upstream import Upstream
 from balancer.waiting import Unserved
@@ -90,7 +91,9 @@ async def connect(client: Client, pool: PoolService, server: str | None, request
             raise
         else:
             counters.add(CONNECTIONS)
-            counters.add(CONNECT_US, int((reactor.now - began_at) * 1e6))
+            connect_us = int((reactor.now - began_at) * 1e6)
+            counters.add(CONNECT_US, connect_us)
+            counters.raise_to(CONNECT_US_MAX, connect_us)
             pool.connected(server, stream)
             client.note_connected()
             return Upstream(keeper, server, counters, stream)
@@ -109,8 +112,12 @@ async def _find_another(client: Client, pool: PoolService, tried: list[str], req
 
 def check_repeatable(outgoing: Outgoing, upstream: Upstream, failure: StreamFailure) -> None:
     """Return where the request may be sent again on a new connection; else raise a Refusal, or the failure itself."""
-    outgoing.client.note_kept(upstream)
-    if outgoing.client.answering or getattr(failure, "stream", None) is not upstream.stream:
+    client = outgoing.client
+    client.note_kept(upstream)
+    stream = getattr(failure, "stream", None)
+    if stream is client.stream:
+        upstream.counters.add(CLIENT_ABORTS)
+    if client.answering or stream is not upstream.stream:
         raise failure
     if isinstance(failure, DeadlineExpired):
         upstream.counters.add(TIMEOUTS)
@@ -119,7 +126,7 @@ def check_repeatable(outgoing: Outgoing, upstream: Upstream, failure: StreamFail
         heard = isinstance(failure, NoResponse) and failure.heard
         if upstream.was_kept and not heard and outgoing.repeatable:
             upstream.counters.add(RETRIES)
-            outgoing.client.note_repeat()
+            client.note_repeat()
             return
         upstream.counters.add(BAD_RESPONSES)
         if isinstance(failure, Disconnected) and failure.ours:
@@ -128,15 +135,18 @@ def check_repeatable(outgoing: Outgoing, upstream: Upstream, failure: StreamFail
     raise failure
 
 
-def parse(buffer: bytes, method: bytes, server: Counters) -> ResponseHead | None:
+def parse(buffer: bytes, method: bytes, upstream: Upstream) -> ResponseHead | None:
     """As `parse_response`. Raises Refusal."""
     try:
         return parse_response(buffer, method)
     except BadMessage as bad:
-        raise invalid(bad, server) from None
+        bad.data = buffer
+        raise invalid(bad, upstream) from None
 
 
-def invalid(why: BadMessage, server: Counters) -> Refusal:
+def invalid(why: BadMessage, upstream: Upstream) -> Refusal:
     """The server's bytes are no response."""
-    server.add(BAD_RESPONSES)
-    return Refusal(502, f"the server sent an invalid response: {why}", cause=Cause.RESPONSE_INVALID)
+    upstream.counters.add(BAD_RESPONSES)
+    refusal = Refusal(502, f"the server sent an invalid response: {why}", cause=Cause.RESPONSE_INVALID)
+    refusal.invalid = why, upstream.pool, upstream.server
+    return refusal

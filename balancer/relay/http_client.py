@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import random
 from functools import lru_cache
+from typing import Literal
 
 from balancer.causes import Cause
+from balancer.http1.errors import BadMessage
 from balancer.http1.forward import RequestForwarder
 from balancer.http1.forwarded import Origin, taken_over
 from balancer.http1.request import RequestHead
@@ -193,6 +195,8 @@ class Client(Notes):
         self.stream.deadline = now + service.config.timeouts.idle_s
         service.causes.add_latency(latency_s)
         service.counters.add_exchange(response.status, bytes_in, bytes_out, reactor.unsettled)
+        if latency_s > upstream.counters.longest_s:
+            upstream.counters.note_longest(now - max(self.began_at, upstream.ready_at), latency_s)
         upstream.counters.add_exchange(response.status, bytes_in, bytes_out, reactor.unsettled, latency_s)
 
     def allow_idle(self) -> None:
@@ -203,6 +207,16 @@ class Client(Notes):
         """The current request, or the connection, ends for this reason."""
         self.cause = cause
         self.service.causes.add_cause(cause)
+
+    def keep_evidence(
+        self, kind: Literal["request", "response"], bad: BadMessage, data: bytes, pool: str = "", server: str = ""
+    ) -> None:
+        """Of something malformed; `data` where it has none of its own."""
+        service, peer = self.service, (self.origin.address, self.client_port)
+        service.evidence.keep(
+            *(kind, bad.reason, bad.data or data), frontend=service.name, peer=peer, at=self.stream.reactor.now,
+            pool=pool, server=server,
+        )  # fmt: skip
 
     def calm(self) -> None:
         """There will be no further request: what is still to be said has deadlines of its own."""

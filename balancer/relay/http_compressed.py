@@ -7,6 +7,7 @@ there is: an event stream goes on event by event.
 
 from __future__ import annotations
 
+from balancer.counts import GZIP_BYPASSED, GZIP_IN, GZIP_OUT, GZIPPED
 from balancer.gzip_stream import Compressor, GzipStream
 from balancer.http1.compression import Plan, compressed, varied
 from balancer.http1.response import ResponseHead
@@ -22,7 +23,10 @@ async def relay_perhaps_compressed(
     plan = compressor.chooser.plan(outgoing.head, response)
     if plan is Plan.AS_IS:
         return await relay_response(outgoing, response, received, upstream)
+    counted = outgoing.client.service.counters, upstream.counters
     if plan is Plan.VARY or not compressor.has_room:
+        for counters in counted if plan is not Plan.VARY else ():
+            counters.add(GZIP_BYPASSED, max(response.body, len(received)))
         return await relay_response(outgoing, varied(response), received, upstream)
     gzip = GzipStream(upstream.stream.reactor, compressor)
     try:
@@ -31,6 +35,10 @@ async def relay_perhaps_compressed(
         return await relay_response(outgoing, compressed(response, None), received, upstream, gzip)
     finally:
         gzip.close()
+        for counters in counted:
+            counters.add(GZIP_IN, gzip.bytes_in)
+            counters.add(GZIP_OUT, gzip.bytes_out)
+            counters.add(GZIPPED, int(gzip.finished))
 
 
 async def _whole(outgoing: Outgoing, response: ResponseHead, body: bytes, upstream: Upstream, gzip: GzipStream) -> bool:

@@ -47,7 +47,7 @@ async def exchange(client: Client, head: RequestHead, pool: PoolService) -> bool
     kept = client.own_connections(pool) if pool.private else pool.kept
     upstream = None if server is None else kept[server].take()
     if upstream is not None and pool.room is not None:
-        pool.room.share(upstream.server)  # one connection has one place
+        pool.room.held_by(upstream)  # one connection has one place
     compressor = pool.compressor or client.service.compressor
     while True:
         if upstream is None:
@@ -64,7 +64,7 @@ async def exchange(client: Client, head: RequestHead, pool: PoolService) -> bool
                 upload = outgoing.pump_rest(upstream, response_s)
             while (received := stream.receive_or_expect()) is None:
                 await PARK
-            response = parse(received, head.method, upstream.counters)
+            response = parse(received, head.method, upstream)
             if response is None or response.status < 200:
                 response, received = await _later_head(outgoing, upstream, received)
                 if response.status == 101:
@@ -103,7 +103,7 @@ async def _later_head(outgoing: Outgoing, upstream: Upstream, buffer: bytes) -> 
     data, heard = buffer, False
     while data:
         heard = True
-        while (response := parse(buffer, method, upstream.counters)) is not None:
+        while (response := parse(buffer, method, upstream)) is not None:
             buffer = buffer[response.size :]
             if response.status == 101:
                 _check_switch(response, outgoing.head, upstream)
@@ -125,7 +125,7 @@ def _check_switch(response: ResponseHead, head: RequestHead, upstream: Upstream)
     """A server may switch to a protocol that the client named, and to nothing else. Raises Refusal."""
     asked = set(head.upgrade.split(b", ")) - {b""}
     if not response.upgrade or not set(response.upgrade.split(b", ")) <= asked:
-        raise invalid(BadMessage(Reason.UPGRADE_UNASKED), upstream.counters)
+        raise invalid(BadMessage(Reason.UPGRADE_UNASKED), upstream)
 
 
 async def _send_interim(outgoing: Outgoing, response: ResponseHead) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from balancer.causes import Cause
+from balancer.counts import SERVER_ABORTS, TOTAL_US_MAX
 from balancer.failures import DeadlineExpired, Disconnected
 from balancer.gzip_stream import GzipStream
 from balancer.http1.chunked import LAST_CHUNK, ChunkedDecoder, encode_chunk
@@ -66,6 +67,7 @@ async def relay_response(
             client.stream.abort()  # only a reset can say that this is not the end of the body
         return False
     upstream.counters.add(TOTAL_US, int((reactor.now - began_at) * 1e6))
+    upstream.counters.raise_to(TOTAL_US_MAX, int((reactor.now - client.began_at) * 1e6))
     surplus = decoder.surplus if decoder is not None else len(received) > body
     upstream.reusable = response.keep_alive and outgoing.complete and not surplus and not client.service.draining
     return more
@@ -106,6 +108,7 @@ async def _relay_rest(
             raise
         late = isinstance(failure, DeadlineExpired)
         upstream.counters.add(TIMEOUTS if late else BAD_RESPONSES)
+        upstream.counters.add(SERVER_ABORTS)
         ours = isinstance(failure, Disconnected) and failure.ours
         outgoing.client.blame(Cause.RESPONSE_IDLE if late else Cause.SERVER_LEFT if ours else Cause.RESPONSE_CUT)
         return False
@@ -125,4 +128,5 @@ def _decode_first(decoder: ChunkedDecoder, received: bytes, upstream: Upstream) 
     try:
         return decoder.feed(received)
     except BadMessage as bad:
-        raise invalid(bad, upstream.counters) from None
+        bad.data = received
+        raise invalid(bad, upstream) from None

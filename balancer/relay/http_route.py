@@ -12,6 +12,7 @@ from functools import lru_cache
 from balancer import acme, answers
 from balancer.answers import Answer
 from balancer.causes import Cause
+from balancer.counts import ANSWERED_HERE
 from balancer.edits import Edits, rewritten
 from balancer.failures import StreamFailure
 from balancer.http1.chunked import ChunkedDecoder
@@ -76,6 +77,8 @@ async def answer(client: Client, head: RequestHead) -> bool:
     more = head.keep_alive and rest is not None and not client.service.draining
     data = given.render(client, head, keep_alive=more, edits=_edits(client))
     client.answering = True
+    if not given.refuses:
+        client.service.counters.add(ANSWERED_HERE)
     await client.reply(given.status, data)
     return more and (not rest or await _discard(client, rest))
 

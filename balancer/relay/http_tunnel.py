@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from balancer.causes import Cause
+from balancer.counts import SERVER_ABORTS
 from balancer.failures import DeadlineExpired
 from balancer.http1.forward import forward_response
 from balancer.http1.request import RequestHead
@@ -39,6 +40,7 @@ async def tunnel(
         await relay(service, client.stream, upstream.stream, server, idle_s)
     except DeadlineExpired:
         service.counters.add(TIMEOUTS)  # nobody said a word: a proper end for both
+        upstream.counters.add(SERVER_ABORTS)
         client.blame(Cause.TUNNEL_IDLE)
     except BaseException:
         upstream.stream.abort()  # a reset is passed on

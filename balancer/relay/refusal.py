@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from balancer.answers import Answer
 from balancer.causes import Cause
+from balancer.http1.errors import BadMessage
 
 
 class Refusal(Exception):  # noqa: N818 - named for what it is
@@ -25,6 +26,8 @@ class Refusal(Exception):  # noqa: N818 - named for what it is
         self.why = why.value if isinstance(why, Cause) else why
         self.cause = cause
         """None: this end has no name of its own."""
+        self.invalid: tuple[BadMessage, str, str] | None = None
+        """What is wrong with a server's response, its pool and its name, where that is why."""
         self.retry_after_s = retry_after_s
         """When it is worth while to ask again."""
         self.shown = shown

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from balancer.accesslog.record import Record
 from balancer.causes import Cause
+from balancer.counts import CLIENT_ABORTS, CONNECT_US_MAX, SERVER_ABORTS, TOTAL_US_MAX
 from balancer.dial import dial
 from balancer.failures import ConnectFailed, DeadlineExpired, Disconnected, StreamFailure
 from balancer.networks import canonical
@@ -98,14 +99,19 @@ async def _relay_to(
         await relay(service, downstream, upstream, tally, service.config.timeouts.idle_s)
     except DeadlineExpired:
         service.counters.add(TIMEOUTS)  # nobody said a word: a proper end for both
+        counters.add(SERVER_ABORTS)
         _blame(service, Cause.TUNNEL_IDLE, record)
-    except BaseException:
+    except BaseException as failure:
+        if isinstance(failure, StreamFailure):
+            counters.add(CLIENT_ABORTS if getattr(failure, "stream", None) is downstream else SERVER_ABORTS)
         upstream.abort()  # a reset is passed on, here and (by our caller) downstream
         raise
     finally:
         upstream.close()
         counters.add(OPEN, -1)
-        counters.add(TOTAL_US, int((service.reactor.now - began_at) * 1e6))
+        total_us = int((service.reactor.now - began_at) * 1e6)
+        counters.add(TOTAL_US, total_us)
+        counters.raise_to(TOTAL_US_MAX, total_us)
 
 
 def _blame(service: FrontendService, cause: Cause, record: Record | None) -> None:
@@ -192,7 +198,9 @@ async def _attempt(
             raise
         else:
             counters.add(CONNECTIONS)
-            counters.add(CONNECT_US, int((service.reactor.now - began_at) * 1e6))
+            connect_us = int((service.reactor.now - began_at) * 1e6)
+            counters.add(CONNECT_US, connect_us)
+            counters.raise_to(CONNECT_US_MAX, connect_us)
             pool.connected(server, upstream)
             if record is not None:
                 record.connected_at = record.answered_at = service.reactor.now

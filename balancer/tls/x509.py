@@ -1,4 +1,4 @@
-"""What a certificate says of itself: names, times, kind of key (RFC 5280). Reads DER, verifies nothing. Pure."""
+"""What a certificate says of itself: names, times, key, whose it is (RFC 5280). Reads DER, verifies nothing. Pure."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,6 +12,11 @@ _KINDS = {
     b"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01": "RSA",
     b"\x2b\x65\x70": "Ed25519",
 }
+_CURVES = {b"\x2a\x86\x48\xce\x3d\x03\x01\x07": 256, b"\x2b\x81\x04\x00\x22": 384, b"\x2b\x81\x04\x00\x23": 521}
+_ATTRIBUTES = {
+    b"\x55\x04\x03": "CN", b"\x55\x04\x06": "C", b"\x55\x04\x07": "L", b"\x55\x04\x08": "ST", b"\x55\x04\x0a": "O",
+    b"\x55\x04\x0b": "OU", b"\x55\x04\x05": "serialNumber", b"\x2a\x86\x48\x86\xf7\x0d\x01\x09\x01": "emailAddress",
+}  # fmt: skip
 
 
 class BadCertificate(Exception):  # noqa: N818 - named for what it is about
@@ -30,6 +35,22 @@ class CertificateFacts:
     """`EC`, `RSA`, `Ed25519`, or `other`."""
     serial: str
     """Hexadecimal digits."""
+    bits: int = 0
+    """How long its key is; 0: not known."""
+    subject: bytes = b""
+    """A Name in DER, as `issuer`."""
+    issuer: bytes = b""
+
+
+def name_in_words(name: bytes) -> str:
+    """`/O=Example/CN=anna`. Raises BadCertificate."""
+    try:
+        pairs = [list(_items(pair)) for _, relative in _items(name) for _, pair in _items(relative)]
+        return "".join(
+            f"/{_ATTRIBUTES.get(kind, 'x')}={value.decode('utf-8', 'replace')}" for (_, kind), (_, value) in pairs
+        )
+    except (IndexError, ValueError) as error:
+        raise BadCertificate(f"not a name: {error}") from None
 
 
 def parse_certificate(der: bytes) -> CertificateFacts:
@@ -45,7 +66,7 @@ def _parse(der: bytes) -> CertificateFacts:
     fields = list(_items(_content(outer, _SEQUENCE)))
     if fields[0][0] == _VERSION:
         del fields[0]
-    (serial_tag, serial), _, _, (_, validity), (_, subject), (_, key_info) = fields[:6]
+    (serial_tag, serial), _, (_, issuer), (_, validity), (_, subject), (_, key_info) = fields[:6]
     if serial_tag != _INTEGER:
         raise ValueError("no serial number")
     begin, end = list(_items(validity))[:2]
@@ -57,7 +78,20 @@ def _parse(der: bytes) -> CertificateFacts:
         not_after=_time(*end),
         key=_KINDS.get(_first(_content(key_info, _SEQUENCE), _OID), "other"),
         serial=serial.hex().upper(),
+        bits=_bits(key_info),
+        subject=subject,
+        issuer=issuer,
     )
+
+
+def _bits(key_info: bytes) -> int:
+    """How long a key is: that of its curve, or of its modulus."""
+    (_, algorithm), (_, key) = list(_items(key_info))[:2]
+    kind, *parameters = [content for _, content in _items(algorithm)]
+    if _KINDS.get(kind) == "RSA":
+        modulus = _first(_content(key[1:], _SEQUENCE), _INTEGER)
+        return int.from_bytes(modulus, "big").bit_length()
+    return _CURVES.get(parameters[0], 0) if parameters else 0
 
 
 def _items(data: bytes) -> Iterator[tuple[int, bytes]]:

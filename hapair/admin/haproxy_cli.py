@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from hapair.admin import haproxy_addr, haproxy_certs, haproxy_info, haproxy_tables, server_state
+from hapair.admin import haproxy_addr, haproxy_info, haproxy_tables, server_state
 from hapair.admin.haproxy_rows import TYPE_BACKEND, TYPE_FRONTEND, TYPE_SERVER, Row
 from hapair.admin.levels import DENIED, Level, level_of, may
 from hapair.admin.operator import Operator, act
@@ -78,7 +78,6 @@ class HaproxyCli:
 
     def _table(self) -> list[tuple[str, str, Callable[[Sequence[str]], str]]]:
         return [
-            ("clear counters [all]", "forget the maxima of rates and sessions", self._clear_counters),
             ("clear table <table> [key <key>]", "forget clients, on both nodes", self._clear_table),
             ("disable agent <bk>/<srv>", "ask the agent of a server no more", self._switch("dagent")),
             ("disable health <bk>/<srv>", "check a server no more", self._switch("dhlth")),
@@ -96,7 +95,6 @@ class HaproxyCli:
             ("show peers [<peers>]", "show who tables are shared with", self._show_peers),
             ("show servers conn [<bk>]", "list connections to servers", self._show_servers),
             ("show servers state [<bk>]", "list the state of servers", self._show_servers),
-            ("show ssl cert [<file>]", "list certificates, or report on one", self._show_certs),
             ("show stat [<px> <type> <sid>] [typed|json]", "report counters of proxies and servers", self._show_stat),
             ("show table [<table> [key <key>]]", "list tables, or the clients in one", self._show_table),
             ("show version", "show the version", self._show_version),
@@ -171,10 +169,6 @@ class HaproxyCli:
     def _switch(self, action: str) -> Callable[[Sequence[str]], str]:
         return lambda words: self._done(*self._found(words, 2), action)
 
-    def _clear_counters(self, words: Sequence[str]) -> str:
-        self._surfaces.rates.forget_maxima()
-        return ""
-
     def _clear_table(self, words: Sequence[str]) -> str:
         return haproxy_tables.clear_table(self._tables, words)
 
@@ -243,9 +237,6 @@ class HaproxyCli:
 
     def _show_backend(self, words: Sequence[str]) -> str:
         return "".join(f"{line}\n" for line in ("# name", *(one.name for one in self._surfaces.look().pools)))
-
-    def _show_certs(self, words: Sequence[str]) -> str:
-        return haproxy_certs.show(self._surfaces.look(), words)
 
     def _show_env(self, words: Sequence[str]) -> str:
         wanted = words[2] if len(words) > 2 else None

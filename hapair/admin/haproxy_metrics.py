@@ -37,6 +37,7 @@ _COLUMNS: Final[tuple[tuple[str, str, Literal["counter", "gauge"], tuple[int, ..
     ("connection_errors_total", "econ", "counter", _BS, "Connections to servers that could not be made."),
     ("response_errors_total", "eresp", "counter", _BS, "Responses that were malformed or not whole."),
     ("retry_warnings_total", "wretr", "counter", _BS, "Attempts after the first one."),
+    ("redispatch_warnings_total", "wredis", "counter", _BS, "Attempts that went to another server."),
     ("weight", "weight", "gauge", _BS, "Weight as it is now."),
     ("uweight", "uweight", "gauge", _BS, "Weight as it was given."),
     ("active_servers", "act", "gauge", _B, "Servers that are UP and no backups."),
@@ -52,21 +53,40 @@ _COLUMNS: Final[tuple[tuple[str, str, Literal["counter", "gauge"], tuple[int, ..
     ("connect_time_average_seconds", "ctime", "gauge", _BS, "How long it took the last 1024 or so to connect."),
     ("response_time_average_seconds", "rtime", "gauge", _BS, "How long the last 1024 or so waited for a response."),
     ("total_time_average_seconds", "ttime", "gauge", _BS, "How long the last 1024 or so took in all."),
+    ("max_connect_time_seconds", "ctime_max", "gauge", _BS, "The longest that it took to connect."),
+    ("max_response_time_seconds", "rtime_max", "gauge", _BS, "The longest that one waited for a response."),
+    ("max_total_time_seconds", "ttime_max", "gauge", _BS, "The longest that one took in all."),
+    ("check_code", "check_code", "gauge", _S, "The status that the last check was answered with."),
     ("check_duration_seconds", "check_duration", "gauge", _S, "How long the last check took."),
     ("http_requests_rate_max", "req_rate_max", "gauge", _F, "The most requests per second."),
     ("http_requests_total", "req_tot", "counter", _FB, "Requests."),
     ("connections_rate_max", "conn_rate_max", "gauge", _F, "The most new connections per second."),
     ("connections_total", "conn_tot", "counter", _F, "Connections."),
+    ("intercepted_requests_total", "intercepted", "counter", _F, "Requests that the frontend answered itself."),
+    ("http_comp_bytes_in_total", "comp_in", "counter", _FB, "Bytes that were compressed."),
+    ("http_comp_bytes_out_total", "comp_out", "counter", _FB, "Bytes that they became."),
+    ("http_comp_bytes_bypassed_total", "comp_byp", "counter", _FB, "Bytes that went on as they are, for want of room."),
+    ("http_comp_responses_total", "comp_rsp", "counter", _FB, "Responses that were compressed."),
+    ("http_cache_lookups_total", "cache_lookups", "counter", _FB, "There is no cache."),
+    ("http_cache_hits_total", "cache_hits", "counter", _FB, "There is no cache."),
     ("denied_connections_total", "dcon", "counter", _F, "Connections that were refused."),
     ("denied_sessions_total", "dses", "counter", _F, "Sessions that were refused."),
     ("failed_header_rewriting_total", "wrew", "counter", _FBS, "Headers that could not be rewritten."),
+    ("internal_errors_total", "eint", "counter", _FBS, "What ended by a bug."),
+    ("client_aborts_total", "cli_abrt", "counter", _BS, "Transfers that a client broke off."),
     ("server_aborts_total", "srv_abrt", "counter", _BS, "Transfers that a server broke off."),
     ("last_session_seconds", "lastsess", "gauge", _BS, "Seconds since it last had work; -1: never."),
     ("connection_attempts_total", "connect", "counter", _BS, "Connections to servers."),
     ("connection_reuses_total", "reuse", "counter", _BS, "Requests on connections that were there already."),
+    ("idle_connections_current", "srv_icur", "gauge", _S, "Connections to it that are kept for another request."),
+    ("unsafe_idle_connections_current", "idle_conn_cur", "gauge", _S, "Those that have served one request."),
+    ("safe_idle_connections_current", "safe_conn_cur", "gauge", _S, "Those that have served more."),
+    ("need_connections_current", "need_conn_est", "gauge", _S, "About how many it takes."),
     ("used_connections_current", "used_conn_cur", "gauge", _S, "Connections to it that are in use."),
 )
-_SCALE: Final = dict.fromkeys(("check_duration", "qtime", "qtime_max", "ctime", "rtime", "ttime"), 0.001)
+_SCALE: Final = dict.fromkeys(
+    ("check_duration", *(f"{letter}time{most}" for letter in "qcrt" for most in ("", "_max"))), 0.001
+)
 
 
 def metrics_of(node: NodeSnapshot, rows: Sequence[Row], started_at: float) -> Iterator[Metric]:

@@ -8,8 +8,8 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
+from balancer.counts import Counts
 from balancer.queue_counts import QueueCounts
-from balancer.slots import Counts
 from hapair.admin.rates import FRONTEND, NO_HISTORY, NO_PACE, POOL, SERVER, Pace, Rates, pool_counts
 from hapair.snapshot import FrontendView, NodeSnapshot, PoolView, ServerView
 
@@ -75,6 +75,7 @@ def _shared(counts: Counts, pace: Pace, mode: str) -> dict[str, int | str | None
         "pid": 1,
         "mode": mode,
         "wrew": 0,
+        "eint": counts.internal_errors,
     }
     if mode == "http":
         by_digit = (counts.status_1xx, counts.status_2xx, counts.status_3xx, counts.status_4xx, counts.status_5xx)
@@ -105,10 +106,12 @@ def _frontend(frontend: FrontendView, number: int, pace: Pace) -> Row:
         "conn_tot": counts.connections,
         "dcon": causes.get("too_many_connections", 0) + causes.get("connecting_too_fast", 0),
         "dses": 0,
+        **_gzipped(counts),
     }
-    if frontend.mode == "http":
-        row |= NO_CACHE | {"req_rate": pace.requests_per_s, "req_rate_max": pace.requests_per_s_max}
-    return row
+    if frontend.mode != "http":
+        return row | {"req_rate": 0, "req_rate_max": 0, "req_tot": 0}
+    rates = {"req_rate": pace.requests_per_s, "req_rate_max": pace.requests_per_s_max}
+    return row | NO_CACHE | rates | {"intercepted": counts.answered_here}
 
 
 def _upstream(
@@ -130,17 +133,26 @@ def _upstream(
         "wredis": counts.retries if redispatch else 0,
         "rate": pace.requests_per_s if is_http else pace.connections_per_s,
         "rate_max": pace.requests_per_s_max if is_http else pace.connections_per_s_max,
-        "srv_abrt": counts.resets,
-        "ctime": _rounded(pace.times.connect_ms),
-        "rtime": _rounded(None if response_ms is None else max(0.0, response_ms - queue.average_ms)),
-        "ttime": _rounded(pace.times.total_ms),
+        "cli_abrt": counts.client_aborts,
+        "srv_abrt": counts.server_aborts,
+        "ctime": round(pace.times.connect_ms or 0.0),
+        "rtime": round(max(0.0, (response_ms or 0.0) - queue.average_ms)) if is_http else 0,
+        "ttime": round(pace.times.total_ms or 0.0),
+        "ctime_max": round(counts.connect_us_max / 1000),
+        "rtime_max": round(counts.response_us_max / 1000),
+        "ttime_max": round(counts.total_us_max / 1000),
         "connect": counts.connections,
         "reuse": max(0, counts.requests - counts.connections) if is_http else 0,
     }
 
 
-def _rounded(span_ms: float | None) -> int | None:
-    return None if span_ms is None else round(span_ms)
+def _gzipped(counts: Counts) -> dict[str, int | str | None]:
+    return {
+        "comp_in": counts.gzip_in,
+        "comp_out": counts.gzip_out,
+        "comp_byp": counts.gzip_bypassed,
+        "comp_rsp": counts.gzipped,
+    }
 
 
 def _server(
@@ -163,7 +175,11 @@ def _server(
         "type": TYPE_SERVER,
         "lastsess": _ago(pace, now),
         "addr": server.address,
+        "srv_icur": server.counts.kept,
+        "idle_conn_cur": server.counts.kept - server.counts.kept_proven,
+        "safe_conn_cur": server.counts.kept_proven,
         "used_conn_cur": server.counts.open,
+        "need_conn_est": pace.needed,
     }
     if server.rise is not None:
         row |= _checked(server)
@@ -202,7 +218,9 @@ def _backend(node: NodeSnapshot, pool: PoolView, number: int, rates: Rates, now:
     return _upstream(pool_counts(pool), pool.queue, pace, pool.mode, redispatch=pool.redispatch) | {
         "pxname": pool.name,
         "svname": "BACKEND",
+        "slim": pool.expects,
         "dreq": 0,
+        **_gzipped(pool_counts(pool)),
         "status": "UP" if pool.up else "DOWN",
         "weight": weight,
         "uweight": weight,

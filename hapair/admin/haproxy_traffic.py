@@ -7,7 +7,9 @@ from typing import Final, Protocol
 
 from balancer.clients import Session
 from balancer.config import Frontend
+from balancer.evidence import Evidence
 from hapair.admin.haproxy_cli import Command, Refused
+from hapair.admin.haproxy_errors import ErrorCommands
 from hapair.node_traffic import NotPossible
 from hapair.snapshot import NodeSnapshot
 
@@ -36,6 +38,8 @@ class Traffic(Protocol):
 
     async def end_sessions(self, pool: str, server: str) -> int: ...
 
+    async def errors(self) -> tuple[int, list[Evidence]]: ...
+
 
 class TrafficCommands:
     """Of one node."""
@@ -63,6 +67,7 @@ class TrafficCommands:
                 self._shutdown_sessions,
             ),
             Command(("shutdown", "session"), "shutdown session <id>", "end a connection", self._shutdown_session),
+            *ErrorCommands(self._traffic, self._look).commands(),
         )
 
     def _named(self, words: Sequence[str], place: int) -> str:

@@ -1,9 +1,10 @@
 """What follows from counters over time: per second, the most at once, how long, since when. Fed once a second. Pure."""
 
 from dataclasses import dataclass, replace
+from math import ceil
 from typing import Self
 
-from balancer.slots import Counts
+from balancer.counts import Counts, added
 from hapair.snapshot import NodeSnapshot, PoolView
 
 Key = tuple[str, ...]
@@ -27,9 +28,9 @@ class Times:
         new = now_is.requests - before.requests or now_is.connections - before.connections
         if new <= 0:
             return self
-        connect_us = now_is.connect_us - before.connect_us
+        connect_us = max(0, now_is.connect_us - before.connect_us)
         response_us = max(0, now_is.latency_us - before.latency_us - connect_us)
-        total_us = now_is.total_us - before.total_us
+        total_us = max(0, now_is.total_us - before.total_us)
         share = 1.0 - (1.0 - 1.0 / AVERAGED) ** new
 
         def blend(old_ms: float | None, us: int) -> float:
@@ -58,12 +59,15 @@ class Pace:
     last_work_at: float | None = None
     """When it was last seen to have had something new; None: never."""
     times: Times = NO_TIMES
+    needed: int = 0
+    """About how many connections it takes: how many were busy at once in the last second, and of late."""
 
     def after(self, before: Counts, now_is: Counts, elapsed_s: float, now: float) -> Self:
         """One sample later."""
-        connections = round((now_is.connections - before.connections) / elapsed_s)
-        requests = round((now_is.requests - before.requests) / elapsed_s)
-        worked = (now_is.connections, now_is.requests) != (before.connections, before.requests)
+        connections = max(0, round((now_is.connections - before.connections) / elapsed_s))
+        requests = max(0, round((now_is.requests - before.requests) / elapsed_s))
+        worked = now_is.connections > before.connections or now_is.requests > before.requests
+        busy = max(now_is.open, ceil((now_is.total_us - before.total_us) / elapsed_s / 1e6))
         return replace(
             self,
             open_max=max(self.open_max, now_is.open),
@@ -73,6 +77,7 @@ class Pace:
             requests_per_s_max=max(self.requests_per_s_max, requests),
             last_work_at=now if worked else self.last_work_at,
             times=self.times.after(before, now_is),
+            needed=max(busy, (self.needed + busy + 1) // 2),
         )
 
 
@@ -134,6 +139,14 @@ class Rates:
             now_open = 0 if counts is None else counts.open
             self.paces[key] = replace(pace, open_max=now_open, connections_per_s_max=0, requests_per_s_max=0)
 
+    def forget(self) -> None:
+        """What `clear counters all` does: only what is under way goes on."""
+        self.forget_maxima()
+        for key, pace in self.paces.items():
+            self.paces[key] = replace(pace, last_work_at=None, times=NO_TIMES)
+        self.pools = {name: replace(one, downs=0) for name, one in self.pools.items()}
+        self._counts = {}
+
 
 def counts_of(node: NodeSnapshot) -> dict[Key, Counts]:
     """Of every frontend, pool and server."""
@@ -147,8 +160,3 @@ def counts_of(node: NodeSnapshot) -> dict[Key, Counts]:
 def pool_counts(pool: PoolView) -> Counts:
     """Its servers together."""
     return added(*(server.counts for server in pool.servers))
-
-
-def added(*counts: Counts) -> Counts:
-    """Field by field."""
-    return Counts(*(sum(getattr(one, name) for one in counts) for name in Counts.__slots__))

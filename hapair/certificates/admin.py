@@ -57,6 +57,11 @@ class AdminTls:
         self._renew(reading.material)
 
     @property
+    def watch(self) -> CertificateWatch:
+        """Who looks after the files."""
+        return self._watch
+
+    @property
     def fatal(self) -> list[Trouble]:
         """Why there can be no TLS."""
         return self._watch.fatal

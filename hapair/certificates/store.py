@@ -66,25 +66,35 @@ class Reading:
     """What is used, and perhaps not meant so."""
     good: dict[str, tuple[Bundle, CertificateFacts]] = field(default_factory=dict)
     """By source: also those kept from before."""
+    keys: dict[str, str | None] = field(default_factory=dict)
+    """By source: the file of its key; None: it is in the same."""
 
 
 def read_all(
-    config: BalancerConfig, folder: Path, now: float, before: Reading | None = None, *, kind: str = "frontend"
+    config: BalancerConfig,
+    folder: Path,
+    now: float,
+    before: Reading | None = None,
+    *,
+    kind: str = "frontend",
+    replaced: Mapping[str, bytes] | None = None,
 ) -> Reading:
     """Everything that frontends and pools with TLS need. Paths are relative to `folder`; `now` is since 1970.
 
-    `kind` is what the owners that are called frontends here are to a person.
+    `kind` is what the owners that are called frontends here are to a person. `replaced`, by source: certificate, chain
+    and key that somebody put in the place of those of the file.
     """
     reading = Reading(Material())
+    replaced = replaced or {}
     frontends, pools = {}, {}
     for name, frontend in config.frontends.items():
         if frontend.tls is not None:
-            material = _Owner(f"{kind} {name}", folder, reading, before, now).frontend(name, frontend.tls)
+            material = _Owner(f"{kind} {name}", folder, reading, before, now, replaced).frontend(name, frontend.tls)
             if material is not None:
                 frontends[name] = material
     for name, pool in config.pools.items():
         if pool.tls is not None:
-            one = _Owner(f"pool {name}", folder, reading, before, now).pool(name, pool.tls)
+            one = _Owner(f"pool {name}", folder, reading, before, now, replaced).pool(name, pool.tls)
             if one is not None:
                 pools[name] = one
     reading.material = Material(frontends=frontends, pools=pools)
@@ -94,8 +104,17 @@ def read_all(
 class _Owner:
     """Reads for one frontend or pool."""
 
-    def __init__(self, owner: str, folder: Path, reading: Reading, before: Reading | None, now: float) -> None:
+    def __init__(
+        self,
+        owner: str,
+        folder: Path,
+        reading: Reading,
+        before: Reading | None,
+        now: float,
+        replaced: Mapping[str, bytes],
+    ) -> None:
         self._owner = owner
+        self._replaced = replaced
         self._now = now
         self._folder = folder
         self._reading = reading
@@ -166,9 +185,12 @@ class _Owner:
                 yield os.path.join(start, certificate), None if key is None else os.path.join(start, key)
 
     def _bundle(self, certificate: str, key: str | None) -> tuple[Bundle, CertificateFacts]:
-        pem = read_file(self._folder / certificate, secret=key is None)
-        if key is not None:
-            pem += b"\n" + read_file(self._folder / key, secret=True)
+        self._reading.keys[certificate] = key
+        pem = self._replaced.get(certificate)
+        if pem is None:
+            pem = read_file(self._folder / certificate, secret=key is None)
+            if key is not None:
+                pem += b"\n" + read_file(self._folder / key, secret=True)
         facts = judge(pem)
         kept = None if self._before is None else self._before.good.get(certificate)
         if facts.not_after < self._now and kept is not None and kept[1].not_after >= self._now:

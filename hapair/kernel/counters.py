@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from balancer.counts import Counts, added
 from balancer.kernel.services import Count, Service
-from balancer.slots import Counts
 
 ZERO = Count(0, 0)
 NONE = Counts(*[0] * 16)
@@ -33,11 +33,6 @@ def refused(services: Iterable[Service], frontend: str, counters: Mapping[str, C
     """New flows that its limits kept out."""
     names = {f"{service.shared}_refused" for service in services if service.frontend == frontend}
     return sum(counters.get(name, ZERO).packets for name in names)
-
-
-def added(one: Counts, other: Counts) -> Counts:
-    """Field by field."""
-    return Counts(*(getattr(one, name) + getattr(other, name) for name in Counts.__dataclass_fields__))
 
 
 def _counts(service: Service, server: str, counters: Mapping[str, Count]) -> Counts:

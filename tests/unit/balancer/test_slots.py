@@ -6,6 +6,7 @@ import pytest
 
 from balancer.causes import Cause
 from balancer.config import BalancerConfig, ClientLimits, Frontend, Pool, Server
+from balancer.counts import CONNECT_US_MAX, KEPT, KEPT_PROVEN
 from balancer.fieldtypes import Endpoint
 from balancer.latencies import BUCKETS
 from balancer.queue_counts import QUEUE_ALL, QUEUE_WAITING, QUEUED, QueueCounts
@@ -18,7 +19,6 @@ from balancer.slots import (
     RECORD,
     Counters,
     Counts,
-    Layout,
     Slots,
 )
 
@@ -30,15 +30,6 @@ CONFIG = BalancerConfig(
     },
     pools={"b": Pool(servers={"two": SERVER, "one": SERVER}), "a": Pool(servers={"one": SERVER})},
 )
-
-
-def test_the_layout_follows_from_the_names_alone() -> None:
-    layout = Layout.of(CONFIG, 2)
-    assert layout.frontends == {"api": 1, "web": 2}
-    assert layout.servers == {("a", "one"): 3, ("b", "one"): 4, ("b", "two"): 5}
-    assert layout.queues == {("a", ""): 6, ("a", "one"): 7, ("b", ""): 8, ("b", "one"): 9, ("b", "two"): 10}
-    assert layout.causes == {"api": 11, "web": 16}
-    assert (layout.block, layout.size_bytes) == (504, 8064)
 
 
 def test_a_worker_that_starts_anew_has_nobody_waiting() -> None:
@@ -194,4 +185,45 @@ def test_slots_of_another_configuration_are_refused() -> None:
     node = Slots.create(CONFIG, 2)
     with pytest.raises(ValueError, match="another configuration"):
         Slots.attach(CONFIG, 3, node.fd)
+    node.close()
+
+
+def test_of_maxima_the_greatest_of_all_workers_counts_also_of_one_that_is_no_more() -> None:
+    node, before = Slots.create(CONFIG, 2), Slots.create(CONFIG, 3)
+    for worker, longest_s in ((0, 0.2), (1, 0.3)):
+        node.server(worker, "b", "one").note_longest(longest_s, longest_s + 0.1)
+    node.server(0, "b", "one").raise_to(CONNECT_US_MAX, 7)
+    node.server(0, "b", "one").raise_to(CONNECT_US_MAX, 5)
+    counts = node.server_counts("b", "one")
+    assert (counts.connect_us_max, counts.response_us_max, counts.total_us_max) == (7, 300_000, 400_000)
+    before.server(2, "b", "one").note_longest(0.5, 0.5)
+    node.add_ended(before, 2)
+    node.add_ended(before, 2)
+    assert node.server_counts("b", "one").response_us_max == 500_000
+    node.forget_ended_maxima()
+    assert node.server_counts("b", "one").response_us_max == 300_000
+    for slots in (node, before):
+        slots.close()
+
+
+def test_maxima_begin_anew_and_totals_go_on() -> None:
+    node = Slots.create(CONFIG, 1)
+    counters = node.server(0, "b", "one")
+    counters.opened()
+    counters.note_longest(0.25, 0.5)
+    assert counters.longest_s == 0.25
+    counters.forget_maxima()
+    assert (counters.longest_s, node.server_counts("b", "one").total_us_max) == (0.0, 0)
+    assert node.server_counts("b", "one").connections == 1
+    node.close()
+
+
+def test_a_worker_that_starts_has_kept_no_connection() -> None:
+    node = Slots.create(CONFIG, 2)
+    for worker in (0, 1):
+        node.server(worker, "b", "one").set(KEPT, 3)
+        node.server(worker, "b", "one").set(KEPT_PROVEN, 2)
+    node.forget_open(1)
+    counts = node.server_counts("b", "one")
+    assert (counts.kept, counts.kept_proven) == (3, 2)
     node.close()

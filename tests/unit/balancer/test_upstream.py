@@ -78,8 +78,9 @@ def test_a_connection_counts_as_open_while_it_is_in_use(server: Server) -> None:
 
 def test_reuse_has_to_be_earned_each_time(server: Server) -> None:
     upstream = server.keep()
-    assert upstream.was_kept
+    assert (upstream.was_kept, server.kept.proven) == (False, 0)
     assert server.kept.take() is upstream
+    assert upstream.was_kept
     assert not upstream.reusable
     upstream.end()
     assert upstream.stream.closed

@@ -36,6 +36,7 @@ from balancer.config_checks import AgentCheck, CheckStep, CheckTls
 from balancer.config_headers import RewritePath
 from balancer.config_pools import HashSettings
 from balancer.config_routes import Conditions, Redirect
+from balancer.evidence import Evidence
 from balancer.fieldtypes import Endpoint
 from balancer.persistence.table import Entry
 from balancer.standing import Place, Standing
@@ -89,6 +90,11 @@ from vrrp.events import HandedOver, HandOver, TakeOver
 from vrrp.liveness.config import LinkConfig, LinkSnapshot
 from vrrp.snapshot import FenceSnapshot, RouterSnapshot
 from vrrp.tracking import InterfaceTrack, Tracked
+
+EVIDENCE = Evidence(
+    kind="response", frontend="web", pool="web", server="one", client="192.0.2.9", port=1, at=0.5, number=0,
+    reason="malformed status line", position=0, size=3, data=b"\xffx\n",
+)  # fmt: skip
 
 MATERIAL = Material(
     frontends={"web": FrontendMaterial(bundles=(Bundle(names=("a.example",), pem=b"\0\xff"),), client_ca=b"ca")},
@@ -410,6 +416,7 @@ TO = [
     (FROM_WORKER, Heartbeat()),
     (FROM_WORKER, Serving()),
     (FROM_WORKER, Obeyed(1, 2)),
+    (FROM_WORKER, Obeyed(1, 2, errors=(EVIDENCE,))),
     (FROM_WORKER, Obeyed(1, sessions=(Session(id=1, frontend="web", client="192.0.2.9", port=1, age_s=0.5),))),
     (FROM_WORKER, Reloaded(7)),
     (FROM_WORKER, Reloaded(8, "certificates: no")),

@@ -3,10 +3,12 @@
 import socket
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Literal
 
 import pytest
 
 from balancer.config import BalancerConfig, Frontend
+from balancer.evidence import Evidence
 from balancer.fieldtypes import Endpoint
 from balancer.testing import config_for
 from hapair.messages import Obeyed, Order
@@ -126,3 +128,23 @@ async def test_it_is_seen(stage: Stage) -> None:
     (web,) = (one for one in seen.frontends if one.name == "web")
     assert (web.disabled, web.max_connections) == (True, 7)
     assert seen.warnings[0] == "frontends that somebody disabled: web"
+
+
+async def test_of_what_each_worker_met_the_last_is_told(stage: Stage) -> None:
+    def met(at: float, kind: Literal["request", "response"] = "request", pool: str = "") -> Evidence:
+        return Evidence(
+            kind=kind, frontend="web", pool=pool, client="192.0.2.1", port=7, at=at, number=0, reason="", position=0,
+            size=0, data=b"",
+        )  # fmt: skip
+
+    kept = {"one": (met(3.0), met(1.0, "response", "a")), "two": (met(2.0), met(4.0, "response", "a"))}
+    for name, errors in kept.items():
+
+        def post(message: object, name: str = name, errors: tuple[Evidence, ...] = errors) -> None:
+            assert isinstance(message, Order)
+            stage.orders.heard(name, Obeyed(message.serial, 5, errors=errors))
+
+        stage.orders.greet(name, post)
+    stage.orders.gone("worker")
+    count, told = await stage.traffic.errors()
+    assert (count, [(one.kind, one.at) for one in told]) == (10, [("request", 3.0), ("response", 4.0)])

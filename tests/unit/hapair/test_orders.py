@@ -5,6 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from balancer.counts import TOTAL_US_MAX
+from balancer.http1.errors import Reason
+from balancer.queue_counts import QUEUE_MOST, QUEUED
 from balancer.testing import settle
 from hapair.messages import Obeyed, Order
 from hapair.orders import obey
@@ -37,6 +40,26 @@ def test_connections_are_told_and_ended(house: House) -> None:
     assert order(house, "end_server", pool="pool", server="two").count == 1
     assert end_of(other) == "reset"
     assert order(house, "list").sessions == ()
+
+
+def test_maxima_are_forgotten_and_totals_of_queues_where_it_is_said_so(house: House) -> None:
+    worker = house.engine.worker_index
+    server, queue = house.slots.server(worker, "pool", "one"), house.slots.queue(worker, "pool", "one")
+    server.raise_to(TOTAL_US_MAX, 70)
+    for slot in (QUEUE_MOST, QUEUED):
+        queue.set(slot, 9)
+    order(house, "forget_maxima")
+    assert house.slots.server_counts("pool", "one").total_us_max == 0
+    assert (queue.get(QUEUE_MOST), queue.get(QUEUED)) == (0, 9)
+    order(house, "forget_counts")
+    assert (queue.get(QUEUE_MOST), queue.get(QUEUED)) == (0, 0)
+
+
+def test_malformed_messages_are_told(house: House) -> None:
+    (acceptor,) = house.engine.acceptors("main")
+    acceptor.service.evidence.keep("request", Reason.METHOD, b"( /", frontend="main", peer=("192.0.2.1", 7), at=3.0)
+    told = order(house, "errors")
+    assert (told.count, [one.data for one in told.errors]) == (1, [b"( /"])
 
 
 def test_a_frontend_is_paused_and_goes_on(house: House) -> None:

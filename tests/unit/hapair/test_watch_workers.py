@@ -97,7 +97,7 @@ async def test_each_gets_the_configuration_the_slots_and_every_listening_socket(
         assert child.heard == [Serve(index, 2, balancer, LISTEN, ())]
         slots, *sockets = child.fds
         # 2 workers x 12 records (worker, web, web1, web2, 3 of queues, 5 of causes) x 192 bytes
-        assert os.fstat(slots).st_size == 4608
+        assert os.fstat(slots).st_size == 7040
         received = [socket.socket(fileno=os.dup(fd)) for fd in sockets]
         ports = [listener.getsockname() for listener in listeners.values()]
         assert [one.getsockname() for one in received] == ports

@@ -92,6 +92,18 @@ def test_a_kept_connection_that_is_lost_may_be_tried_again(rig: HttpRig) -> None
     assert rig.server_counts().retries == 1
 
 
+def test_a_client_that_leaves_meanwhile_is_counted_where_its_request_went(rig: HttpRig) -> None:
+    failed = Failed(rig)
+    with pytest.raises(Disconnected):
+        failed.check(Disconnected(failed.stream, 104))
+    assert (rig.server_counts().client_aborts, rig.server_counts().retries) == (1, 0)
+
+
+def test_the_longest_connect_is_remembered(rig: HttpRig) -> None:
+    connected(rig).end()
+    assert rig.server_counts().connect_us_max == rig.server_counts().connect_us
+
+
 def test_a_request_of_which_nothing_was_sent_may_be_sent_whatever_it_is(rig: HttpRig) -> None:
     failed = Failed(rig, b"POST", sent=False)
     failed.check(failed.lost)
@@ -131,10 +143,14 @@ def test_nothing_is_tried_again_once_an_answer_has_begun(rig: HttpRig) -> None:
         failed.check(failed.lost)
 
 
-def test_invalid_responses_are_counted(rig: HttpRig) -> None:
-    counters = rig.slots.server(0, "pool", "one")
-    assert parse(b"HTTP/1.1 200", b"GET", counters) is None
-    with pytest.raises(Refusal, match="malformed status line"):
-        parse(b"x", b"GET", counters)
-    assert invalid(BadMessage(Reason.CHUNK_SIZE), counters).status == 502
+def test_invalid_responses_are_counted_and_it_is_told_whose_they_are(rig: HttpRig) -> None:
+    upstream = connected(rig)
+    assert parse(b"HTTP/1.1 200", b"GET", upstream) is None
+    with pytest.raises(Refusal, match="malformed status line") as refused:
+        parse(b"x", b"GET", upstream)
+    assert refused.value.invalid is not None
+    bad, *whose = refused.value.invalid
+    assert (bad.data, whose) == (b"x", ["pool", "one"])
+    assert invalid(BadMessage(Reason.CHUNK_SIZE), upstream).status == 502
     assert rig.server_counts().bad_responses == 2
+    upstream.end()

@@ -47,6 +47,9 @@ def test_a_whole_response_keeps_a_length(make_rig: RigMaker) -> None:
         client.send(GET)
     assert rig.service.compressor is not None
     assert rig.service.compressor.running == 0
+    for counts in (rig.server_counts(), rig.slots.frontend_counts("main")):
+        assert (counts.gzip_in, counts.gzip_out, counts.gzip_bypassed) == (2 * len(TEXT), 2 * len(body), 0)
+        assert counts.gzipped == 2
 
 
 def test_a_long_response_comes_in_chunks_and_the_connections_live_on(make_rig: RigMaker) -> None:
@@ -177,6 +180,7 @@ def test_no_more_than_so_many_at_once(make_rig: RigMaker) -> None:
     second.send(HEAD + b"Content-Length: 5000\r\n\r\nhello")
     assert b"Content-Encoding: gzip\r\n" in one.read()
     assert other.read() == HEAD + b"Content-Length: 5000\r\nVary: Accept-Encoding\r\n\r\nhello"
+    assert (rig.frontend_counts.gzip_bypassed, rig.server_counts().gzip_bypassed) == (5000, 5000)
 
 
 def test_a_pool_has_its_own_say(make_rig: RigMaker) -> None:

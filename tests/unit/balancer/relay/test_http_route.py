@@ -50,7 +50,7 @@ def test_a_redirect_leaves_the_connection_open(make_rig: RigMaker) -> None:
     answered(rig)
     assert client.read() == OK
     counts = rig.frontend_counts
-    assert (counts.requests, counts.status_3xx, counts.status_2xx) == (3, 2, 1)
+    assert (counts.requests, counts.status_3xx, counts.status_2xx, counts.answered_here) == (3, 2, 1, 2)
 
 
 def test_a_client_that_wants_no_more_gets_no_more(make_rig: RigMaker) -> None:

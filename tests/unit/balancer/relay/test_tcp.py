@@ -245,6 +245,8 @@ def test_a_reset_is_passed_on(reactor: Reactor, relayed: Relayed, who: str, bulk
     reset(breaking)
     settle(reactor)
     assert relayed.relay.done
+    counts = relayed.slots.server_counts("pool", "one")
+    assert (counts.client_aborts, counts.server_aborts) == ((1, 0) if who == "client" else (0, 1))
     relayed.downstream.abort()
     settle(reactor)
     assert pushing.done

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from balancer.tls.x509 import BadCertificate, parse_certificate
+from balancer.tls.x509 import BadCertificate, name_in_words, parse_certificate
 
 
 def der_of(issued: Any) -> bytes:
@@ -62,3 +62,14 @@ def test_every_changed_byte_gives_facts_or_the_one_error(issued: Any) -> None:
 def test_base64_is_not_der(issued: Any) -> None:
     with pytest.raises(BadCertificate):
         parse_certificate(base64.b64encode(der_of(issued)))
+
+
+def test_whose_it_is_who_says_so_and_how_long_its_key_is(authority: Any) -> None:
+    facts = parse_certificate(ssl.PEM_cert_to_DER_cert(authority.issue("a.example", rsa=True).certificate.read_text()))
+    assert (name_in_words(facts.subject), name_in_words(facts.issuer)) == ("/CN=a.example", "/CN=An authority")
+    assert (facts.key, facts.bits) == ("RSA", 2048)
+    client = authority.issue(subject="/O=Example/OU=Dev/CN=anna")
+    facts = parse_certificate(ssl.PEM_cert_to_DER_cert(client.certificate.read_text()))
+    assert (name_in_words(facts.subject), facts.key, facts.bits) == ("/O=Example/OU=Dev/CN=anna", "EC", 256)
+    with pytest.raises(BadCertificate):
+        name_in_words(b"\x31\x05")

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from hapair.admin.haproxy_cli import HaproxyCli, split_commands, split_words
-from hapair.admin.rates import Pace, Rates
+from hapair.admin.rates import Rates
 from hapair.admin.surfaces import Surfaces
 from tests.unit.hapair.admin.recorder import Recorder
 from tests.unit.hapair.admin.sample import NODE
@@ -94,13 +94,6 @@ def test_show_info_and_servers() -> None:
     assert cli().run("show info json").startswith('[{"field":{"pos":0,"name":"Name"}')
     assert cli().run("show servers state web").startswith("1\n# be_id ")
     assert cli().run("show servers conn").startswith("# bkname/svname ")
-
-
-def test_clear_counters_forgets_the_maxima() -> None:
-    rates = Rates()
-    rates.paces["frontend", "web"] = Pace(8, 4, 9, 30, 70, 95.0)
-    assert cli(rates=rates).run("clear counters") == ""
-    assert rates.paces["frontend", "web"].connections_per_s_max == 0
 
 
 def test_help_and_what_is_not_understood() -> None:

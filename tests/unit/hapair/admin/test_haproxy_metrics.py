@@ -28,7 +28,7 @@ def test_each_kind_of_proxy_has_its_prefix_and_labels() -> None:
     assert value("haproxy_frontend_http_requests_total", proxy="web") == 120
     assert value("haproxy_backend_http_requests_total", proxy="web") == 110
     assert value("haproxy_server_sessions_total", proxy="web", server="web1") == 110
-    assert value("haproxy_frontend_http_requests_total", proxy="dns") is None
+    assert value("haproxy_frontend_http_requests_total", proxy="dns") == 0
     assert value("haproxy_frontend_http_responses_total", proxy="web", code="4xx") == 10
     assert value("haproxy_server_http_responses_total", proxy="web", server="web1", code="5xx") == 2
 

@@ -46,14 +46,8 @@ def test_a_frontend() -> None:
 
 
 def test_a_frontend_without_requests() -> None:
-    assert part(1, "status", "mode", "stot", "req_tot", "hrsp_2xx", "req_rate") == [
-        "OPEN",
-        "udp",
-        4,
-        None,
-        None,
-        None,
-    ]
+    assert part(1, "status", "mode", "stot", "hrsp_2xx") == ["OPEN", "udp", 4, None]
+    assert part(1, "req_tot", "req_rate", "req_rate_max") == [0, 0, 0]
 
 
 def test_a_server() -> None:
@@ -61,13 +55,13 @@ def test_a_server() -> None:
     assert part(2, "chkfail", "chkdown", "downtime", "lastchg") == [1, 0, 0, 100]
     assert part(2, "check_status", "check_duration", "check_desc") == ["L7OK", 2, "Layer7 check passed"]
     assert part(2, "check_rise", "check_fall", "check_health", "last_chk") == [2, 3, 3, "200 OK"]
-    assert part(2, "connect", "reuse", "econ", "eresp", "wretr", "srv_abrt") == [30, 80, 1, 1, 2, 2]
+    assert part(2, "connect", "reuse", "econ", "eresp", "wretr") == [30, 80, 1, 1, 2]
     assert part(2, "rate", "rate_max", "smax", "lastsess", "addr") == [20, 40, 7, 5, "192.0.2.21:80"]
 
 
 def test_how_long_requests_took() -> None:
     assert part(2, "ctime", "rtime", "ttime") == [0, 4, 12]
-    assert part(3, "ctime", "rtime", "ttime") == [None, None, None]
+    assert part(3, "ctime", "rtime", "ttime") == [0, 0, 0]
     assert part(0, "ctime", "rtime", "ttime") == [None, None, None]
 
 
@@ -131,3 +125,37 @@ def test_retries_went_to_another_server_where_they_may() -> None:
 def test_there_is_no_cache_and_that_is_said_as_haproxy_says_it() -> None:
     rows = {(row["pxname"], row["svname"]): row for row in rows_of(NODE, Rates(), 100.0)}
     assert [rows["web", name].get("cache_lookups") for name in ("FRONTEND", "web1", "BACKEND")] == [0, None, 0]
+
+
+def test_what_took_longest_what_was_broken_off_and_what_is_kept() -> None:
+    (pool,) = NODE.pools
+    counts = replace(
+        pool.servers[0].counts, connect_us_max=1_400, response_us_max=305_000, total_us_max=310_600, kept=5,
+        kept_proven=3, client_aborts=4, server_aborts=2, gzip_in=9_000, gzip_out=800, gzip_bypassed=70, gzipped=6,
+    )  # fmt: skip
+    other = replace(pool.servers[1].counts, connect_us_max=2_600, client_aborts=1, kept=1)
+    servers = (
+        replace(pool.servers[0], counts=counts), replace(pool.servers[1], counts=other), *pool.servers[2:]
+    )  # fmt: skip
+    rates = Rates()
+    rates.paces["server", "web", "web1"] = Pace(needed=7)
+    node = replace(NODE, pools=(replace(pool, servers=servers, expects=200),))
+    rows = {row["svname"]: row for row in rows_of(node, rates, 100.0)}
+    names = ("ctime_max", "rtime_max", "ttime_max", "cli_abrt", "srv_abrt", "eint")
+    assert [rows["web1"].get(name) for name in names] == [1, 305, 311, 4, 2, 0]
+    assert [rows["BACKEND"].get(name) for name in names] == [3, 305, 311, 5, 2, 0]
+    names = ("srv_icur", "idle_conn_cur", "safe_conn_cur", "used_conn_cur", "need_conn_est", "slim")
+    assert [rows["web1"].get(name) for name in names] == [5, 2, 3, 2, 7, 50]
+    assert [rows["BACKEND"].get(name) for name in names] == [None, None, None, None, None, 200]
+    names = ("comp_in", "comp_out", "comp_byp", "comp_rsp")
+    assert [rows["BACKEND"].get(name) for name in names] == [9_000, 800, 70, 6]
+    assert [rows["web1"].get(name) for name in names] == [None] * 4
+
+
+def test_what_a_frontend_answered_compressed_and_broke() -> None:
+    web = NODE.frontends[0]
+    counts = replace(web.counts, answered_here=8, internal_errors=1, gzip_in=90, gzip_out=20, gzipped=2)
+    rows = rows_of(replace(NODE, frontends=(replace(web, counts=counts), NODE.frontends[1])), RATES, 100.0)
+    names = ("intercepted", "eint", "comp_in", "comp_out", "comp_byp", "comp_rsp")
+    assert [rows[0].get(name) for name in names] == [8, 1, 90, 20, 0, 2]
+    assert rows[1].get("intercepted") is None

@@ -6,6 +6,7 @@ import pytest
 
 from balancer.clients import Session
 from balancer.config import Frontend
+from balancer.evidence import Evidence
 from balancer.fieldtypes import Endpoint
 from hapair.admin.haproxy_cli import HaproxyCli
 from hapair.admin.haproxy_traffic import TrafficCommands
@@ -51,6 +52,9 @@ class FakeTraffic:
     async def end_session(self, session: int) -> int:
         self.told.append(("end", session))
         return int(session == 0xDEF)
+
+    async def errors(self) -> tuple[int, list[Evidence]]:
+        return 0, []
 
     async def end_sessions(self, pool: str, server: str) -> int:
         self.told.append(("end_sessions", pool, server))

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from hapair.admin.rates import NO_TIMES, Pace, PoolHistory, Rates, Times, added, counts_of
+from hapair.admin.rates import NO_TIMES, Pace, PoolHistory, Rates, Times, counts_of
 from hapair.snapshot import NodeSnapshot
 from tests.unit.hapair.admin.sample import FRONTEND_COUNTS, NODE, SERVER_COUNTS, WEB2
 
@@ -21,11 +21,11 @@ def test_what_happened_between_two_samples_is_a_rate() -> None:
     rates.sample(NODE, 100.0)
     assert rates.paces[WEB] == Pace(open_max=3)
     rates.sample(with_counts(connections=60, requests=220, open=9), 102.0)
-    assert rates.paces[WEB] == Pace(9, 10, 10, 50, 50, 102.0, Times(0.0, 0.0, 0.0))
+    assert rates.paces[WEB] == Pace(9, 10, 10, 50, 50, 102.0, Times(0.0, 0.0, 0.0), 9)
     rates.sample(with_counts(connections=61, requests=222, open=2), 103.0)
-    assert rates.paces[WEB] == Pace(9, 1, 10, 2, 50, 103.0, Times(0.0, 0.0, 0.0))
+    assert rates.paces[WEB] == Pace(9, 1, 10, 2, 50, 103.0, Times(0.0, 0.0, 0.0), 6)
     rates.sample(with_counts(connections=61, requests=222, open=2), 104.0)
-    assert rates.paces[WEB] == Pace(9, 0, 10, 0, 50, 103.0, Times(0.0, 0.0, 0.0))
+    assert rates.paces[WEB] == Pace(9, 0, 10, 0, 50, 103.0, Times(0.0, 0.0, 0.0), 4)
 
 
 def test_how_long_it_took_is_averaged_over_about_1024_requests() -> None:
@@ -61,7 +61,7 @@ def test_maxima_can_be_forgotten() -> None:
     rates.sample(with_counts(connections=60, requests=220, open=9), 102.0)
     rates.sample(with_counts(connections=60, requests=220, open=2), 103.0)
     rates.forget_maxima()
-    assert rates.paces[WEB] == Pace(2, 0, 0, 0, 0, 102.0, Times(0.0, 0.0, 0.0))
+    assert rates.paces[WEB] == Pace(2, 0, 0, 0, 0, 102.0, Times(0.0, 0.0, 0.0), 6)
 
 
 def test_a_pool_is_down_while_none_of_its_servers_is_up() -> None:
@@ -79,4 +79,23 @@ def test_a_pool_is_down_while_none_of_its_servers_is_up() -> None:
 
 def test_a_pool_counts_what_its_servers_count() -> None:
     assert counts_of(NODE)["pool", "web"] == SERVER_COUNTS
-    assert added(SERVER_COUNTS, SERVER_COUNTS).bytes_out == 160_000
+
+
+def test_how_many_connections_it_takes_follows_from_how_long_they_were_busy() -> None:
+    rates = Rates()
+    rates.sample(NODE, 100.0)
+    rates.sample(with_counts(open=0, requests=130, total_us=2_600_000), 101.0)
+    assert rates.paces[WEB].needed == 3
+    rates.sample(with_counts(open=0, requests=130, total_us=2_600_000), 102.0)
+    assert rates.paces[WEB].needed == 2
+    rates.sample(with_counts(open=0, requests=130, total_us=2_600_000), 103.0)
+    rates.sample(with_counts(open=0, requests=130, total_us=2_600_000), 104.0)
+    assert rates.paces[WEB].needed == 1
+
+
+def test_counters_that_began_anew_are_no_rate() -> None:
+    rates = Rates()
+    rates.sample(with_counts(connections=60, requests=220), 100.0)
+    rates.sample(with_counts(connections=0, requests=0), 101.0)
+    pace = rates.paces[WEB]
+    assert (pace.connections_per_s, pace.requests_per_s, pace.last_work_at) == (0, 0, None)

@@ -1,6 +1,7 @@
 """Certificates that change while the node runs."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import trio.testing
 from balancer.config import BalancerConfig, CertificateFiles, Frontend, FrontendTls, Pool, Server
 from balancer.fieldtypes import Endpoint
 from balancer.tls.material import Material
+from hapair.certificates.store import FileError
 from hapair.certificates.watch import CertificateWatch, certificate_views, fatal_troubles
 from hapair.snapshot_warnings import warnings_of_certificates
 
@@ -95,3 +97,75 @@ def test_the_end_is_warned_about(authority: Any, tmp_path: Path, days: float, wa
     reading = CertificateWatch(CONFIG, tmp_path, lambda material: None).reading
     now = reading.certificates[0].facts.not_after - days * 86_400
     assert list(warnings_of_certificates(certificate_views(reading, now))) == warning
+
+
+def test_another_certificate_stands_for_a_file_until_the_file_changes(authority: Any, tmp_path: Path) -> None:
+    put(authority.issue("a.example"), tmp_path / "a.pem")
+    told: list[Material] = []
+    watch = CertificateWatch(CONFIG, tmp_path, told.append)
+    other = authority.issue("a.example", "other.example")
+    assert (watch.sources, watch.store("a.pem", other.pem)) == (("a.pem",), 1)
+    assert [material.frontends["web"].bundles[0].pem for material in told] == [other.pem]
+    assert watch.pem_of("a.pem") == other.pem
+    (view,) = watch.views()
+    assert (view.names, view.replaced) == (("a.example", "other.example"), True)
+    assert list(warnings_of_certificates([view])) == [
+        "frontend web: another certificate stands for a.pem until that file changes"
+    ]
+    watch.reload(CONFIG, watch.tried(CONFIG))
+    assert watch.reading.material.frontends["web"].bundles[0].pem == other.pem
+    watch.look()
+    assert len(told) == 1
+    renewed = authority.issue("a.example")
+    put(renewed, tmp_path / "a.pem")
+    watch.look()
+    assert [material.frontends["web"].bundles[0].pem for material in told[1:]] == [renewed.pem]
+    assert (dict(watch.stored), watch.views()[0].replaced) == ({}, False)
+
+
+def test_a_file_wins_by_its_key_too(authority: Any, tmp_path: Path) -> None:
+    first, other = authority.issue("a.example"), authority.issue("a.example")
+    files = CertificateFiles(certificate="a.crt", key="a.key")
+    frontend = replace(CONFIG.frontends["web"], tls=FrontendTls(certificates=(files,)))
+    for name, content in (("a.crt", first.certificate.read_bytes()), ("a.key", first.key.read_bytes())):
+        (tmp_path / name).write_bytes(content)
+        (tmp_path / name).chmod(0o600)
+    watch = CertificateWatch(replace(CONFIG, frontends={"web": frontend}), tmp_path, lambda _: None)
+    watch.store("a.crt", other.pem)
+    assert watch.pem_of("a.crt") == other.pem
+    os.replace(tmp_path / "a.key", tmp_path / "old.key")
+    (tmp_path / "a.key").write_bytes(first.key.read_bytes())
+    (tmp_path / "a.key").chmod(0o600)
+    watch.look()
+    assert dict(watch.stored) == {}
+
+
+def test_what_is_not_fit_is_not_put_in_the_place_of_a_file(authority: Any, tmp_path: Path) -> None:
+    good = authority.issue("a.example")
+    put(good, tmp_path / "a.pem")
+    told: list[Material] = []
+    watch = CertificateWatch(CONFIG, tmp_path, told.append)
+    mixed = authority.issue("a.example").certificate.read_bytes() + good.key.read_bytes()
+    with pytest.raises(FileError, match="the key does not belong to the certificate"):
+        watch.store("a.pem", mixed)
+    named = FrontendTls(certificates=CONFIG.frontends["web"].tls.certificates, default="a.example")  # type: ignore[union-attr]
+    config = replace(CONFIG, frontends={"web": replace(CONFIG.frontends["web"], tls=named)})
+    watch.reload(config, watch.tried(config))
+    with pytest.raises(FileError, match="no certificate is for the default name"):
+        watch.store("a.pem", authority.issue("b.example").pem)
+    assert (told, watch.pem_of("a.pem"), dict(watch.stored)) == ([], good.pem, {})
+
+
+def test_one_that_nobody_names_waits_and_is_used_when_it_is_named(authority: Any, tmp_path: Path) -> None:
+    put(authority.issue("a.example"), tmp_path / "a.pem")
+    watch = CertificateWatch(CONFIG, tmp_path, lambda _: None)
+    ready = authority.issue("b.example")
+    assert watch.store("b.pem", ready.pem) == 0
+    assert (watch.sources, watch.pem_of("b.pem")) == (("a.pem",), ready.pem)
+    tls = FrontendTls(certificates=(CertificateFiles(certificate="b.pem"),))
+    config = replace(CONFIG, frontends={"web": replace(CONFIG.frontends["web"], tls=tls)})
+    watch.reload(config, watch.tried(config))
+    assert (watch.sources, watch.reading.material.frontends["web"].bundles[0].pem) == (("b.pem",), ready.pem)
+    watch.store("c.pem", ready.pem)
+    watch.discard("c.pem")
+    assert watch.pem_of("c.pem") is None
