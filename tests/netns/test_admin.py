@@ -19,13 +19,16 @@ USERS = {"anna": "admin", "ben": "viewer"}
 
 
 @pytest.fixture
-async def administered(lab, monkeypatch):
-    """A pair whose file has an admin server with two users."""
+async def administered(lab, monkeypatch, issued):
+    """A pair whose file has an admin server with two users, and a frontend with TLS."""
     made = await trio.run_process([*hapair("password")], stdin=PASSWORD.encode(), capture_stdout=True)
     users = {name: {"password": made.stdout.decode().strip(), "level": level} for name, level in USERS.items()}
 
     def with_admin(plan: Plan) -> str:
-        return f"{hapair_yaml(plan)}admin: {json.dumps({'listen': ':1338', 'users': users})}\n"
+        tls = {"certificates": [str(issued.both)]}
+        secure = json.dumps({"listen": [f"{plan.vip}:8443"], "mode": "http", "pool": "web", "tls": tls})
+        file = hapair_yaml(plan).replace("frontends:\n", f"frontends:\n  secure: {secure}\n")
+        return f"{file}admin: {json.dumps({'listen': ':1338', 'users': users})}\n"
 
     monkeypatch.setattr(programs, "hapair_yaml", with_admin)
     pair = await furnish(lab, Hapair())
@@ -217,6 +220,95 @@ async def test_actions_by_page_and_by_socket(administered):
     foreign = ("-H", "Origin: http://evil.example", "-d", "s=web1&action=drain&b=web")
     assert (await ask(pair, "pi-a", "/haproxy?stats", *foreign, user="anna"))[0] == 403
     assert "\nnode: pi-a\n" in await socket_says(a, "show info")
+
+
+HOLDER = """
+import pathlib, socket, ssl, sys, time
+
+address, folder = (sys.argv[1], 8443), pathlib.Path(sys.argv[2])
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+
+def connect():
+    return context.wrap_socket(socket.create_connection(address, 10), server_hostname="www.example.org")
+
+def ask(stream):
+    stream.sendall(b"GET / HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n")
+    print(stream.recv(65536)[:12].decode())
+
+with connect() as held:
+    ask(held)
+    (folder / "held").touch()
+    until = time.monotonic() + 20
+    while not (folder / "go").exists() and time.monotonic() < until:
+        time.sleep(0.05)
+    ask(held)
+    with connect() as other:
+        ask(other)
+        for one in (held, other):
+            print(ssl.DER_cert_to_PEM_cert(one.getpeercert(True)).replace("\\n", ""))
+"""
+
+
+BADLY = """
+import socket, sys
+
+with socket.create_connection((sys.argv[1], 80), 5) as client:
+    client.sendall(b"GET / HTTP/1.1\\r\\nHost: a\\r\\nBad Name: x\\r\\nCookie: word\\r\\n\\r\\n")
+    client.recv(65536)
+"""
+
+
+async def test_another_certificate_while_connections_are_open(administered, authority, issued, tmp_path):
+    """It is set and committed by the socket: new connections get it, one that is open goes on; no log has its key."""
+    pair, a = administered, administered.nodes["pi-a"]
+    other, source = authority.issue("www.example.org", rsa=True), str(issued.both)
+    said = {}
+
+    async def hold():
+        words = [sys.executable, "-c", HOLDER, str(pair.plan.vip), str(tmp_path)]
+        said["holder"] = (await pair.client.run(words)).stdout.decode().splitlines()
+
+    with trio.fail_after(40):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(hold)
+            while not (tmp_path / "held").exists():  # noqa: ASYNC110 - another process makes it
+                await trio.sleep(0.05)
+            payload = other.both.read_text()
+            created = f"Transaction created for certificate {source}!\n\n"
+            assert await socket_says(a, f"set ssl cert {source} <<\n{payload}") == created
+            committed = await socket_says(a, f"commit ssl cert {source}")
+            assert committed.startswith(f"Committing {source}.\nSuccess!\nOn this node alone")
+            await trio.sleep(0.5)  # a message from the node to its workers
+            (tmp_path / "go").touch()
+    *statuses, held, fresh = said["holder"]
+    assert statuses == ["HTTP/1.1 200"] * 3
+    assert held == issued.certificate.read_text().replace("\n", "")
+    assert fresh == other.certificate.read_text().replace("\n", "")
+    assert "Algorithm: RSA2048\n" in await socket_says(a, f"show ssl cert {source}")
+    warnings = json.loads((await a.run([*hapair("status"), *at(a), "--json"])).stdout)["warnings"]
+    assert f"frontend secure: another certificate stands for {source} until that file changes" in warnings
+    key = other.key.read_text().splitlines()[1]
+    logs = [path for path in a.folder.rglob("*.log") if path.is_file()]
+    assert logs
+    assert [path for path in logs if key in path.read_text(errors="replace")] == []
+
+    # What is wrong is shown without what is secret, and what was counted begins anew.
+    await pair.client.run([sys.executable, "-c", BADLY, str(pair.plan.vip)])
+    errors = await socket_says(a, "show errors web request")
+    assert "invalid request\n" in errors
+    assert "error at position 28\n" in errors
+    assert "Bad Name: x\\r\\n" in errors
+    assert "word" not in errors
+    counted = dict(zip(*_columns(await socket_says(a, "show stat web 1 0")), strict=True))
+    assert int(counted["stot"]) >= 1
+    assert await socket_says(a, "clear counters all") == "\n"
+    counted = dict(zip(*_columns(await socket_says(a, "show stat web 1 0")), strict=True))
+    assert (counted["stot"], counted["ereq"], counted["bin"], counted["smax"]) == ("0", "0", "0", "0")
+
+
+def _columns(text):
+    return [line.split(",") for line in text.removeprefix("# ").splitlines() if line]
 
 
 async def page_of(pair, node):
