@@ -91,7 +91,7 @@ _SCALE: Final = dict.fromkeys(
 
 def metrics_of(node: NodeSnapshot, rows: Sequence[Row], started_at: float) -> Iterator[Metric]:
     """All of them. `started_at` is a Unix time."""
-    yield from _process(node, started_at)
+    yield from _process(node, rows, started_at)
     for kind, prefix in _KINDS.items():
         of_kind = [(_labels(row), row) for row in rows if row["type"] == kind]
         for suffix, column, nature, kinds, meaning in _COLUMNS:
@@ -141,10 +141,11 @@ def _states(rows: Sequence[Row]) -> Iterator[Metric]:
             for one in one_of(_labels(row), "state", CHECK_STATES, str(row["check_status"]))
         ],
     )  # fmt: skip
-    yield _counted(
-        "haproxy_backend_agg_server_status", servers, SERVER_STATES,
-        Counter((row["pxname"], state_of(row)) for row in servers),
-    )  # fmt: skip
+    for name in ("agg_server_status", "agg_server_check_status"):  # HAProxy has the one by its old name too
+        yield _counted(
+            f"haproxy_backend_{name}", servers, SERVER_STATES,
+            Counter((row["pxname"], state_of(row)) for row in servers),
+        )  # fmt: skip
     yield _counted(
         "haproxy_backend_agg_check_status", servers, CHECK_STATES,
         Counter((row["pxname"], row.get("check_status")) for row in servers),
@@ -159,9 +160,11 @@ def _counted(
     return Metric(name, "gauge", "How many servers are in each state.", samples)
 
 
-def _process(node: NodeSnapshot, started_at: float) -> Iterator[Metric]:
+def _process(node: NodeSnapshot, rows: Sequence[Row], started_at: float) -> Iterator[Metric]:
     workers = [one for one in node.processes if one.name.startswith("worker")]
     counts = [one.counts for one in node.frontends]
+    connections_per_s = sum(int(row.get("conn_rate") or 0) for row in rows if row["type"] == TYPE_FRONTEND)
+    limit, link = sum(one.max_connections for one in node.frontends), node.link
     nothing: Labels = {}
     figures: tuple[tuple[str, Literal["counter", "gauge"], str, Value], ...] = (
         ("nbthread", "gauge", "Workers, which are processes here.", len(workers)),
@@ -169,7 +172,16 @@ def _process(node: NodeSnapshot, started_at: float) -> Iterator[Metric]:
         ("relative_process_id", "gauge", "Always 1.", 1),
         ("uptime_seconds", "gauge", "Seconds since the start.", int(node.uptime_s)),
         ("start_time_seconds", "gauge", "When it was started, as Unix time.", int(started_at)),
-        ("max_connections", "gauge", "All frontends' limits together.", sum(f.max_connections for f in node.frontends)),
+        ("max_connections", "gauge", "All frontends' limits together.", limit),
+        ("hard_max_connections", "gauge", "The same.", limit),
+        ("current_connection_rate", "gauge", "New connections per second.", connections_per_s),
+        ("current_session_rate", "gauge", "The same.", connections_per_s),
+        ("limit_connection_rate", "gauge", "0: there is none.", 0),
+        ("limit_session_rate", "gauge", "0: there is none.", 0),
+        ("http_comp_bytes_in_total", "counter", "Bytes that were compressed.", sum(one.gzip_in for one in counts)),
+        ("http_comp_bytes_out_total", "counter", "Bytes that they became.", sum(one.gzip_out for one in counts)),
+        ("active_peers", "gauge", "The other node, where there is one.", int(link is not None)),
+        ("connected_peers", "gauge", "1 while it is heard.", int(link is not None and link.up)),
         ("current_connections", "gauge", "Connections that are open now.", sum(one.open for one in counts)),
         ("connections_total", "counter", "Connections.", sum(one.connections for one in counts)),
         ("requests_total", "counter", "Requests.", sum(one.requests for one in counts)),

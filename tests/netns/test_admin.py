@@ -182,7 +182,11 @@ async def test_the_statistics_are_haproxys_field_by_field(administered, program)
     theirs_metrics = (await client.run(["curl", "-s", "http://127.0.0.1:8404/metrics"])).stdout.decode()
     _, metrics = await ask(pair, "pi-a", "/metrics")
     kinds = {line for line in theirs_metrics.splitlines() if line.startswith("# TYPE ")}
-    assert {line for line in metrics.splitlines() if line.startswith("# TYPE haproxy_")} <= kinds
+    ours_of_proxies = {line for line in metrics.splitlines() if line.startswith("# TYPE haproxy_")}
+    assert ours_of_proxies <= kinds
+    lacking = {line.split()[2] for line in kinds - ours_of_proxies if "haproxy_process_" not in line}
+    limits = {"idle_connections_limit", "queue_limit", "limit_sessions", "current_throttle"}
+    assert lacking <= {f"haproxy_server_{name}" for name in limits}  # there are none, and HAProxy says NaN
 
 
 ASKER = """

@@ -41,6 +41,7 @@ def test_states_are_labels() -> None:
     assert value("haproxy_frontend_status", proxy="dns", state="UP") == 1
     assert value("haproxy_backend_status", proxy="web", state="UP") == 1
     assert value("haproxy_backend_agg_server_status", proxy="web", state="DOWN") == 1
+    assert value("haproxy_backend_agg_server_check_status", proxy="web", state="DOWN") == 1
     assert value("haproxy_backend_agg_check_status", proxy="web", state="L4CON") == 1
     assert value("haproxy_server_check_status", proxy="web", server="web2", state="L4CON") == 1
     assert value("haproxy_server_check_status", proxy="web", server="web3", state="L4CON") is None
@@ -55,6 +56,9 @@ def test_the_process() -> None:
     assert value("haproxy_process_start_time_seconds") == 1_700_000_000
     assert value("haproxy_process_nbthread") == 2
     assert value("haproxy_process_current_connections") == 4
+    assert value("haproxy_process_hard_max_connections") == value("haproxy_process_max_connections") == 9100
+    assert value("haproxy_process_current_connection_rate") == 0
+    assert (value("haproxy_process_active_peers"), value("haproxy_process_connected_peers")) == (1, 1)
     assert value("haproxy_process_build_info", version="hapair 0.1.0") == 1
 
 
