@@ -47,10 +47,12 @@ from hapair.node_maintenance import NodeMaintenance
 from hapair.node_membership import Membership
 from hapair.node_parts import NodeParts, kernel_pools, said_by, with_pools
 from hapair.node_peer import NodePeer
+from hapair.node_peer_events import NodePeerEvents
 from hapair.node_persistence import NodePersistence
 from hapair.node_reload import ANSWER_S, NodeReload
 from hapair.node_servers import server_story
 from hapair.node_sockets import NodeSockets
+from hapair.node_takeover import NodeTakeOver
 from hapair.node_traffic import NodeTraffic
 from hapair.notifications.sender import Notifications
 from hapair.notify import Notifier
@@ -105,7 +107,7 @@ async def run_node(
             raise StartError("; ".join(str(trouble) for trouble in fatal))
         reload = NodeReload(node, Served(file=loaded.file, config=config, opening=opening), path=path)
         stories: Stories = {
-            "handover": node.handover.story,
+            "handover": node.take_over.handover,
             "server": partial(server_story, node.checks, node.changes, node.members),
             "events": node.events.story,
             "reload": reload.story,
@@ -123,7 +125,6 @@ async def run_node(
                 if number == signal.SIGHUP:
                     reload.ask("SIGHUP")
                     continue
-                log.info("stopping", extra={"signal": signal.Signals(number).name})
                 node.events.stopping(signal.Signals(number).name)
                 break
             systemd.notify("STOPPING=1")
@@ -171,7 +172,7 @@ class _Node(NodeParts):
         self._path = path
         self._started_at = trio.current_time()
         self._proxied = config.balancer.proxied
-        self.events = NodeEvents(config.node)
+        self.events = NodeEvents(config.node, "" if config.link is None else config.link.peer)
         self.events.started(path)
         self._slots = Slots.create(self._proxied, max(1, config.workers))
         self.handover = NodeHandover(
@@ -225,15 +226,17 @@ class _Node(NodeParts):
         kept = (register, self.checks, state_folder, self.peer.link)
         self.changes = NodeChanges(*kept, reshape=self.reshape, settled=partial(self.settled, ANSWER_S))
         self.changes.immovable = kernel_pools(config.balancer)
-        self.peer.greetings.append(self.changes.greet)
+        self.peer_events = NodePeerEvents(self.events.feed, self.events.pair.theirs, self.peer.link)
+        self.peer.greetings += [self.changes.greet, self.peer_events.greet]
+        self.take_over = NodeTakeOver(config.node, self.events.peer, self.handover.story, self.peer.link)
         self.members = Membership(self.changes, self.snapshot)
         self.traffic = NodeTraffic(self._proxied, self._workers.orders, lambda: self._sockets.listeners)
         self.counters = NodeCounters(self._workers.orders, lambda: self._slots, self.snapshot)
         self.admin = NodeAdmin(
             *(self.snapshot, self.changes.everywhere, config.admin, sockets.admin),
             looked=self._looked,
-            events=self.events.feed,
-            handover=None if config.link is None else self.handover.story,
+            events=self.events.pair,
+            pair={**self.take_over.stories, "maintenance": self.maintenance.story},
             folder=folder,
             tables=self.persistence.hub,
             commands=(
@@ -276,6 +279,8 @@ class _Node(NodeParts):
             nursery.start_soon(self.notifications.run)
             nursery.start_soon(self.admin.run)
             nursery.start_soon(self.peer.run)
+            nursery.start_soon(self.take_over.run)
+            nursery.start_soon(self.peer_events.run)
             nursery.start_soon(self.persistence.run)
             self._judge()
             nursery.start_soon(self._kernel.run)
@@ -325,7 +330,6 @@ class _Node(NodeParts):
             self.events.role(self._role, role)
             self._role = role
             systemd.notify(f"STATUS={self._config.node} is {role}")
-            log.info("role", extra={"node": self._config.node, "role": role})
 
     async def _probe(self, pool: str, server: str, check: Check, endpoint: Endpoint, preamble: bytes) -> ProbeResult:
         material = self.certificates.reading.material.pools.get(pool)
@@ -340,12 +344,6 @@ class _Node(NodeParts):
         return await probe_all_ways(look, check, endpoint, self._kernel.ways_to(pool, server))
 
     def _server_changed(self, pool: str, server: str, before: ServerState, after: ServerState) -> None:
-        name = f"{pool}/{server}"
-        if (before.up, before.admin, before.resolved) != (after.up, after.admin, after.resolved):
-            state = {"up": after.up, "admin": after.admin, "resolved": after.resolved, "reason": after.flip_reason}
-            log.warning("server flipped", extra={"server": name, **state})
-        elif after.place is not None and before.place != after.place:
-            log.info("server moved", extra={"server": name, "address": str(after.place.endpoint)})
         self.events.server_changed(pool, server, before, after)
         if before.up and not after.up:
             self._isolation.server_down(trio.current_time())
@@ -390,7 +388,9 @@ class _Node(NodeParts):
 
     def preempt(self) -> Any:
         """`hapair preempt`: whether it could be done, in words."""
-        return preempted(self._announcer.preempt(), self._config.routers)
+        answer = preempted(self._announcer.preempt(), self._config.routers)
+        self.events.preempting(answer)
+        return answer
 
     def status(self) -> Any:
         """The snapshot as plain values."""

@@ -20,7 +20,8 @@ from hapair.admin.haproxy_tables import Tables
 from hapair.admin.live import Live
 from hapair.admin.logins import Logins
 from hapair.admin.operator import Operator
-from hapair.admin.page import Handover, Page
+from hapair.admin.page import Page
+from hapair.admin.page_pair import Story
 from hapair.admin.rates import Rates
 from hapair.admin.router import Route, Router
 from hapair.admin.server import AdminServer
@@ -28,7 +29,7 @@ from hapair.admin.stats_page import StatsPage
 from hapair.admin.surfaces import Surfaces
 from hapair.certificates.admin import AdminTls
 from hapair.config.admin import AdminSection
-from hapair.events.feed import EventFeed
+from hapair.events.pair import PairEvents
 from hapair.snapshot import NodeSnapshot
 
 log = logging.getLogger(__name__)
@@ -84,15 +85,15 @@ class NodeAdmin:
         listeners: Mapping[Endpoint, socket.socket],
         *,
         looked: Callable[[NodeSnapshot], None] = lambda _: None,
-        events: EventFeed | None = None,
-        handover: Handover | None = None,
+        events: PairEvents | None = None,
+        pair: Mapping[str, Story] | None = None,
         folder: Path = Path(),
         tables: Tables | None = None,
         commands: Iterable[Command] = (),
         counting: Counting | None = None,
         certificates: Certificates | None = None,
     ) -> None:
-        """`looked` is called with the snapshot of each second; `handover` lets the peer take over, if there is one.
+        """`looked` is called with the snapshot of each second; `pair`: what the page can do to the pair.
 
         Paths in `admin` are relative to `folder`.
         """
@@ -100,7 +101,7 @@ class NodeAdmin:
         self._looked = looked
         self.rates = Rates()
         self.live = Live(self.rates, time.time, events)
-        self.page = Page(self.live, operator, handover, refresh=self.look)
+        self.page = Page(self.live, operator, pair or {}, refresh=self.look)
         self.surfaces = Surfaces(look, self.rates, trio.current_time, started_at=time.time())
         self.stats = StatsPage(self.surfaces, operator, self.page.document)
         if counting is not None:

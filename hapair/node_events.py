@@ -8,11 +8,15 @@ import trio
 
 from balancer.serverstate import ServerState
 from hapair import __version__
+from hapair.events import logged
 from hapair.events.event import Details, Event, Happening, Severity
 from hapair.events.feed import EventFeed
 from hapair.events.noticing import noticed
+from hapair.events.pair import PairEvents
+from hapair.events.pressure import Pressure
 from hapair.events.routers import link_news, router_news
 from hapair.events.servers import server_news
+from hapair.events.store import EventStore
 from hapair.fitness import Fitness
 from hapair.handover.events import Drained, Moved, Progress
 from hapair.snapshot import NodeSnapshot
@@ -21,6 +25,8 @@ from hapair.wire import to_plain
 from vrrp.liveness.config import LinkSnapshot
 from vrrp.snapshot import RouterSnapshot
 
+THEIRS_PER_KIND = 100
+"""Of the peer's events so many of each kind are kept."""
 ALIVE_S = 15.0
 """Whoever follows hears something at least this often: so a listener that is gone is found out."""
 
@@ -28,12 +34,22 @@ ALIVE_S = 15.0
 class NodeEvents:
     """The events of this node. All methods but `story` return at once."""
 
-    def __init__(self, node: str) -> None:
-        self.feed = EventFeed(node, wall=time.time, clock=trio.current_time)
+    def __init__(self, node: str, peer: str = "") -> None:
+        self.feed = EventFeed(node, wall=time.time, clock=trio.current_time, write=logged.write)
+        theirs = EventFeed(
+            peer,
+            wall=time.time,
+            clock=trio.current_time,
+            store=EventStore(per_kind=THEIRS_PER_KIND),
+            bell=self.feed.bell,
+        )
+        self.pair = PairEvents(self.feed, theirs)
+        self.peer = peer
         self._routers: Mapping[str, RouterSnapshot] = {}
         self._link: LinkSnapshot | None = None
         self._seen: NodeSnapshot | None = None
         self._fitness: Fitness | None = None
+        self._pressure = Pressure()
 
     def record(self, happening: Happening) -> Event:
         """Something happened that is not seen from outside."""
@@ -96,6 +112,13 @@ class NodeEvents:
             Happening(kind="handover", subject=self.feed.node, words=news.words, severity=severity, details=details)
         )
 
+    def preempting(self, answer: Mapping[str, Any]) -> None:
+        """Somebody said `hapair preempt`, and was answered so."""
+        words = f"hapair preempt: {answer['words']}"
+        self.feed.record(
+            Happening(kind="admin", subject=self.feed.node, words=words, details={"ok": bool(answer["ok"])})
+        )
+
     def server_changed(self, pool: str, server: str, before: ServerState, after: ServerState) -> None:
         """What is known of a server is otherwise."""
         for one in server_news(pool, server, before, after):
@@ -104,21 +127,24 @@ class NodeEvents:
     def looked(self, node: NodeSnapshot) -> None:
         """This is how the node looks now. To be told once a second."""
         before, self._seen = self._seen, node
-        for one in noticed(before, node):
+        for one in (*noticed(before, node), *self._pressure.looked(node, trio.current_time())):
             self.feed.record(one)
 
     async def story(self, request: Mapping[str, Any]) -> AsyncGenerator[Any, None]:
         """Events, a line each: `{"command": "events", "after": 0, "since": 1700000000.0, "last": 10, "follow": true}`.
 
-        `after`: those with a higher id. `since`: those since then, in seconds of the Unix epoch. `last`: at most so
-        many of those that are kept. With `follow` those that are still to come, and `{"alive": true}` in between.
+        `since`: those since then, in seconds of the Unix epoch. `last`: at most so many of those that are kept. With
+        `follow` those that are still to come, and `{"alive": true}` in between. `after`: those of this node with a
+        higher id; they alone, as with `"local": true`.
         """
         after, since, last = (request.get(key) for key in ("after", "since", "last"))
         if wrong := [one for one in (after, since, last) if one is not None and type(one) not in (int, float)]:
             yield {"error": f"after, since and last are numbers, not {str(wrong[0])[:50]!r}"}
             return
-        kept = [event for event in self.feed.after(int(after or 0)) if event.at >= (since or 0)]
-        reader = self.feed.read(self.feed.last_id)
+        alone = after is not None or request.get("local") is True
+        found = self.feed.after(int(after or 0)) if alone else self.pair.all()
+        reader = self.feed.read(self.feed.last_id) if alone else self.pair.read()
+        kept = [event for event in found if event.at >= (since or 0)]
         for event in kept if last is None else kept[max(0, len(kept) - int(last)) :]:
             yield to_plain(event)
         while request.get("follow"):

@@ -8,6 +8,7 @@ from typing import Any
 import trio
 
 from hapair.config import NodeConfig
+from hapair.events.feed import acting
 from hapair.handover.carrier import Carrier
 from hapair.handover.events import (
     CutShort,
@@ -105,7 +106,8 @@ class NodeHandover:
         if refusal is not None:
             yield {"ok": False, "words": refusal}
             return
-        async with aclosing(self.hand_over("hapair handover")) as lines:
+        reason = f"asked for by {acting.get()}" if acting.get() else "hapair handover"
+        async with aclosing(self.hand_over(reason)) as lines:
             async for line in lines:
                 yield line
 
@@ -128,7 +130,7 @@ class NodeHandover:
         if to is None or to == self._config.link.peer:
             return None
         if to == self._config.node:
-            return f"this is {to} itself; to bring the addresses here, run it on {self._config.link.peer}"
+            return f"this is {to} itself, and {self._config.link.peer} is not heard, which would have to hand over"
         return f"there is no peer {to!r}; this node's peer is {self._config.link.peer}"
 
     async def before_stop(self, reason: str) -> bool:

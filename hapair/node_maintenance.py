@@ -100,8 +100,11 @@ class NodeMaintenance:
         return {"ok": True, "words": words}
 
     def _tell(self, words: str, *, on: bool) -> None:
-        log.warning("maintenance", extra={"on": on, "by": acting.get() or "hapair maintenance"})
-        self._record(Happening(kind="maintenance", subject=self._node, words=words, details={"on": on}))
+        by = acting.get() or "hapair maintenance"
+        what = Happening(
+            kind="maintenance", subject=self._node, words=words, by=by, severity="warning", details={"on": on}
+        )
+        self._record(what)
         self._changed()
 
     def with_maintenance(self, node: NodeSnapshot) -> NodeSnapshot:

@@ -1,5 +1,6 @@
 """The node tells its peer how it is, and keeps what the peer says of itself."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -16,6 +17,8 @@ from hapair.snapshot import NodeSnapshot
 from hapair.wire import to_plain
 from vrrp.liveness.config import LinkConfig
 from vrrp.liveness.ports import Transport
+
+log = logging.getLogger(__name__)
 
 PORT_AFTER = 2
 """Behind the link's own: the flows process has the one between."""
@@ -67,6 +70,7 @@ class NodePeer:
 
     def _changed(self) -> None:
         if self.link is not None and self.link.up:
+            log.info("the node processes hear each other", extra={"peer": self._standing.peer})
             self._post_at = 0.0
             self.link.post(FileDigests(self._standing.digests), key=FileDigests)
             for greet in self.greetings:

@@ -167,7 +167,9 @@ class NodeReload:
     def _record(self, words: str, reason: str, *, well: bool) -> None:
         node = self._served.config.node
         severity: Severity = "info" if well else "warning"
-        self._node.record(Happening(kind="reload", subject=node, words=words, reason=reason, severity=severity))
+        self._node.record(
+            Happening(kind="reload", subject=node, words=words, reason=reason, severity=severity, logged=True)
+        )
 
     def _read(self, path: str) -> tuple[Served, list[str]]:
         """A file as this node would run it. Raises Refused."""

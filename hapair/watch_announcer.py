@@ -209,8 +209,6 @@ class AnnouncerWatch:
         """Whether this node may hold VIPs, as far as its own health goes."""
         if fitness == self._fitness:
             return
-        level = logging.INFO if fitness.takes_part and fitness.lowered is None else logging.WARNING
-        log.log(level, "fitness", extra={"takes_part": fitness.takes_part, "reason": fitness.reason})
         self._fitness = fitness
         if fitness.present:
             self._stays_backup = True  # also where it was handed over before this start

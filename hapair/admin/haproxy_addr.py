@@ -1,6 +1,5 @@
 """`set server <bk>/<srv> addr <ip> [port <port>]`, in HAProxy's words."""
 
-import logging
 from collections.abc import Sequence
 from ipaddress import ip_address
 from typing import Final
@@ -8,8 +7,6 @@ from typing import Final
 from balancer.fieldtypes import Endpoint
 from hapair.admin.operator import Operator
 from hapair.snapshot import PoolView, ServerView
-
-log = logging.getLogger(__name__)
 
 USAGE: Final = "set server <b>/<s> addr requires an address and optionally a port.\n"
 _SAME_PORT: Final = ", no need to change the port"
@@ -40,5 +37,4 @@ def move(operator: Operator, pool: PoolView, server: ServerView, words: Sequence
             operator.move(pool.name, server.name, Endpoint(host, port))
         except ValueError as error:
             return f"{error}\n"
-        log.info("runtime socket", extra={"address": f"{host} port {port}", "server": f"{pool.name}/{server.name}"})
     return f"{moved}{_BY}"

@@ -3,7 +3,6 @@
 An answer is empty where there is nothing to say, else it ends with a line end; who sends it adds the empty line.
 """
 
-import logging
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,8 +15,6 @@ from hapair.admin.operator import Operator, act
 from hapair.admin.stats_formats import csv, to_json, typed
 from hapair.admin.surfaces import Surfaces
 from hapair.snapshot import PoolView, ServerView
-
-log = logging.getLogger(__name__)
 
 BY: Final = "the runtime socket"
 _BITS: Final = {TYPE_FRONTEND: 1, TYPE_BACKEND: 2, TYPE_SERVER: 4}
@@ -163,7 +160,6 @@ class HaproxyCli:
             act(self._operator, action, pool.name, server.name, by=BY)
         except ValueError as error:
             raise Refused(str(error)) from error
-        log.info("runtime socket", extra={"action": action, "server": f"{pool.name}/{server.name}"})
         return ""
 
     def _switch(self, action: str) -> Callable[[Sequence[str]], str]:
@@ -199,7 +195,6 @@ class HaproxyCli:
         if not 0 <= number <= 256:
             raise Refused("Absolute weight can only be between 0 and 256 inclusive.")
         self._operator.weigh(pool.name, server.name, number)
-        log.info("runtime socket", extra={"weight": number, "server": f"{pool.name}/{server.name}"})
         return ""
 
     def _set_maxconn(self, words: Sequence[str]) -> str:

@@ -14,7 +14,8 @@ from hapair.admin.health_history import HealthHistory
 from hapair.admin.history import History
 from hapair.admin.page_state import Plain, changes, event_view, samples_of, state_of
 from hapair.admin.rates import Rates
-from hapair.events.feed import EventFeed
+from hapair.events.event import Event
+from hapair.events.pair import PairEvents, PairReader
 from hapair.snapshot import NodeSnapshot
 
 MOST_VIEWERS = 32
@@ -31,12 +32,12 @@ class TooManyViewers(Exception):  # noqa: N818 - named for what happened
 class Live:
     """What the page is made of. `tick` is to be called once a second, after `rates` were sampled."""
 
-    def __init__(self, rates: Rates, wall_clock: Callable[[], float], events: EventFeed | None = None) -> None:
+    def __init__(self, rates: Rates, wall_clock: Callable[[], float], events: PairEvents | None = None) -> None:
         self.history = History()
         self.health = HealthHistory()
         self._events = events
-        self._told = 0
-        """The last event that viewers know."""
+        self._reader: PairReader | None = None
+        """It has read what viewers know."""
         self._rates = rates
         self._wall_clock = wall_clock
         self._viewers: set[trio.MemorySendChannel[bytes]] = set()
@@ -57,15 +58,8 @@ class Live:
         if not self._viewers:
             return
         before, self._state = self._state, state_of(node, self._rates, self.health, now)
-        news = self._events_after(self._told)
-        self._told = news[-1]["id"] if news else self._told
+        news = _shown([] if self._reader is None else self._reader.rest())
         self._send(message("tick", self._with_clock({"changes": changes(before, self._state), "events": news})))
-
-    def _events_after(self, id: int) -> list[Plain]:
-        """The oldest first; no more than a page shows."""
-        if self._events is None or self._events.last_id == id:
-            return []
-        return [event_view(one) for one in self._events.after(id)[-MOST_EVENTS:]]
 
     def _with_clock(self, content: Plain) -> Plain:
         clock = {"second": self.history.second, "now": self._now, "epoch": self._wall_clock()}
@@ -102,11 +96,16 @@ class Live:
         """The whole, of the last tick: what later changes are changes of."""
         if not self._viewers and self._node is not None:
             self._state = state_of(self._node, self._rates, self.health, self._now)
-            self._told = 0 if self._events is None else self._events.last_id
+            self._reader = None if self._events is None else self._events.read()
         if self._whole is None:
-            events = [one for one in self._events_after(0) if one["id"] <= self._told]
+            events = _shown([] if self._reader is None else self._reader.known())
             self._whole = message("whole", self._with_clock({"state": self._state, "events": events}))
         return self._whole
+
+
+def _shown(events: list[Event]) -> list[Plain]:
+    """The oldest first; no more than a page shows."""
+    return [event_view(one) for one in events[-MOST_EVENTS:]]
 
 
 def message(event: str, content: Any) -> bytes:

@@ -5,17 +5,15 @@
     /page/events            Server-Sent Events
     /page/history?frontend= samples of the last hour, as they lie in memory
     /page/server            POST: what is to become of a server
-    /page/handover          POST: the other node is to take over
+    /page/handover ...      POST: what is to become of the pair, see hapair/admin/page_pair.py
 
 Nothing is put into the document but names of files: what is known comes by events, and the modules write it as text.
 """
 
 import hashlib
 import json
-import logging
 import sys
-from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import aclosing
+from collections.abc import Callable, Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Any, Final
@@ -24,9 +22,8 @@ from urllib.parse import parse_qs
 from hapair.admin.history import FIELDS
 from hapair.admin.live import Live, TooManyViewers
 from hapair.admin.operator import Operator, act
+from hapair.admin.page_pair import PairActions, Story, answer
 from hapair.admin.router import Request, Response, Route, text
-
-log = logging.getLogger(__name__)
 
 TYPES: Final = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
 POLICY: Final = (
@@ -37,9 +34,6 @@ _FOR_EVER: Final = {"Cache-Control": "private, max-age=31536000, immutable"}
 ACTIONS: Final = ("ready", "drain", "maint")
 HEAVIEST: Final = 256
 
-Handover = Callable[[Mapping[str, Any]], AsyncGenerator[Any, None]]
-"""Tells what happens, line by line; the last one has `ok` and `words`."""
-
 
 class Page:
     """Of one node. `refresh` is called when something was changed, so that everybody sees it at once."""
@@ -48,13 +42,14 @@ class Page:
         self,
         live: Live,
         operator: Operator,
-        handover: Handover | None,
+        pair: Mapping[str, Story],
         *,
         refresh: Callable[[], object],
     ) -> None:
+        """`pair`: what can be done to the pair (hapair.admin.page_pair)."""
         self._live = live
         self._operator = operator
-        self._handover = handover
+        self._pair = PairActions(pair, refresh=refresh)
         self._refresh = refresh
 
     def routes(self) -> list[Route]:
@@ -65,7 +60,7 @@ class Page:
             Route(path="/page/events", handler=self.events),
             Route(path="/page/history", handler=self.history),
             Route(path="/page/server", handler=self.server, level="admin", methods=("POST",)),
-            Route(path="/page/handover", handler=self.handover, level="admin", methods=("POST",)),
+            *self._pair.routes(),
         ]
 
     async def document(self, request: Request) -> Response:
@@ -80,7 +75,7 @@ class Page:
             "version": assets()[0],
             "user": request.caller,
             "admin": request.is_admin,
-            "handover": self._handover is not None,
+            "pair": self._pair.names,
             "fields": FIELDS,
         }
         try:
@@ -106,10 +101,9 @@ class Page:
             wanted = json.loads(request.body)
             words = self._change(wanted, f"{request.caller} (stats page)")
         except (ValueError, TypeError, KeyError, RecursionError) as error:
-            return _answer(ok=False, words=_why(error), status=400)
-        log.info("stats page", extra={"user": request.caller, "server": words})
+            return answer(ok=False, words=_why(error), status=400)
         self._refresh()
-        return _answer(ok=True, words=words)
+        return answer(ok=True, words=words)
 
     def _change(self, wanted: Any, by: str) -> str:
         """Raises KeyError where there is no such server, ValueError where it cannot be done."""
@@ -127,25 +121,6 @@ class Page:
             raise ValueError(f"an action is one of {', '.join(ACTIONS)}")
         act(self._operator, action, pool, server, by=by)
         return f"{pool}/{server} is {action.upper()}"
-
-    async def handover(self, request: Request) -> Response:
-        """Ends when the VIPs have moved, or will not."""
-        if self._handover is None:
-            return _answer(ok=False, words="this node has no peer to hand over to", status=400)
-        log.info("stats page", extra={"user": request.caller, "action": "handover"})
-        news: list[str] = []
-        async with aclosing(self._handover({})) as story:
-            async for line in story:
-                if "ok" in line:
-                    self._refresh()
-                    return _answer(ok=line["ok"], words=line["words"], news=news)
-                news.append(line["news"])
-        return _answer(ok=False, words="nothing is known of what came of it", news=news)
-
-
-def _answer(*, ok: bool, words: str, status: int = 200, news: list[str] | None = None) -> Response:
-    content = {"ok": ok, "words": words, "news": news or []}
-    return Response(status=status, body=json.dumps(content).encode(), content_type="application/json")
 
 
 def _why(error: Exception) -> str:

@@ -57,6 +57,7 @@ def event_view(event: Event) -> Plain:
     """What the page shows of an event."""
     return {
         "id": event.id,
+        "node": event.node,
         "at": round(event.at, 3),
         "kind": event.kind,
         "severity": event.severity,
@@ -104,6 +105,7 @@ def _node(node: NodeSnapshot, now: float) -> Plain:
         "version": node.hapair,
         "config": node.config,
         "ready": node.ready,
+        "maintenance": None if node.maintenance is None else node.maintenance.by,
         "restarts": node.restarts,
         "fence": None if node.fence is None else node.fence.obstacle or "stands",
         "kernel": None if kernel is None else kernel.obstacle or "works",
@@ -143,6 +145,7 @@ def _told(peer: NodeSnapshot, then: float) -> Plain:
     return {
         "role": peer.role,
         "ready": peer.ready,
+        "maintenance": None if peer.maintenance is None else peer.maintenance.by,
         "started": _at(then, peer.uptime_s),
         "version": peer.hapair,
         "servers": len(servers),

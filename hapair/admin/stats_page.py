@@ -71,7 +71,9 @@ class StatsPage:
             return "ERRP"
         action, pool = fields.get("action", [""])[-1], self._pool_named(fields.get("b", [""])[-1])
         status = act_on_all(self._operator, action, pool, fields.get("s", []), by=f"{request.caller} (statistics page)")
-        log.info("statistics page", extra={"user": request.caller, "action": action, "pool": pool, "status": status})
+        if status != "DONE":  # what is done is an event
+            asked = {"user": request.caller, "action": action, "pool": pool, "status": status}
+            log.warning("statistics page: not all of it is done", extra=asked)
         return status
 
     def _pool_named(self, name: str) -> str:

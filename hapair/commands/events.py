@@ -51,13 +51,19 @@ def instant(text: str, now: datetime) -> float:
 @click.option("-f", "--follow", "follows", is_flag=True, help=f"The last {_LAST}, and then each as it happens.")
 @click.option("--since", type=_Since(), default=None, help="Those since then.")
 @click.option("-n", "--last", type=click.IntRange(0), default=None, help="At most so many of those that are kept.")
+@click.option("--local", is_flag=True, help="Those of this node alone.")
 @runtime_option
 @json_option
-def command(follows: bool, since: float | None, last: int | None, runtime_dir: Path, as_json: bool) -> None:
-    """Show what happened on this node and why, a line each: roles, servers, processes, links, who changed what."""
+def command(
+    follows: bool, since: float | None, last: int | None, local: bool, runtime_dir: Path, as_json: bool
+) -> None:
+    """Show what happened on both nodes and why, a line each: roles, servers, processes, links, who changed what.
+
+    The other node tells this one of its events while it is heard; what it told before stays here.
+    """
     if follows and last is None and since is None:
         last = _LAST
-    request = {"command": "events", "since": since, "last": last, "follow": follows}
+    request = {"command": "events", "since": since, "last": last, "follow": follows, "local": local}
     try:
         status = trio.run(_show, runtime_dir, request, as_json)
     except NotRunningError as error:

@@ -17,7 +17,8 @@ def command(runtime_dir: Path, as_json: bool) -> None:
     """Let this node preempt again, as its file says.
 
     After a handover, a maintenance or a resignation a node does not take the virtual IP addresses back by itself until
-    its peer fails. This ends that. To bring them here whatever the priorities are, run `hapair handover` on the peer.
+    its peer fails. This ends that. To bring them here whatever the priorities are, say `hapair handover --to` and the
+    name of this node.
     """
     try:
         answer = trio.run(ask, runtime_dir, "preempt")

@@ -10,7 +10,8 @@ from typing import Literal
 
 Told = Literal[
     "start", "stop", "role", "router", "vip", "priority", "adverts", "tracking", "fitness", "handover", "maintenance",
-    "server", "pool", "admin", "reload", "process", "fence", "kernel", "flows", "link", "peer", "drift", "certificate",
+    "server", "pool", "admin", "limits", "reload", "process", "fence", "kernel", "flows", "link", "peer", "drift",
+    "certificate",
 ]  # fmt: skip
 """What others can be told of."""
 Kind = Told | Literal["notification", "missed"]
@@ -39,6 +40,8 @@ class Happening:
     severity: Severity = "info"
     details: Details = field(default_factory=dict)
     """The same for programs."""
+    logged: bool = False
+    """Whoever decided it has a line of its own in the log."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

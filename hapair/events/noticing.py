@@ -1,4 +1,7 @@
-"""What changed from one snapshot of this node to the next, of all that nobody tells of in the moment. Pure."""
+"""What changed from one snapshot of this node to the next, of all that nobody tells of in the moment. Pure.
+
+What has a line in the log by then, from whoever found it out, is `logged`.
+"""
 
 from collections.abc import Iterator, Mapping
 
@@ -34,11 +37,18 @@ def _processes(before: tuple[ProcessView, ...], after: tuple[ProcessView, ...]) 
             words = f"{one.name} (pid {old.pid}) is gone"
             details = {"pid": old.pid}
             yield Happening(
-                kind="process", subject=one.name, words=words, reason=one.ended, severity="error", details=details
+                kind="process",
+                subject=one.name,
+                words=words,
+                reason=one.ended,
+                severity="error",
+                details=details,
+                logged=True,
             )
         if one.state in WELL and (old.state not in WELL or ended):
             words = f"{one.name} is {one.state} (pid {one.pid})"
-            yield Happening(kind="process", subject=one.name, words=words, details={"pid": one.pid})
+            logged = one.name.startswith("worker")  # it is, when it says so
+            yield Happening(kind="process", subject=one.name, words=words, details={"pid": one.pid}, logged=logged)
 
 
 def _fence(before: NodeSnapshot | None, after: NodeSnapshot) -> Iterator[Happening]:
@@ -48,9 +58,8 @@ def _fence(before: NodeSnapshot | None, after: NodeSnapshot) -> Iterator[Happeni
     old = None if before is None else before.fence
     if old is not None and new.restored > old.restored:
         words = "the fence was flushed by somebody else and put back"
-        yield Happening(
-            kind="fence", subject="fence", words=words, severity="warning", details={"restored": new.restored}
-        )
+        details = {"restored": new.restored}
+        yield Happening(kind="fence", subject="fence", words=words, severity="warning", details=details, logged=True)
     obstacle = None if old is None else old.obstacle
     if new.obstacle and new.obstacle != obstacle:
         yield Happening(
@@ -59,6 +68,7 @@ def _fence(before: NodeSnapshot | None, after: NodeSnapshot) -> Iterator[Happeni
             words="no fence stands around the VIPs",
             reason=new.obstacle,
             severity="warning",
+            logged=True,
         )
     if obstacle and not new.obstacle:
         yield Happening(kind="fence", subject="fence", words="the fence around the VIPs stands")
@@ -70,15 +80,14 @@ def _kernel(old: KernelView | None, new: KernelView | None) -> Iterator[Happenin
     subject = "kernel plane"
     if old is not None and new.restored > old.restored:
         words = "the rules of the kernel plane were removed by somebody else and put back"
-        yield Happening(
-            kind="kernel", subject=subject, words=words, severity="warning", details={"restored": new.restored}
-        )
+        details = {"restored": new.restored}
+        yield Happening(kind="kernel", subject=subject, words=words, severity="warning", details=details, logged=True)
     obstacle = None if old is None else old.obstacle
     if new.obstacle and new.obstacle != obstacle:
         words = "the kernel plane does not work"
-        yield Happening(kind="kernel", subject=subject, words=words, reason=new.obstacle, severity="error")
+        yield Happening(kind="kernel", subject=subject, words=words, reason=new.obstacle, severity="error", logged=True)
     if obstacle and not new.obstacle:
-        yield Happening(kind="kernel", subject=subject, words="the kernel plane works")
+        yield Happening(kind="kernel", subject=subject, words="the kernel plane works", logged=True)
 
 
 def _flows(old: FlowsView | None, new: FlowsView | None) -> Iterator[Happening]:
@@ -92,6 +101,7 @@ def _flows(old: FlowsView | None, new: FlowsView | None) -> Iterator[Happening]:
         reason=new.waits_for or "",
         severity="info" if new.up else "warning",
         details={"up": new.up},
+        logged=True,
     )
 
 
@@ -110,6 +120,7 @@ def _certificate(subject: str, old: CertificateView | None, new: CertificateView
             words="the certificate's file is not used",
             reason=new.trouble,
             severity="error",
+            logged=True,
         )
     if new.expires_in_s is None:
         return
@@ -117,7 +128,7 @@ def _certificate(subject: str, old: CertificateView | None, new: CertificateView
     if left is not None and new.expires_in_s > left + DAY_S:
         words = f"the certificate was renewed, and expires in {_days(new.expires_in_s)}"
         details = {"expires_in_s": round(new.expires_in_s)}
-        yield Happening(kind="certificate", subject=subject, words=words, details=details)
+        yield Happening(kind="certificate", subject=subject, words=words, details=details, logged=True)
     elif (limit := _step(new.expires_in_s)) is not None and (left is None or _step(left) != limit):
         expired = new.expires_in_s <= 0
         yield Happening(

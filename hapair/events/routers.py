@@ -1,4 +1,7 @@
-"""What changed for the virtual routers and the liveness link, from one report of the announcer to the next. Pure."""
+"""What changed for the virtual routers and the liveness link, from one report of the announcer to the next. Pure.
+
+The announcer logs itself what it decides, at the moment; the node logs that the announcer is gone.
+"""
 
 from collections.abc import Iterator, Mapping
 
@@ -44,6 +47,7 @@ def _transition(name: str, old: RouterSnapshot | None, new: RouterSnapshot | Non
             "priority": None if new is None else new.priority,
             "active_router": None if new is None else new.active_router,
         },
+        logged=True,
     )
 
 
@@ -59,7 +63,7 @@ def _vips(name: str, old: RouterSnapshot | None, new: RouterSnapshot | None) -> 
             yield Happening(kind="vip", subject=name, words=words, details=details)
     if old is not None and new is not None and new.vips_restored > old.vips_restored:
         words = f"a VIP of {name} was removed by somebody else and put back"
-        yield Happening(kind="vip", subject=name, words=words, severity="warning")
+        yield Happening(kind="vip", subject=name, words=words, severity="warning", logged=True)
 
 
 def _standing(name: str, old: RouterSnapshot, new: RouterSnapshot) -> Iterator[Happening]:
@@ -84,7 +88,13 @@ def _rejected(name: str, old: RouterSnapshot | None, new: RouterSnapshot) -> Ite
             words = f"{name} rejects adverts"
             details: Details = {"reason": reason}
             yield Happening(
-                kind="adverts", subject=name, words=words, reason=reason, severity="warning", details=details
+                kind="adverts",
+                subject=name,
+                words=words,
+                reason=reason,
+                severity="warning",
+                details=details,
+                logged=True,
             )
 
 
@@ -98,7 +108,15 @@ def link_news(before: LinkSnapshot | None, after: LinkSnapshot | None) -> Iterat
     details: Details = {"peer": link.peer, "up": is_up, "cause": link.last_cause}
     if after is None:
         words = f"the liveness link to {link.peer} is gone"
-        yield Happening(kind="link", subject=link.peer, words=words, reason=GONE, severity="warning", details=details)
+        yield Happening(
+            kind="link",
+            subject=link.peer,
+            words=words,
+            reason=GONE,
+            severity="warning",
+            details=details,
+            logged=True,
+        )
         return
     if lost or not is_up:
         died = link.last_cause == "died"
@@ -112,7 +130,8 @@ def link_news(before: LinkSnapshot | None, after: LinkSnapshot | None) -> Iterat
             reason=reason,
             severity="warning",
             details={**details, "up": False},
+            logged=True,
         )
     if is_up:
         words = f"the liveness link to {link.peer} is up"
-        yield Happening(kind="link", subject=link.peer, words=words, details=details)
+        yield Happening(kind="link", subject=link.peer, words=words, details=details, logged=True)

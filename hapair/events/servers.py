@@ -21,9 +21,17 @@ def server_news(pool: str, server: str, before: ServerState, after: ServerState)
         limit = "the file's limit" if after.max_connections is None else f"a limit of {after.max_connections}"
         details = {"max_connections": after.max_connections}
         yield Happening(kind="admin", subject=name, words=f"{name} has {limit} for connections", details=details)
+    yield from _watched(name, before, after)
     if after.place is not None and before.place is not None and after.place.endpoint != before.place.endpoint:
         words = f"{name} moved from {before.place.endpoint} to {after.place.endpoint}"
         yield Happening(kind="server", subject=name, words=words, details={"address": str(after.place.endpoint)})
+
+
+def _watched(name: str, before: ServerState, after: ServerState) -> Iterator[Happening]:
+    for whose, was, on in (("checks", before.checks_on, after.checks_on), ("agent", before.agent_on, after.agent_on)):
+        if was != on:
+            words = f"{name}: its {whose} {'are' if whose == 'checks' else 'is'} {'on again' if on else 'stopped'}"
+            yield Happening(kind="admin", subject=name, words=words, details={whose: on})
 
 
 def _administered(name: str, before: ServerState, after: ServerState) -> Happening:

@@ -5,9 +5,10 @@ Active last night.
 """
 
 import heapq
+import math
 from collections import deque
 from itertools import takewhile
-from operator import attrgetter
+from operator import itemgetter
 
 from hapair.events.event import Event
 
@@ -16,19 +17,20 @@ AGE_S = 7 * 86_400.0
 
 
 class EventStore:
-    """Events in the order of their ids. `now` is on any one steady clock, in seconds."""
+    """Events in the order in which they came. `now` is on any one steady clock, in seconds."""
 
     def __init__(self, *, per_kind: int = PER_KIND, age_s: float = AGE_S) -> None:
         self._per_kind = per_kind
         self._age_s = age_s
-        self._rings: dict[str, deque[tuple[float, Event]]] = {}
+        self._rings: dict[str, deque[tuple[float, int, Event]]] = {}
 
     def __len__(self) -> int:
         return sum(len(ring) for ring in self._rings.values())
 
-    def put(self, event: Event, now: float) -> None:
-        """The newest; its id is higher than that of any other."""
-        self._rings.setdefault(event.kind, deque(maxlen=self._per_kind)).append((now, event))
+    def put(self, event: Event, now: float, *, number: int | None = None) -> None:
+        """The newest; `number` (its id, if not said otherwise) is higher than that of any other."""
+        ring = self._rings.setdefault(event.kind, deque(maxlen=self._per_kind))
+        ring.append((now, event.id if number is None else number, event))
         self.expire(now)
 
     def expire(self, now: float) -> None:
@@ -37,12 +39,12 @@ class EventStore:
             while ring and ring[0][0] <= now - self._age_s:
                 ring.popleft()
 
-    def after(self, id: int) -> list[Event]:
-        """Those with a higher id, oldest first."""
+    def after(self, number: int, upto: float = math.inf) -> list[Event]:
+        """Those with a higher number, of at most `upto`; oldest first."""
         newest_first = (
-            takewhile(lambda event: event.id > id, (event for _, event in reversed(ring)))
+            takewhile(lambda one: one[0] > number, ((place, event) for _, place, event in reversed(ring)))
             for ring in self._rings.values()
         )
-        found = list(heapq.merge(*newest_first, key=attrgetter("id"), reverse=True))
+        found = [event for place, event in heapq.merge(*newest_first, key=itemgetter(0), reverse=True) if place <= upto]
         found.reverse()
         return found

@@ -150,11 +150,7 @@ class Carrier:
                 self.tell(await self._kernel.hold(effect))
             case LetGo():
                 await self._kernel.let_go()
-            case Progress(words=words) | Drained(words=words):
-                log.info("handover", extra={"news": words})
-                self._say(asker, effect)
-            case Moved(ok=ok, words=words):
-                log.log(logging.INFO if ok else logging.WARNING, "handover", extra={"news": words})
+            case Progress() | Drained() | Moved():
                 self._say(asker, effect)
 
     def _say(self, asker: str, news: Progress | Moved | Drained) -> None:

@@ -76,7 +76,7 @@ class Giving:
 
 def begin(giving: Giving) -> tuple[Giving, Effects]:
     """First of all: what is open."""
-    return giving, (Progress(f"asking {giving.peer} to take over"), ListFlows(giving.routers))
+    return giving, (Progress(f"asking {giving.peer} to take over: {giving.reason}"), ListFlows(giving.routers))
 
 
 def go_on(giving: Giving, event: Event, now: float) -> tuple[Giving | None, Effects]:

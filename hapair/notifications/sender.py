@@ -16,6 +16,7 @@ from hapair.notifications.body import body_of, environment_of, signature_of
 from hapair.notifications.outbox import NotificationView, Outbox
 from hapair.notifications.webhook import Hook, PostFailed, post
 from hapair.processes import Programs, Run
+from vrrp.limitedlog import LimitedLog
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +58,7 @@ class Notifications:
         self._targets: dict[str, _Target] = {}
         self._nursery: trio.Nursery | None = None
         self._settled = trio.Event()
+        self._limited = LimitedLog(log)
         self.reload(sections)
 
     def reload(self, sections: Mapping[str, NotificationSection]) -> None:
@@ -98,8 +100,15 @@ class Notifications:
         for event in events:
             for target in self._targets.values():
                 if event.kind in target.section.on:
-                    target.outbox.put(event, now)
-                    target.more.set()
+                    self._put(target, event, now)
+
+    def _put(self, target: _Target, event: Event, now: float) -> None:
+        before = target.outbox.dropped
+        target.outbox.put(event, now)
+        target.more.set()
+        if target.outbox.dropped > before:
+            fields = {"who": target.name, "dropped": target.outbox.dropped}
+            self._limited.warning(target.name, "too many notifications wait: the oldest is dropped", fields, now=now)
 
     async def finish(self, limit_s: float) -> None:
         """Wait until everything was told that happened until now, at most for `limit_s`."""
@@ -146,7 +155,9 @@ class Notifications:
         subject = words.partition(" ")[0]
         severity: Severity = "info" if well else "warning"
         self._feed.record(
-            Happening(kind="notification", subject=subject, words=words, reason=reason, severity=severity)
+            Happening(
+                kind="notification", subject=subject, words=words, reason=reason, severity=severity, logged=not well
+            )
         )
 
     async def _by_command(self, section: NotificationSection, event: Event) -> None:

@@ -10,6 +10,7 @@ import trio
 from hapair.peer.conversations import Conversations
 from hapair.peer.messages import Alive, Assembler, MessageRejected, Unreadable, pieces
 from hapair.replication.stream import PeerStream, StreamEndedError
+from vrrp.limitedlog import LimitedLog
 from vrrp.liveness.config import LinkConfig
 from vrrp.liveness.ports import Transport
 
@@ -39,6 +40,7 @@ class PeerLink:
         """Messages that found too many waiting."""
         self._conversations = Conversations(config, self._talk, transport=transport)
         self._on_change = on_change
+        self._limited = LimitedLog(log)
         self._handlers: dict[type, list[Callable[[Any], None]]] = {}
         self._waiting: dict[Hashable, object] = {}
         self._wake = trio.Event()
@@ -60,6 +62,10 @@ class PeerLink:
         if len(self._waiting) >= WAITING_LIMIT and key not in self._waiting:
             del self._waiting[next(iter(self._waiting))]
             self.dropped += 1
+            fields = {"dropped": self.dropped}
+            self._limited.warning(
+                "full", "the peer takes too little: messages are dropped", fields, now=trio.current_time()
+            )
         self._waiting[object() if key is None else key] = message
         self._wake.set()
 

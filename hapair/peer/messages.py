@@ -11,6 +11,8 @@ from enum import Enum
 from typing import Any
 
 from hapair.changes.messages import PeerChanges
+from hapair.events.messages import PeerEvents
+from hapair.handover.asked import PeerAsksForVips, PeerOnItsWay
 from hapair.persistence.messages import PeerForgetSources, PeerSources, PeerSourcesTaken
 from hapair.wire import WireError, decode, encode
 from vrrp.liveness.session import BODY_LIMIT_BYTES
@@ -41,7 +43,7 @@ class FileDigests:
     digests: Mapping[str, str]
 
 
-_OTHERS = (PeerSources, PeerSourcesTaken, PeerForgetSources)
+_OTHERS = (PeerSources, PeerSourcesTaken, PeerForgetSources, PeerAsksForVips, PeerOnItsWay, PeerEvents)
 KNOWN: Mapping[str, type] = {kind.__name__: kind for kind in (Alive, Status, FileDigests, *_OTHERS, PeerChanges)}
 """Whoever has more to say adds its types here."""
 

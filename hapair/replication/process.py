@@ -20,6 +20,7 @@ from hapair.messages import FlowsReport
 from hapair.peer.conversations import Conversations
 from hapair.replication.frames import Alive, Begin, End, Entered, Flows, FrameError, decode, encode
 from hapair.replication.stream import BODY_BYTES, PeerStream, StreamEndedError
+from vrrp.limitedlog import LimitedLog
 from vrrp.liveness.config import LinkConfig
 
 log = logging.getLogger(__name__)
@@ -62,6 +63,7 @@ class Replication:
         self._resync_s = 0.0
         self._caught_up = False
         self._heard_at = -inf
+        self._limited = LimitedLog(log)
 
     def set_active(self, frontends: Collection[str]) -> None:
         """Flows of these are told; of these the peer is not believed."""
@@ -127,6 +129,7 @@ class Replication:
                 if error.errno != errno.ENOBUFS:
                     raise
                 self._outbox.overrun()
+                self._limited.warning("overrun", "events of flows were lost: all are told again", {}, now=now)
                 continue
             for told in told_in(datagram):
                 self._outbox.hear(told, now)
@@ -210,6 +213,7 @@ class Replication:
         await stream.send(encode(End()))
         self._resyncs += 1
         self._resync_s = trio.current_time() - began_at
+        log.info("all flows are told anew", extra={"told": self._sent, "took_s": round(self._resync_s, 3)})
 
     async def _tell_parting(self, stream: PeerStream) -> None:
         """Flows of frontends that have just gone to the peer: it takes those that it does not know."""

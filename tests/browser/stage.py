@@ -11,6 +11,7 @@ import math
 import time
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import trio
@@ -24,14 +25,16 @@ from balancer.slots import Counts
 from hapair.admin.passwords import make
 from hapair.admin.router import Request, Response, Route, text
 from hapair.config.admin import AdminSection, AdminUser
-from hapair.events.event import Happening, Severity
+from hapair.events.event import Happening, Severity, event_of
 from hapair.events.feed import EventFeed
+from hapair.events.pair import PairEvents
 from hapair.node_admin import NodeAdmin, open_admin
 from hapair.snapshot import (
     CertificateView,
     FenceView,
     FrontendView,
     LinkView,
+    MaintenanceView,
     NodeSnapshot,
     PeerView,
     PoolView,
@@ -62,6 +65,8 @@ class Stage:
         }
         self.now = trio.current_time() - past_s
         self.feed = EventFeed("pi-a", wall=lambda: time.time() + self.now - trio.current_time(), clock=lambda: self.now)
+        theirs = EventFeed("pi-b", wall=time.time, clock=lambda: self.now, bell=self.feed.bell)
+        self.events = PairEvents(self.feed, theirs)
         self.runner = CheckRunner(self.pools, self._changed)
         self.began_at = self.now
         self.active = True
@@ -69,6 +74,7 @@ class Stage:
         self.peer_up = True
         self.peer_since = self.now
         self.warnings: tuple[str, ...] = ()
+        self.maintenance: MaintenanceView | None = None
 
     def _changed(self, pool: str, server: str, before: ServerState, after: ServerState) -> None:
         name = f"{pool}/{server}"
@@ -77,7 +83,7 @@ class Stage:
         self.feed.record(Happening(kind="server", subject=name, words=words, severity=severity))
 
     def plays(self, what: str) -> None:
-        """peer-dead, peer-back, standby, active, web1-down, web1-up, warn, nothing-up."""
+        """peer-dead, peer-back, standby, active, web1-down, web1-up, warn, quiet; told, told-late: by the peer."""
         match what:
             case "peer-dead" | "peer-back":
                 self.peer_up, self.peer_since = what == "peer-back", self.now
@@ -92,6 +98,10 @@ class Stage:
                 self.runner.force_health("web", "web1", False, by="the stage: connection refused")
             case "web1-up":
                 self.runner.force_health("web", "web1", True, by="the stage")
+            case "told" | "told-late":
+                at = time.time() - (60 if what == "told-late" else 0)
+                role = Happening(kind="role", subject="pi-b", words=f"pi-b was {what}")
+                self.events.theirs.hear(event_of(role, id=1, at=at, node="pi-b"))
             case "warn":
                 self.warnings = ("the fence was flushed <b>twice</b>", *self.warnings)
             case "quiet":
@@ -168,6 +178,7 @@ class Stage:
             ready=True,
             pid=800,
             peer=self._peer(pools),
+            maintenance=self.maintenance,
         )
 
     def _peer(self, pools: tuple[PoolView, ...]) -> PeerView:
@@ -327,6 +338,25 @@ async def handover(stage: Stage, request: Mapping[str, Any]) -> AsyncGenerator[A
     yield {"ok": True, "words": "pi-b is Active; 3 connections live on", "flows": 3, "took_s": 0.01}
 
 
+async def takeover(stage: Stage, request: Mapping[str, Any]) -> AsyncGenerator[Any, None]:
+    yield {"news": "asking pi-b to hand over"}
+    stage.plays("active")
+    yield {"ok": True, "words": "pi-a is Active; 2 connections live on"}
+
+
+async def maintenance(stage: Stage, request: Mapping[str, Any]) -> AsyncGenerator[Any, None]:
+    if request["on"] and not stage.peer_up and not request.get("force"):
+        yield {"ok": False, "words": "pi-a goes on: nobody takes over; with --force it goes all the same"}
+        return
+    if request["on"] and stage.active:
+        stage.plays("standby")
+    stage.maintenance = MaintenanceView(by="anna from 127.0.0.1", since=time.time()) if request["on"] else None
+    yield {"ok": True, "words": f"pi-a is {'in maintenance' if request['on'] else 'back'}"}
+
+
+STORIES = {"handover": handover, "takeover": takeover, "maintenance": maintenance}
+
+
 def users() -> dict[str, AdminUser]:
     hashed = str(make("secret", log2_n=10))
     return {"anna": AdminUser(password=hashed), "vera": AdminUser(password=hashed, level="viewer")}
@@ -338,14 +368,12 @@ async def main(port: int, servers: int, past_s: int, with_users: bool, certifica
     section = AdminSection(listen=(Endpoint("127.0.0.1", port),), users=users() if with_users else {}, tls=tls)
     listeners = open_admin(section)
 
-    def story(request: Mapping[str, Any]) -> AsyncGenerator[Any, None]:
-        return handover(stage, request)
-
     def look() -> NodeSnapshot:
         stage.now = trio.current_time()
         return stage.look()
 
-    admin = NodeAdmin(look, stage.runner, section, listeners, events=stage.feed, handover=story)
+    pair = {name: partial(story, stage) for name, story in STORIES.items()}
+    admin = NodeAdmin(look, stage.runner, section, listeners, events=stage.events, pair=pair)
     for second in range(past_s):  # an hour in a moment
         stage.now = stage.began_at + second
         if second in (past_s // 3, past_s // 3 + 90):

@@ -91,6 +91,16 @@ class Played:
         self.script("arguments[0].scrollIntoView({block: 'center'})", button)
         return button
 
+    def actions(self) -> list[str]:
+        """What can be done to the pair, in words."""
+        return [one.text for one in self.all(".acts button") if one.is_displayed()]
+
+    def action(self, words: str) -> WebElement:
+        """The button with these words, in the middle of the window."""
+        button = next(one for one in self.all(".acts button") if one.text == words)
+        self.script("arguments[0].scrollIntoView({block: 'center'})", button)
+        return button
+
     def shot(self, name: str) -> None:
         """Keep the whole page as a picture."""
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
@@ -171,6 +181,19 @@ def test_what_happens_is_seen_while_it_happens(start: Start, width: int) -> None
     page.wait(lambda: page.all(".node.bad") == [])
     before = page.text("#summary")
     page.wait(lambda: page.text("#summary") != before)
+    assert page.said_to_console() == []
+
+
+def test_what_happened_on_the_other_node_stands_where_it_belongs(start: Start) -> None:
+    page = start()
+    page.plays("web1-down")
+    page.plays("told")
+    page.wait(lambda: page.text("#event-list li:first-child").endswith("pi-b was toldon pi-b: role"))
+    page.plays("told-late")
+    page.wait(lambda: page.text("#event-list li:last-child").endswith("pi-b was told-lateon pi-b: role"))
+    assert page.text("#event-list li:nth-child(2) .what").startswith("error: web/web1 is DOWN")
+    assert "on pi-a" not in page.text("#event-list")
+    assert page.complaints() == []
     assert page.said_to_console() == []
 
 
@@ -255,23 +278,77 @@ def test_everything_by_keyboard(start: Start) -> None:
     assert page.text(".readout.marked") == ""
 
 
-def test_a_handover(start: Start) -> None:
+def test_a_handover_and_back_again(start: Start) -> None:
     page = start()
-    page.find(".node.active .act").click()
+    page.action("Hand over to pi-b…").click()
     assert page.text("#dialog-title") == "Let pi-b take over?"
     assert "takes over 192.168.1.100/24 and 192.168.1.101/24" in page.text(".effect")
     page.find(".confirm").click()
     page.wait(lambda: page.text("#headline").startswith("pi-b is Active"))
     page.wait(lambda: page.text("#said") != "")
-    assert not page.find(".foot .act").is_displayed()
+    page.wait(lambda: page.actions() == ["Take over…", "Maintenance…"])
+    page.action("Take over…").click()
+    assert page.text("#dialog-title") == "Let pi-a take over?"
+    assert "pi-b is asked to hand over 192.168.1.100/24 and 192.168.1.101/24" in page.text(".effect")
+    assert page.complaints() == []
+    page.find(".confirm").click()
+    page.wait(lambda: page.text("#headline").startswith("pi-a is Active"))
+    page.wait(lambda: page.text("#said") == "pi-a is Active; 2 connections live on")
+    page.wait(lambda: page.actions() == ["Hand over to pi-b…", "Maintenance…"])
+    page.plays("peer-dead")
+    page.wait(lambda: not page.action("Hand over to pi-b…").is_enabled())
+    page.plays("standby")
+    page.wait(lambda: page.actions() == ["Take over…", "Maintenance…"])
+    assert page.action("Take over…").get_attribute("title") == "pi-b is not heard, and cannot be asked"
+    assert page.said_to_console() == []
+
+
+@WIDTHS
+def test_maintenance_by_keyboard(start: Start, width: int) -> None:
+    page = start(width=width)
+    page.action("Maintenance…").send_keys(Keys.ENTER)
+    assert page.text("#dialog-title") == "Take pi-a out of the pair?"
+    assert page.text(".effect").startswith(
+        "pi-b takes over first, and open connections live on. pi-a holds no VIP until"
+    )
+    page.shot(f"{width}-maintenance")
+    assert page.complaints() == []
+    page.find(".confirm").send_keys(Keys.ENTER)
+    page.wait(lambda: page.text("#nodes > :nth-child(1) .role") == "In maintenance")
+    page.wait(lambda: page.text("#said") == "pi-a is in maintenance")
+    assert "by anna from 127.0.0.1" in page.text("#nodes > :nth-child(1)")
+    assert page.actions() == ["End maintenance…"]
+    assert page.complaints() == []
+    page.action("End maintenance…").send_keys(Keys.ENTER)
+    assert "It takes nothing back from pi-b by itself" in page.text(".effect")
+    page.find(".confirm").send_keys(Keys.ENTER)
+    page.wait(lambda: page.actions() == ["Take over…", "Maintenance…"])
+    assert page.text("#nodes > :nth-child(1) .role") == "Backup"
+    assert page.script("return document.documentElement.scrollWidth <= innerWidth")
+    assert page.said_to_console() == []
+
+
+def test_maintenance_where_nobody_takes_over_needs_a_word_more(start: Start) -> None:
+    page = start()
+    page.plays("peer-dead")
+    page.wait(lambda: page.text(".node.bad .role") == "Not heard")
+    page.action("Maintenance…").click()
+    assert page.text(".effect.bad").startswith("Nobody is there to take over.")
+    page.find(".confirm").click()
+    page.wait(lambda: page.text(".trouble").startswith("pi-a goes on: nobody takes over"))
+    page.find("input[name=force]").click()
+    page.find(".confirm").click()
+    page.wait(lambda: page.text("#nodes > :nth-child(1) .role") == "In maintenance")
+    assert page.said_to_console() == []
 
 
 def test_a_viewer_may_look_only(start: Start) -> None:
     page = start(user="vera")
     assert page.text("#who") == "vera, may look only"
     assert [one for one in page.all("button.act") if one.is_displayed()] == []
-    code = "return fetch('/page/server', {method: 'POST', body: '{}'}).then((answer) => answer.status)"
-    assert page.script(code) == 403
+    for name in ("server", "handover", "takeover", "maintenance"):
+        code = f"return fetch('/page/{name}', {{method: 'POST', body: '{{}}'}}).then((answer) => answer.status)"
+        assert page.script(code) == 403, name
 
 
 def test_who_does_not_log_in_sees_nothing(start: Start) -> None:

@@ -24,8 +24,8 @@ async def until(host, condition):
     return found
 
 
-async def events(host):
-    lines = (await host.run([*hapair("events"), *at(host), "--json"])).stdout.splitlines()
+async def events(host, *options):
+    lines = (await host.run([*hapair("events"), *at(host), "--json", *(options or ["--local"])])).stdout.splitlines()
     return [json.loads(line) for line in lines]
 
 
@@ -50,6 +50,9 @@ async def test_each_node_knows_the_other_and_a_death_is_told(lab, pair):
     story = [("peer", "pi-a died"), ("router", "lan is Active, was Backup"), ("role", "pi-b is ACTIVE, was STANDBY")]
     assert [one for one in told if one in story] == story
     assert ("vip", "192.168.1.100/32 put on eth0") in told
+    both = [(one["node"], one["words"]) for one in await events(b, "--last", "1000")]
+    assert ("pi-a", "pi-a is ACTIVE, was STANDBY") in both  # it told so before it died
+    assert both.index(("pi-a", "lan is Active, was Backup")) < both.index(("pi-b", "lan is Active, was Backup"))
 
 
 async def test_maintenance_hands_over_and_lasts_over_a_restart(lab, pair):
@@ -76,6 +79,11 @@ async def test_maintenance_hands_over_and_lasts_over_a_restart(lab, pair):
     await until(a, lambda status: [router["state"] for router in status["routers"]] == ["Backup"])
     assert pair.holders() == ["pi-b"]
     assert [one["kind"] for one in await events(a)].count("maintenance") == 1
+
+    await until(a, lambda status: status["peer"]["up"])
+    said = await a.run([*hapair("handover"), "--to", "pi-a", *at(a)])
+    assert said.stdout.decode().startswith("asking pi-b to hand over\nasking pi-a to take over: asked for by root ")
+    assert pair.holders() == ["pi-a"]
 
 
 def stands(status):

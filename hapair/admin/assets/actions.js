@@ -1,4 +1,4 @@
-// What an admin can do, each after a question: ready, drain, maint and weight of a server; a handover.
+// What an admin can do, each after a question: ready, drain, maint and weight of a server; handover, maintenance.
 
 import {el, find, setAttribute, setText} from "./dom.js";
 import {list, some} from "./format.js";
@@ -103,6 +103,33 @@ export class Actions {
     const words = el("p", {class: "effect"}, `${peer.name} takes over ${list(moving)}. Open connections live on. `
       + `${node.name} does not take them back by itself; `, el("code", {}, "hapair preempt"), " lets it.");
     this.open(`Let ${peer.name} take over?`, [words], confirm, () => post("/page/handover", {}));
+  }
+
+  takeOver() {
+    const {node, peer, routers} = this.state(), here = holders(this.state()).here;
+    const moving = Object.keys(routers).filter((name) => !here.includes(name)).flatMap((name) => routers[name].vips);
+    const confirm = el("button", {type: "submit", class: "confirm"}, `Bring them to ${node.name}`);
+    const words = el("p", {class: "effect"}, `${peer.name} is asked to hand over ${list(moving)}, whatever the priorities are. `
+      + "Open connections live on.");
+    this.open(`Let ${node.name} take over?`, [words], confirm, () => post("/page/takeover", {}));
+  }
+
+  maintenance() {
+    const {node, peer} = this.state(), here = holders(this.state()).here, on = !node.maintenance;
+    if (!on) {
+      const confirm = el("button", {type: "submit", class: "confirm"}, "End maintenance");
+      const words = el("p", {class: "effect"}, `${node.name} takes part again. `
+        + (peer ? `It takes nothing back from ${peer.name} by itself: that is what Take over is for.` : ""));
+      this.open(`End the maintenance of ${node.name}?`, [words], confirm, () => post("/page/maintenance", {on}));
+      return;
+    }
+    const confirm = el("button", {type: "submit", class: "confirm"}, `Put ${node.name} into maintenance`);
+    const alone = here.length > 0 && !peer?.up;
+    const words = el("p", {class: alone ? "effect bad" : "effect"}, here.length === 0 ? "" : alone ? "Nobody is there to take over. " : `${peer.name} takes over first, and open connections live on. `,
+      `${node.name} holds no VIP until the maintenance is ended, also after a restart.`);
+    const force = el("input", {type: "checkbox", name: "force"});
+    const anyway = el("label", {class: "anyway"}, force, el("span", {}, "Also if nobody takes over: clients are cut off then"));
+    this.open(`Take ${node.name} out of the pair?`, [words, here.length ? anyway : null].filter(Boolean), confirm, () => post("/page/maintenance", {on, force: force.checked}));
   }
 }
 

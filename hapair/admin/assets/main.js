@@ -14,7 +14,7 @@ import {headline, summary} from "./words.js";
 let hello = null, state = null, clock = null, samples = {}, charts = null, role = null;
 
 const actions = new Actions(() => state);
-const pair = new Pair(() => actions.handover());
+const pair = new Pair({handOver: () => actions.handover(), takeOver: () => actions.takeOver(), maintain: () => actions.maintenance()});
 const frontends = new Frontends();
 const pools = new Pools((key) => actions.server(key));
 const facts = new Facts();
@@ -36,7 +36,7 @@ function show() {
   setText(find("summary"), summary(state, samples, hello.fields));
   warnings.show(state.warnings.map((words) => [words, words]));
   setAttribute(find("warnings"), "hidden", state.warnings.length === 0);
-  pair.show(state, clock, {mayHandOver: hello.admin && hello.handover});
+  pair.show(state, clock, hello.admin ? hello.pair : []);
   frontends.show(state.frontends, samples, hello.fields);
   pools.show(state, clock, hello.admin);
   facts.show(state, clock);
@@ -56,7 +56,7 @@ const on = {
     samples = bare(said.samples);
     show();
     performance.mark("shown");
-    events.load(said.events, clock.epoch);
+    events.load(said.events, clock.epoch, state.node.name);
     charts.clock = clock;
     charts.offer(Object.keys(samples));
     charts.load();

@@ -6,45 +6,51 @@ import {Strip} from "./strip.js";
 import {holders} from "./words.js";
 
 export class Pair {
-  /** `handOver` is called when somebody wants that. */
-  constructor(handOver) {
+  /** `handOver`, `takeOver` and `maintain` are called when somebody wants that. */
+  constructor({handOver, takeOver, maintain}) {
     this.here = new Node();
     this.there = new Node();
     this.link = el("p", {class: "link"}, el("span"));
     this.strip = new Strip();
     this.linkStrip = el("p", {class: "link-strip"}, el("small", {}, "link, last hour"), this.strip.node);
     this.there.foot.before(this.linkStrip);
-    this.button = el("button", {type: "button", class: "act"}, "Hand over…");
-    this.button.addEventListener("click", handOver);
-    this.here.foot.append(this.button);
+    this.move = button(handOver);
+    this.take = button(takeOver);
+    this.maintain = button(maintain);
+    this.here.foot.append(el("span", {class: "acts"}, this.move, this.take, this.maintain));
     find("nodes").replaceChildren(this.here.node, this.link, this.there.node);
   }
 
-  show(state, clock, {mayHandOver}) {
+  /** `may`: what of handover, takeover and maintenance can be done by who looks. */
+  show(state, clock, may) {
     const {node, peer, routers} = state, {here, there} = holders(state);
     const names = Object.keys(routers);
-    const role = !names.length ? "Serves" : here.length ? "Active" : names.some((name) => routers[name].state === "Backup") ? "Backup" : "Initialize";
+    const role = node.maintenance ? "In maintenance" : !names.length ? "Serves" : here.length ? "Active"
+      : names.some((name) => routers[name].state === "Backup") ? "Backup" : "Initialize";
     this.here.show({
       name: node.name, mark: "this node", role, strong: here.length > 0 || !names.length, bad: !node.ready,
       vips: here.flatMap((name) => routers[name].vips), missing: names.length > 0,
-      words: [node.ready ? "fit to serve" : "not fit to serve", `up ${span(clock.since(node.started))}`],
+      words: [node.maintenance ? `by ${node.maintenance}` : node.ready ? "fit to serve" : "not fit to serve", `up ${span(clock.since(node.started))}`],
     });
     this.here.showRouters(routers, clock);
     for (const part of [this.link, this.there.node]) setAttribute(part, "hidden", peer === null || peer === undefined);
     setAttribute(find("nodes"), "class", peer ? "pair" : "pair single");
     if (peer) this.showPeer(peer, routers, there, names, clock);
-    const can = mayHandOver && Boolean(peer);
-    setAttribute(this.button, "hidden", !can || here.length === 0);
-    setAttribute(this.button, "disabled", can && !peer?.up);
-    setAttribute(this.button, "title", can && !peer?.up ? `${peer.name} is not there to take over` : null);
-    if (peer) setText(this.button, `Hand over to ${peer.name}…`);
+    this.showActions(state, may, here.length > 0, names.length > here.length);
+  }
+
+  showActions({node, peer}, may, hasSome, lacksSome) {
+    offer(this.move, may.includes("handover") && peer && hasSome, `Hand over to ${peer?.name}…`, peer?.up ? null : `${peer?.name} is not there to take over`);
+    offer(this.take, may.includes("takeover") && peer && lacksSome && !node.maintenance, "Take over…", peer?.current ? null : `${peer?.name} is not heard, and cannot be asked`);
+    offer(this.maintain, may.includes("maintenance"), node.maintenance ? "End maintenance…" : "Maintenance…", null);
   }
 
   showPeer(peer, routers, there, names, clock) {
     const has = there.length > 0, {told, current} = peer, unknown = !peer.up && !current && !has;
     const role = has ? "Active" : unknown ? "Not heard" : names.length ? "Backup" : "Serves";
+    const idle = told?.maintenance ? `in maintenance, by ${told.maintenance}` : told?.ready ? "fit to serve" : "not fit to serve";
     const words = unknown ? [`nothing heard for ${span(clock.since(peer.since))}`, "dead, or cut off"]
-      : current ? [told.ready ? "fit to serve" : "not fit to serve", `up ${span(clock.since(told.started))}`]
+      : current ? [idle, `up ${span(clock.since(told.started))}`]
         : [`link ${peer.up ? "up" : "down"} for ${span(clock.since(peer.since))}`];
     if (current) words.push(`${told.up} of ${some(told.servers, "server")} UP`);
     this.there.show({
@@ -60,6 +66,21 @@ export class Pair {
     setText(this.link.firstChild, trip);
     setAttribute(this.link, "title", peer.up ? `liveness link, up since ${time(clock.at(peer.since), clock.epoch)}` : peer.why);
   }
+}
+
+function button(act) {
+  const made = el("button", {type: "button", class: "act"});
+  made.addEventListener("click", act);
+  return made;
+}
+
+/** A button where there is something to do; one that cannot be done now says why. */
+function offer(node, there, text, obstacle) {
+  setAttribute(node, "hidden", !there);
+  if (!there) return;
+  setText(node, text);
+  setAttribute(node, "disabled", obstacle !== null);
+  setAttribute(node, "title", obstacle);
 }
 
 class Node {

@@ -12,6 +12,7 @@ from trio.testing import MockClock
 from balancer.health import Health
 from balancer.serverstate import ServerState
 from hapair.events.event import Happening
+from hapair.events.feed import acting
 from hapair.fitness import Fitness
 from hapair.handover.events import Moved, Progress
 from hapair.node_events import NodeEvents
@@ -104,6 +105,14 @@ async def test_a_handover(events: NodeEvents) -> None:
         ("handover", "info", "asking pi-b"),
         ("handover", "warning", "pi-b refuses"),
     ]
+
+
+async def test_who_lets_a_node_preempt(events: NodeEvents) -> None:
+    acting.set("root (runtime socket)")
+    events.preempting({"ok": True, "words": "lan: no longer kept from preempting"})
+    (told,) = events.feed.after()
+    assert (told.kind, told.by) == ("admin", "root (runtime socket)")
+    assert told.words == "hapair preempt: lan: no longer kept from preempting"
 
 
 async def test_those_that_are_kept_are_told_at_once(events: NodeEvents, monkeypatch: pytest.MonkeyPatch) -> None:

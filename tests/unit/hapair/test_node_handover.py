@@ -190,7 +190,7 @@ async def test_the_story_of_a_handover(bench: Bench) -> None:
 @pytest.mark.parametrize(
     ("to", "words"),
     [
-        ("pi-a", "this is pi-a itself; to bring the addresses here, run it on pi-b"),
+        ("pi-a", "this is pi-a itself, and pi-b is not heard, which would have to hand over"),
         ("pi-c", "there is no peer 'pi-c'; this node's peer is pi-b"),
     ],
 )

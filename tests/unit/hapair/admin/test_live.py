@@ -11,7 +11,9 @@ from hapair.admin.live import MOST_EVENTS, MOST_VIEWERS, Live, TooManyViewers, m
 from hapair.admin.rates import Rates
 from hapair.events.event import Happening
 from hapair.events.feed import EventFeed
+from hapair.events.pair import PairEvents
 from tests.unit.hapair.admin.sample import NODE
+from tests.unit.hapair.events.samples import event
 
 DOWN = Happening(kind="server", subject="web/web1", words="web/web1 is DOWN")
 
@@ -25,10 +27,16 @@ def read(data: bytes) -> list[tuple[str, Any]]:
 
 
 def live() -> tuple[Live, EventFeed]:
-    feed = EventFeed("pi-a", wall=lambda: 1_700_000_000.0, clock=lambda: 5.0)
-    made = Live(Rates(), lambda: 1_700_000_010.0, feed)
+    made, events = of_both()
+    return made, events.own
+
+
+def of_both() -> tuple[Live, PairEvents]:
+    own = EventFeed("pi-a", wall=lambda: 1_700_000_000.0, clock=lambda: 5.0)
+    events = PairEvents(own, EventFeed("pi-b", wall=lambda: 0.0, clock=lambda: 5.0, bell=own.bell))
+    made = Live(Rates(), lambda: 1_700_000_010.0, events)
     made.tick(NODE, 10.5)
-    return made, feed
+    return made, events
 
 
 async def test_somebody_new_gets_the_whole_and_then_what_has_changed() -> None:
@@ -62,6 +70,19 @@ async def test_who_comes_later_misses_nothing_and_hears_nothing_twice() -> None:
         for viewer in (first, second):
             ((_, tick),) = read(await anext(viewer))
             assert [one["id"] for one in tick["events"]] == [1]
+
+
+async def test_the_other_nodes_events_are_told_too() -> None:
+    page, both = of_both()
+    both.theirs.hear(event(70, "role", node="pi-b", at=1_600_000_000.0, words="pi-b is STANDBY"))
+    both.own.record(DOWN)
+    async with aclosing(page.watch({})) as events:
+        (_, whole) = read(await anext(events))
+        assert [(one["node"], one["id"]) for one in whole[1]["events"]] == [("pi-b", 70), ("pi-a", 1)]
+        both.theirs.hear(event(1, "start", node="pi-b", words="hapair starts"))
+        page.tick(NODE, 11.5)
+        ((_, tick),) = read(await anext(events))
+        assert [(one["node"], one["words"]) for one in tick["events"]] == [("pi-b", "hapair starts")]
 
 
 async def test_no_more_of_the_past_than_a_page_shows() -> None:

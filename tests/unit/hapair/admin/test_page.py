@@ -20,7 +20,7 @@ from tests.unit.hapair.admin.sample import NODE
 class House:
     """A page, who does what it says, and how often it was refreshed."""
 
-    def __init__(self, *lines: Mapping[str, Any]) -> None:
+    def __init__(self) -> None:
         self.operator = Recorder()
         self.live = Live(Rates(), lambda: 0.0)
         self.live.tick(NODE, 10.0)
@@ -28,10 +28,9 @@ class House:
         self.refreshed = 0
 
         async def story(request: Mapping[str, Any]) -> AsyncGenerator[Any, None]:
-            for line in lines:
-                yield line
+            yield {"ok": True, "words": "done"}
 
-        self.page = Page(self.live, self.operator, story if lines else None, refresh=self._refresh)
+        self.page = Page(self.live, self.operator, {"maintenance": story}, refresh=self._refresh)
 
     def _refresh(self) -> None:
         self.refreshed += 1
@@ -95,7 +94,7 @@ async def test_events_begin_with_who_looks() -> None:
     async with aclosing(answer.body) as events:
         hello = json.loads((await anext(events)).split(b"\n")[1].removeprefix(b"data: "))
     assert hello == {
-        "version": assets()[0], "user": "vera", "admin": False, "handover": False,
+        "version": assets()[0], "user": "vera", "admin": False, "pair": ["maintenance"],
         "fields": ["requests_per_s", "connections_per_s", "open", "bytes_in_per_s", "bytes_out_per_s", "errors_per_s",
                    "client_errors_per_s", "p50_ms", "p99_ms"],
     }  # fmt: skip
@@ -162,16 +161,3 @@ async def test_what_cannot_be_done_is_said(content: Any) -> None:
     status, answer = await house.change(content)
     assert (status, answer["ok"], house.operator.told, house.refreshed) == (400, False, [], 0)
     assert answer["words"]
-
-
-async def test_a_handover_tells_what_came_of_it() -> None:
-    house = House({"news": "pi-b is asked"}, {"ok": True, "words": "pi-b is Active", "flows": 3})
-    answer = said(await house.page.handover(Request(method="POST", target="/page/handover", caller="anna")))
-    assert answer == (200, {"ok": True, "words": "pi-b is Active", "news": ["pi-b is asked"]})
-    assert house.refreshed == 1
-
-
-async def test_a_handover_that_breaks_off_or_has_nobody_to_go_to() -> None:
-    request = Request(method="POST", target="/page/handover", caller="anna")
-    assert said(await House({"news": "pi-b is asked"}).page.handover(request))[1]["ok"] is False
-    assert said(await House().page.handover(request))[0] == 400

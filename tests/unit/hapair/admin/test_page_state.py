@@ -12,7 +12,7 @@ from hapair.admin.history import ALL, FIELDS, History
 from hapair.admin.page_state import changes, event_view, samples_of, state_of
 from hapair.admin.rates import Rates
 from hapair.events.event import Happening, event_of
-from hapair.snapshot import DriftView, NodeSnapshot, PeerView
+from hapair.snapshot import DriftView, MaintenanceView, NodeSnapshot, PeerView
 from tests.unit.hapair.admin.sample import NODE, WEB1
 
 
@@ -20,6 +20,16 @@ def state(node: NodeSnapshot = NODE, now: float = 1000.0) -> dict[str, Any]:
     health = HealthHistory()
     health.sample(node, now)
     return state_of(node, Rates(), health, now)
+
+
+def test_who_took_a_node_out_is_told_of_both() -> None:
+    maintained = replace(NODE, maintenance=MaintenanceView(by="anna", since=1.0))
+    assert state(maintained)["node"]["maintenance"] == "anna"
+    peer = PeerView(
+        name="pi-b", address="192.0.2.2", up=True, since_s=1.0, waits_for=None, age_s=0.5, snapshot=maintained
+    )
+    assert state(replace(NODE, peer=peer))["peer"]["told"]["maintenance"] == "anna"
+    assert state()["node"]["maintenance"] is None
 
 
 def test_it_is_plain_and_instants_are_seconds() -> None:
@@ -73,7 +83,8 @@ def test_what_the_peer_says_of_itself() -> None:
     assert told["warnings"] == ["look", "pi-b: look"]
     assert (told["peer"]["current"], told["peer"]["heard"], told["peer"]["drift"]) == (True, None, 1)
     assert told["peer"]["told"] == {
-        "role": "STANDBY", "ready": True, "started": 880, "version": "0.1.0", "servers": 3, "up": 1,
+        "role": "STANDBY", "ready": True, "maintenance": None, "started": 880, "version": "0.1.0",
+        "servers": 3, "up": 1,
         "routers": {"lan": {"state": "Active", "since": 968, "priority": 180, "reason": ""}},
     }  # fmt: skip
 
@@ -128,6 +139,6 @@ def test_an_event() -> None:
         kind="server", subject="web/web1", words="web/web1 is DOWN", reason="refused", severity="error"
     )
     assert event_view(event_of(happening, id=3, at=1.23456, node="pi-a")) == {
-        "id": 3, "at": 1.235, "kind": "server", "severity": "error", "subject": "web/web1", "words": "web/web1 is DOWN",
-        "reason": "refused", "by": "",
+        "id": 3, "node": "pi-a", "at": 1.235, "kind": "server", "severity": "error", "subject": "web/web1",
+        "words": "web/web1 is DOWN", "reason": "refused", "by": "",
     }  # fmt: skip

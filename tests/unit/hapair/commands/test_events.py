@@ -51,7 +51,7 @@ def test_a_line_each(monkeypatch: pytest.MonkeyPatch) -> None:
             lines[1][10:19] + ".250 pi-a admin        web/web1 is DRAIN by anna",
         ],
     )
-    assert node.asked == [{"command": "events", "since": None, "last": None, "follow": False}]
+    assert node.asked == [{"command": "events", "since": None, "last": None, "follow": False, "local": False}]
 
 
 def test_for_machines(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -61,12 +61,17 @@ def test_for_machines(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_following_begins_with_the_last_ten_and_ends_with_the_node(monkeypatch: pytest.MonkeyPatch) -> None:
     node, status, lines = run(monkeypatch, [DOWN], "--follow")
-    assert node.asked == [{"command": "events", "since": None, "last": 10, "follow": True}]
+    assert node.asked == [{"command": "events", "since": None, "last": 10, "follow": True, "local": False}]
     assert (status, lines[-1]) == (1, "hapair: the node is gone")
     node, _, _ = run(monkeypatch, [DOWN], "-f", "-n", "0")
     assert node.asked[0]["last"] == 0
     node, _, _ = run(monkeypatch, [DOWN], "-f", "--since", "1970-01-01T00:00:10+00:00")
     assert (node.asked[0]["last"], node.asked[0]["since"]) == (None, 10.0)
+
+
+def test_those_of_this_node_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    node, _, _ = run(monkeypatch, [DOWN], "--local")
+    assert node.asked[0]["local"] is True
 
 
 def test_ctrl_c_is_a_good_end(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -40,6 +40,10 @@ A, B = Place(Endpoint("192.0.2.21", 80)), Place(Endpoint("192.0.2.22", 80))
             UP,
             [("admin", "info", "web/web1 has the file's limit for connections", "", "")],
         ),
+        (UP, replace(UP, checks_on=False), [("admin", "info", "web/web1: its checks are stopped", "", "")]),
+        (replace(UP, checks_on=False), UP, [("admin", "info", "web/web1: its checks are on again", "", "")]),
+        (UP, replace(UP, agent_on=False), [("admin", "info", "web/web1: its agent is stopped", "", "")]),
+        (replace(UP, agent_on=False), UP, [("admin", "info", "web/web1: its agent is on again", "", "")]),
         (UP, replace(UP, place=A), []),
         (
             replace(UP, place=A),

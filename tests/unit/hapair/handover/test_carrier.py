@@ -107,7 +107,7 @@ async def test_a_handover_from_question_to_end(autojump_clock: MockClock, nodes:
     one, other = nodes
     news = [(type(one), one.words) async for one in one.carrier.hand_over("maintenance")]
     assert [kind for kind, _ in news] == [Progress, Progress, Moved]
-    assert news[0][1] == "asking pi-b to take over"
+    assert news[0][1] == "asking pi-b to take over: maintenance"
     assert one.lives_on == [{"lan", "wan"}]
     one.kernel.flows = ()
     await one.carrier.until_given()

@@ -51,7 +51,7 @@ def draining(giver: Any, *ports: int) -> Any:
 
 
 def test_first_of_all_the_flows_are_listed(giver: Any) -> None:
-    assert giver(Requested("07", "maintenance")) == (Progress("asking pi-b to take over"), ListFlows(BOTH))
+    assert giver(Requested("07", "maintenance")) == (Progress("asking pi-b to take over: maintenance"), ListFlows(BOTH))
 
 
 def test_then_the_peer_is_asked_and_let_be(giver: Any) -> None:

@@ -106,6 +106,42 @@ async def test_a_failure_is_tried_again_later_and_later_and_told_once(
     assert "hush" not in repr(OPS)
 
 
+@pytest.mark.parametrize("kind", ["role", "server", "drift", "certificate"])
+async def test_what_everybody_is_told_of_comes_by_either_way_again_until_it_is_taken(
+    kind: Kind, tmp_path: Path, nursery_of_its_own: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    world = World(tmp_path, ops=OPS, pager=NotificationSection(command=("/usr/local/bin/page",)))
+    world.answers = ["it answered 503", "no answer in 5 s"]
+    world.ended = Ended(False, "exited with status 1")
+    nursery_of_its_own.start_soon(world.notifications.run)
+    world.happen("first", kind)
+    await trio.sleep(2.5)
+    assert (world.posted, len(world.runs)) == (["first"] * 2, 2)
+    world.ended = Ended(True, "exited with status 0")
+    await trio.sleep(3)
+    assert (world.posted, len(world.runs)) == (["first"] * 3, 3)
+    assert {environment["HAPAIR_KIND"] for _, environment, _ in world.runs} == {kind}
+    assert [(one.sent, one.failed, one.waiting) for one in world.notifications.views()] == [(1, 2, 0), (1, 2, 0)]
+    world.answers, world.ended = ["refused"] * 1000, Ended(False, "exited with status 1")
+    for number in range(250):
+        world.happen(f"later {number}", kind)
+    await trio.sleep(1)
+    assert [(one.waiting, one.dropped) for one in world.notifications.views()] == [(100, 150), (100, 150)]
+
+
+async def test_what_is_dropped_is_logged_at_a_limited_rate(
+    tmp_path: Path, nursery_of_its_own: trio.Nursery, autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    world = World(tmp_path, ops=OPS)
+    world.answers = [1e6]
+    nursery_of_its_own.start_soon(world.notifications.run)
+    for number in range(250):
+        world.happen(f"flip {number}")
+    await trio.sleep(1)
+    (line,) = [one for one in caplog.records if "the oldest is dropped" in one.getMessage()]
+    assert (line.who, line.dropped) == ("ops", 1)  # type: ignore[attr-defined]
+
+
 async def test_one_that_hangs_is_in_nobodys_way(
     tmp_path: Path, nursery_of_its_own: trio.Nursery, autojump_clock: MockClock
 ) -> None:
