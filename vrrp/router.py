@@ -345,6 +345,9 @@ class VirtualRouter:
     def _heard_in_active(self, active: Active, advert: Advertisement, source: Address, now: float) -> Effects:
         if advert.priority == RESIGN_PRIORITY:
             return self._outlast(replace(active, adver_at=now + self._interval), now, resigned=True)
+        if now < active.handing_over_until and source == self._peer:  # it takes over: whatever its priority, it may
+            self.state = active
+            return ()
         higher = advert.priority > self.priority
         if higher or (advert.priority == self.priority and int(source) > int(self.address)):
             if now < active.favoured_until and source == self._peer:
@@ -354,9 +357,6 @@ class VirtualRouter:
             effects = self._yield(now, advert.max_advert_interval_cs, f"{source} is Active with {than}", source)
             # The RFC would have us leave in silence. Then the winner might never know that both were Active.
             return (SendAdvertisement(self.priority), *effects)
-        if now < active.handing_over_until and source == self._peer:
-            self.state = active
-            return ()
         return self._outlast(active, now)
 
     def _outlast(self, active: Active, now: float, *, resigned: bool = False) -> Effects:

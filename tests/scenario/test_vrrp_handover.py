@@ -106,6 +106,31 @@ async def test_and_back_again(autojump_clock, handed_over):
     assert (a.vips, b.vips) == ([VIP], [])
 
 
+async def test_back_again_too_the_old_one_stays_until_the_new_one_has_all_of_it(autojump_clock, handed_over):
+    """Whose priority is the lower one hears the higher one of who takes over, and leaves no sooner for that."""
+    a, b, _ = handed_over
+    await trio.sleep(3)
+    until = trio.current_time() + 5
+    b.runner.tell(LAN, HandOver(until))
+    a.runner.tell(LAN, TakeOver(until, "b hands over"))
+    await trio.sleep(2)
+    assert (a.vips, b.vips) == ([VIP], [VIP])
+    b.runner.tell(LAN, HandedOver("a"))
+    await trio.sleep(10)
+    assert [len(each.transitions()) for each in (a, b)] == [4, 3]
+    assert (a.vips, b.vips, b.router.last_reason) == ([VIP], [], "handed over to a")
+
+
+async def test_back_again_and_never_finished_ends_as_the_election_has_it(autojump_clock, handed_over):
+    a, b, _ = handed_over
+    await trio.sleep(3)
+    until = trio.current_time() + 2
+    b.runner.tell(LAN, HandOver(until))
+    a.runner.tell(LAN, TakeOver(until, "b hands over"))
+    await trio.sleep(2.2)
+    assert (a.state, b.state) == ("Active", "Backup")
+
+
 async def test_an_old_one_that_dies_on_the_way_is_not_missed(autojump_clock, linked):
     a, b, _ = linked
     a.runner.tell(LAN, HandOver(until=7.0))

@@ -319,6 +319,14 @@ class TestHandover:
         assert machine.handle(advert(50), NOW) == ()
         assert machine.state_name == "Active"
 
+    def test_also_one_whose_priority_is_the_higher_one(self):
+        machine = router(ACTIVE)
+        machine.handle(HandOver(1005.0), NOW)
+        assert machine.handle(advert(200), NOW) == ()
+        assert machine.state_name == "Active"
+        machine.handle(advert(200), 1005.0)
+        assert machine.state_name == "Backup"
+
     def test_but_nobody_else_and_not_for_ever(self):
         machine = router(ACTIVE)
         machine.handle(HandOver(1005.0), NOW)
