@@ -153,8 +153,9 @@ class CertificateWatch:
 
 
 def fatal_troubles(reading: Reading) -> list[Trouble]:
-    """Why what was read cannot be served."""
-    return [trouble for trouble in reading.troubles if trouble.fatal]
+    """Why what was read cannot be served: of each owner with nothing left to serve with, all that is wrong."""
+    owners = {trouble.owner for trouble in reading.troubles if trouble.fatal}
+    return [trouble for trouble in reading.troubles if trouble.owner in owners]
 
 
 def certificate_views(reading: Reading, now: float, replaced: Collection[str] = ()) -> tuple[CertificateView, ...]:
