@@ -134,10 +134,10 @@ class NodeHandover:
         return f"there is no peer {to!r}; this node's peer is {self._config.link.peer}"
 
     async def before_stop(self, reason: str) -> bool:
-        """Hand over what is Active here, if the peer takes it. Whether it did."""
+        """Hand over what is Active here, if the peer takes it. Whether it did, or had before, and it still matters."""
         active = any(one.state == "Active" for one in self._announcer().snapshots.values())
         if not active or not self._peer_up:
-            return False
+            return bool(self.lives_on) and not active
         with trio.move_on_after(STOP_LIMIT_S):
             async with aclosing(self._carrier.hand_over(reason)) as story:
                 async for news in story:

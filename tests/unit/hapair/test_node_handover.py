@@ -233,6 +233,16 @@ async def test_a_stop_with_nothing_to_hand_over_or_nobody_to_take_it(bench: Benc
     assert bench.carrier.reasons == []
 
 
+async def test_a_stop_while_connections_of_an_earlier_handover_live_on(bench: Bench) -> None:
+    bench.handover.reported()
+    bench.announcer.snapshots = {"lan": snapshot("Backup", held=())}
+    bench.carrier.of_node["live_on"](frozenset({"lan"}))
+    assert await bench.handover.before_stop("this node stops") is True
+    bench.carrier.of_node["live_on"](frozenset())
+    assert await bench.handover.before_stop("this node stops") is False
+    assert bench.carrier.reasons == []
+
+
 async def test_letting_go_waits_until_the_last_rule_is_gone(bench: Bench, autojump_clock: MockClock) -> None:
     async with trio.open_nursery() as nursery:
         nursery.start_soon(bench.handover.let_go, "a second signal")
