@@ -74,13 +74,13 @@ class ListeningPeer:
     def __init__(self, host: str = "127.0.0.1", *, backlog: int = 128) -> None:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self.socket = socket.create_server((host, 0), family=family, backlog=backlog)
-        self.socket.settimeout(5)
+        self.socket.settimeout(60)
         self.endpoint = Endpoint(host, self.socket.getsockname()[1])
 
     def accept(self) -> socket.socket:
         """The next connection, blocking with a time limit."""
         accepted, _ = self.socket.accept()
-        accepted.settimeout(5)
+        accepted.settimeout(60)
         return accepted
 
     def accept_stream(self, reactor: Reactor) -> Stream:

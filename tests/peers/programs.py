@@ -1,6 +1,7 @@
 """Programs around one worker, on the loopback: started by a test, ended by their pid."""
 
 import contextlib
+import random
 import socket
 import subprocess
 import sys
@@ -9,13 +10,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-UP_WITHIN_S = 20.0
+UP_WITHIN_S = 60.0
+_GIVEN: set[int] = set()
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Below those that the kernel gives to connections: none can take it before the program does, not even one that
+    asks whether the program listens already, and would meet itself."""
+    while True:
+        port = random.randrange(10_000, 32_768)
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            if port not in _GIVEN:
+                _GIVEN.add(port)
+                return port
 
 
 @contextlib.contextmanager
@@ -31,7 +39,7 @@ def running(
     finally:
         child.terminate()
         try:
-            child.wait(10)
+            child.wait(60)
         except subprocess.TimeoutExpired:
             child.kill()
             child.wait()

@@ -63,9 +63,9 @@ class Site:
 
     def ask(self, path: str, *flags: str, source: str = "127.0.0.1", by: int | None = None) -> tuple[str, str]:
         """curl's answer: head and body."""
-        command = ["curl", "-sS", "-i", "-m", "10", "--interface", source, *self.flags, *flags]
+        command = ["curl", "-sS", "-i", "-m", "30", "--interface", source, *self.flags, *flags]
         where = f"{self.scheme}://127.0.0.1:{self.web if by is None else by}{path}"
-        run = subprocess.run([*command, where], check=True, stdout=subprocess.PIPE, timeout=20)
+        run = subprocess.run([*command, where], check=True, stdout=subprocess.PIPE, timeout=60)
         head, _, body = run.stdout.partition(b"\r\n\r\n")
         return head.decode().replace("\r\n", "\n"), body.decode()
 
@@ -76,7 +76,7 @@ class Site:
     def logged(self) -> list[dict[str, Any]]:
         """Once the worker has ended."""
         self.worker.send_signal(signal.SIGTERM)
-        assert self.worker.wait(10) == 0
+        assert self.worker.wait(60) == 0
         assert self.output.read_text() == "bugs: 0\n"
         return [json.loads(line) for line in self.log.read_text().splitlines()]
 

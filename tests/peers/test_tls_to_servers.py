@@ -113,7 +113,7 @@ class Site:
 
     def logged(self, file: str) -> list[dict[str, Any]]:
         self.worker.send_signal(signal.SIGTERM)
-        assert self.worker.wait(10) == 0
+        assert self.worker.wait(60) == 0
         return [json.loads(line) for line in (self.folder / file).read_text().splitlines()]
 
 

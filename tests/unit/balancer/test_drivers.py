@@ -57,7 +57,7 @@ def test_a_trio_task_starts_coroutines_and_is_told_by_them(
     async def main() -> int:
         done, received = trio.Event(), [0]
         real.spawn(count_to_end(real, done, received))
-        with trio.fail_after(10):
+        with trio.fail_after(60):
             await done.wait()
         await trio.lowlevel.checkpoint()
         return received[0]
@@ -79,7 +79,7 @@ def test_trio_runs_while_a_coroutine_never_rests(
             await trio.lowlevel.checkpoint()
         await trio.to_thread.run_sync(int)
         spinning.cancel()
-        with trio.fail_after(10):
+        with trio.fail_after(60):
             while not spinning.done:
                 await trio.lowlevel.checkpoint()
         return 1
@@ -99,7 +99,7 @@ def test_deadlines_pass_while_both_wait(
             done.set()
 
         real.spawn(nap())
-        with trio.fail_after(10):
+        with trio.fail_after(60):
             await done.wait()
         return 1
 

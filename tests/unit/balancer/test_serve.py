@@ -28,7 +28,7 @@ def test_serves_until_told_to_stop() -> None:
         accepted.close()
         client.close()
         worker.send_signal(signal.SIGTERM)
-        assert worker.wait(10) == 0
+        assert worker.wait(60) == 0
     finally:
         worker.kill()
         worker.wait()

@@ -69,7 +69,7 @@ async def test_what_a_child_says_is_heard_and_its_heartbeats_are_not_handled(tin
         if message == Stop():
             child.kill()
 
-    with trio.fail_after(10):
+    with trio.fail_after(60):
         assert await child.follow(handle) == "it was killed by SIGKILL"
     child.channel.close()
     assert heard == [Serving(), Stop()]
@@ -120,7 +120,7 @@ async def test_a_child_that_is_stopped_hangs_and_is_killed(tiny: Path, autojump_
 async def test_a_child_that_ends_by_itself_is_waited_for(tiny: Path) -> None:
     child = await start(tiny, "wait_for_end(); sys.exit(5)")
     child.channel.close()
-    with trio.fail_after(10):
+    with trio.fail_after(60):
         await child.end(10)
     assert child.process.returncode == 5
 

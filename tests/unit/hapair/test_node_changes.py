@@ -281,7 +281,7 @@ async def test_what_is_new_is_kept_without_being_asked(tmp_path: Path) -> None:
     async with trio.open_nursery() as nursery:
         nursery.start_soon(changes.run)
         changes.everywhere.weigh("web", "web1", 7)
-        with trio.fail_after(5):
+        with trio.fail_after(60):
             while not (tmp_path / "changes").exists():
                 await trio.lowlevel.checkpoint()
         nursery.cancel_scope.cancel()

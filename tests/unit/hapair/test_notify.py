@@ -204,5 +204,5 @@ async def test_a_real_command(nursery: trio.Nursery, tmp_path: Path) -> None:
     nursery.start_soon(notifier.run)
     notifier.hear(seen("Backup"))
     notifier.hear(seen("Active"))
-    await notifier.finish(20)
+    await notifier.finish(60)
     assert out.read_text() == "lan Initialize Backup word\nlan Backup Active word\n"

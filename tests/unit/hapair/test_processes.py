@@ -30,12 +30,12 @@ def fifo(tmp_path: Path) -> Path:
 
 
 async def hear(fifo: Path) -> str:
-    with trio.fail_after(10):
+    with trio.fail_after(60):
         return await trio.to_thread.run_sync(fifo.read_text)
 
 
 async def wait_until_gone(pidfd: int) -> None:
-    with trio.fail_after(10):
+    with trio.fail_after(60):
         await trio.lowlevel.wait_readable(pidfd)
     os.close(pidfd)
 

@@ -88,7 +88,7 @@ def test_a_disk_that_is_full() -> None:
 def test_syslog_by_udp() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as syslog:
         syslog.bind(("127.0.0.1", 0))
-        syslog.settimeout(5)
+        syslog.settimeout(60)
         writer = Writer(open_target("udp", Endpoint("127.0.0.1", syslog.getsockname()[1]), tag="lb"), 100)
         writer.put(["one", "two"])
         writer.close()
@@ -104,7 +104,7 @@ def test_a_local_syslog_that_goes_and_comes_back(tmp_path: Path) -> None:
     for line in ("one", "two"):
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as syslog:
             syslog.bind(path)
-            syslog.settimeout(5)
+            syslog.settimeout(60)
             assert target.write([line]) == 0
             assert syslog.recv(100) == line.encode()
         os.unlink(path)
@@ -133,7 +133,7 @@ def test_a_local_syslog_with_a_stream(tmp_path: Path) -> None:
 
 def test_syslog_by_tcp_goes_on_where_it_was_cut_off() -> None:
     with socket.create_server(("127.0.0.1", 0)) as syslog:
-        syslog.settimeout(5)
+        syslog.settimeout(60)
         where = Endpoint("127.0.0.1", syslog.getsockname()[1])
         target = open_target("tcp", where, tag="lb")
         for line in ("one", "two"):  # each time the receiver has closed the connection before

@@ -66,7 +66,7 @@ class Rig:
             except BlockingIOError:
                 continue
             self.open.append(accepted)
-            accepted.settimeout(5)
+            accepted.settimeout(60)
             self.received = accepted.recv(65536)
             found.append(name)
         return found

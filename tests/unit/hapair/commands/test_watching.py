@@ -35,7 +35,7 @@ class Terminal:
         """Everything that was written until this comes."""
         os.set_blocking(self.master, False)
         read = b""
-        with trio.fail_after(10):
+        with trio.fail_after(60):
             while text.encode() not in read:
                 await trio.lowlevel.wait_readable(self.master)
                 read += os.read(self.master, 100_000)
@@ -77,7 +77,7 @@ async def test_on_a_terminal_in_place_until_a_key(terminal: Terminal, key: bytes
         os.write(terminal.master, key)
 
     before = termios.tcgetattr(terminal.keyboard)
-    with trio.fail_after(30):
+    with trio.fail_after(60):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(press)
             await watch(draw, console=terminal.console)
@@ -98,7 +98,7 @@ async def test_another_size_of_the_window_is_drawn_at_once(terminal: Terminal) -
         await terminal.until("line 19")
         os.write(terminal.master, b"q")
 
-    with trio.fail_after(30):
+    with trio.fail_after(60):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(resize)
             await watch(draw, console=terminal.console, interval_s=60)

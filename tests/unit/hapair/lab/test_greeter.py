@@ -18,7 +18,7 @@ async def port(capsys: pytest.CaptureFixture[str]) -> AsyncIterator[int]:
         other.bind(("127.0.0.1", port))
     async with trio.open_nursery() as nursery:
         nursery.start_soon(greeter.serve, "web1", [port], ("127.0.0.1",))
-        with trio.fail_after(5):
+        with trio.fail_after(60):
             while greeter.READY not in capsys.readouterr().out:  # noqa: ASYNC110 - it prints when it is ready
                 await trio.sleep(0.01)
         yield port

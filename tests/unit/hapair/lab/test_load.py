@@ -77,7 +77,7 @@ async def test_a_stream_does_not_ask_again_on_a_connection_that_was_said_to_end(
         nursery.start_soon(trio.serve_listeners, serve, [listener])
         client = Client(Target("127.0.0.1", listener.socket.getsockname()[1], stream_pause_s=0.001))
         nursery.start_soon(client._stream)
-        with trio.fail_after(5):
+        with trio.fail_after(60):
             await thrice.wait()
         nursery.cancel_scope.cancel()
     assert [decode(line).error for line in client._lines[:3]] == [None, None, None]

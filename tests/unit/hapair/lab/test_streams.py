@@ -34,7 +34,7 @@ def test_the_longest_stall_is_that_of_either_kind() -> None:
 
 async def test_both_kinds_end_whole(unused_port: int) -> None:
     client = Client()
-    with trio.fail_after(10):
+    with trio.fail_after(60):
         async with trio.open_nursery() as nursery:
             await nursery.start(serve, unused_port)
             async with trio.open_nursery() as streams:

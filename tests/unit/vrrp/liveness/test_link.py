@@ -75,7 +75,7 @@ class Node:
 async def start(nursery, *nodes):
     for node in nodes:
         nursery.start_soon(node.run)
-    with trio.fail_after(5):
+    with trio.fail_after(60):
         while not all(node.link.up for node in nodes):  # noqa: ASYNC110
             await trio.sleep(0.01)
 
