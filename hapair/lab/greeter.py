@@ -20,7 +20,7 @@ import trio
 from hapair.lab.host import Host
 
 READY = "ready"
-PATIENCE_S, HOLD_S = 3.0, 60.0
+PATIENCE_S, HOLD_S = 3.0, 300.0
 LOG = "greeter.log"
 
 
@@ -69,7 +69,7 @@ async def answers_to(process: trio.Process) -> dict[str, int]:
     assert process.stdin is not None
     assert process.stdout is not None
     await process.stdin.aclose()
-    with trio.fail_after(PATIENCE_S):
+    with trio.fail_after(HOLD_S):
         return dict(json.loads(await process.stdout.receive_some()))
 
 

@@ -4,7 +4,6 @@ The LAN is that of hapair.lab.pair, with a VIP of each family. Which servers run
 the pair itself, is for who furnishes it.
 """
 
-import json
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import Any
@@ -15,10 +14,10 @@ from hapair import secret
 from hapair.lab.host import Host
 from hapair.lab.network import Lab
 from hapair.lab.pair import CLIENT, NODES, SERVERS
-from hapair.lab.programs import at, hapair
+from hapair.lab.programs import at, hapair, status_of
 
 VIP6 = "fd00:51::100"
-SETTLE_S = 20.0
+SETTLE_S = 60.0
 LOG = "hapair.log"
 _PAIR = """\
 pair:
@@ -89,9 +88,8 @@ class KernelPair:
 
     async def status(self, node: Host) -> dict[str, Any]:
         """What `hapair status --json` says; of one that does not run, that it has no role and no flows."""
-        run = await node.run([*hapair("status"), *at(node), "--json"], check=False)
         nothing = {"role": "", "flows": None, "kernel": {"obstacle": "it does not run", "restored": 0}}
-        return dict(json.loads(run.stdout)) if run.returncode == 0 else nothing
+        return await status_of(node) or nothing
 
     async def flows(self, node: Host) -> dict[str, Any]:
         """What it says of flows told to the peer."""

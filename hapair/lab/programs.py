@@ -1,6 +1,5 @@
 """What runs on the nodes of a pair: hapair itself, or keepalived with HAProxy beside it for comparison."""
 
-import json
 import shutil
 import subprocess
 import sys
@@ -9,12 +8,17 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
+import trio
+
 from hapair import __version__, secret
+from hapair.admin.runtime import NotRunningError, ask
 from hapair.lab.entry import lab_environment
 from hapair.lab.files import SECRET_FILE, hapair_yaml, haproxy_cfg, keepalived_conf
 from hapair.lab.host import Host, parent_of
 from hapair.lab.plan import Plan
 
+PATIENCE_S = 10.0
+"""With a node that was asked: it may be frozen."""
 RECORDING = "recording.jsonl"
 """In the folder of a host whose hapair records (vrrp.recording)."""
 
@@ -68,8 +72,7 @@ class Hapair:
         file.write_text(hapair_yaml(plan))
         with suppress(secret.SecretError):  # the other node has made it
             secret.make(file.with_name(SECRET_FILE))
-        runtime = host.folder / "run"
-        runtime.mkdir(exist_ok=True)
+        _runtime_dir(host).mkdir(exist_ok=True)
         options = ["--config", str(file), "--node", host.name, *at(host)]
         if self._record:
             options += ["--record", str(host.folder / RECORDING)]
@@ -89,8 +92,8 @@ class Hapair:
         await host.run([*self._where, *hapair("preempt"), *at(host)], check=False)
 
     async def ready(self, host: Host) -> bool:
-        run = await host.run([*self._where, *hapair("status"), *at(host), "--json"], check=False)
-        return run.returncode == 0 and _takes_part(json.loads(run.stdout))
+        status = await status_of(host)
+        return status is not None and _takes_part(status)
 
 
 def hapair(verb: str) -> list[str]:
@@ -100,7 +103,22 @@ def hapair(verb: str) -> list[str]:
 
 def at(host: Host) -> list[str]:
     """The option that tells a command which of the lab's nodes is meant."""
-    return ["--runtime-dir", str(host.folder / "run")]
+    return ["--runtime-dir", str(_runtime_dir(host))]
+
+
+def _runtime_dir(host: Host) -> Path:
+    return host.folder / "run"
+
+
+async def status_of(host: Host) -> dict[str, Any] | None:
+    """What `hapair status --json` prints there; None where no node answers.
+
+    Whoever waits for something asks again and again: it is asked from here, for each start of the command takes the
+    half of a second from the machine on which all the others run too.
+    """
+    with trio.move_on_after(PATIENCE_S), suppress(NotRunningError, trio.BrokenResourceError):
+        return dict(await ask(_runtime_dir(host), "status"))
+    return None
 
 
 def _takes_part(status: Mapping[str, Any]) -> bool:

@@ -1,12 +1,11 @@
 """A pair of the kernel plane: its file is one that a node takes, and what its nodes say is waited for."""
 
-import json
-import subprocess
 from pathlib import Path
 
 import pytest
 import trio
 
+from hapair.admin.runtime import open_runtime_socket, serve_runtime
 from hapair.config import load
 from hapair.lab.kernel_pair import WEB, KernelPair
 
@@ -16,13 +15,13 @@ HOSTS = ("pi-a", "pi-b", "web1", "web2", "web3", "client")
 class FakeHost:
     def __init__(self, name: str, folder: Path) -> None:
         self.name, self.folder = name, folder
-        self.status: dict[str, object] | None = None
+        self.status: dict[str, object] = {}
         self.started: list[list[str]] = []
         folder.mkdir()
         (folder / "hapair.log").write_text(f"{name} says so\n")
 
-    async def run(self, argv: list[str], *, check: bool = True) -> "subprocess.CompletedProcess[bytes]":
-        return subprocess.CompletedProcess(argv, 1 if self.status is None else 0, json.dumps(self.status).encode())
+    async def answer(self) -> None:
+        await serve_runtime(await open_runtime_socket(self.folder / "run"), {"status": lambda: self.status})
 
     async def start(self, argv: list[str], *, log: str) -> None:
         self.started.append(argv)
@@ -53,13 +52,17 @@ async def test_both_nodes_are_started_with_it(net: KernelPair, hosts: dict[str, 
     assert len(hosts["pi-a"].started) == 1
 
 
-async def test_what_its_nodes_say_is_waited_for(net: KernelPair, hosts: dict[str, FakeHost]) -> None:
+async def test_what_its_nodes_say_is_waited_for(
+    net: KernelPair, hosts: dict[str, FakeHost], nursery: trio.Nursery
+) -> None:
     assert not await net.is_serving()
     flows = {"up": True, "told": 4, "waiting": 0}
     hosts["pi-a"].status = {"role": "ACTIVE", "kernel": {"obstacle": None}, "flows": flows}
+    nursery.start_soon(hosts["pi-a"].answer)
     await net.until(net.is_serving)
     assert not await net.replicates()
     hosts["pi-b"].status = hosts["pi-a"].status | {"role": "STANDBY"}
+    nursery.start_soon(hosts["pi-b"].answer)
     await net.until(net.replicates)
     assert [await net.has_told(count) for count in (4, 5)] == [True, False]
 
