@@ -1,22 +1,22 @@
-"""A test that asks for `lab` runs in namespaces of its own: pytest starts itself there for that one test.
+"""A test that asks for `lab` runs in namespaces of its own: pytest starts itself there for that one test (labs.py).
 
 So nothing that the test starts can outlive it, whatever becomes of it or of pytest.
 """
 
 import re
-import subprocess
-import sys
-import time
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
-from hapair.lab.entry import find_obstacle, inside, start
+from hapair.lab.entry import find_obstacle, inside
 from hapair.lab.network import Lab, open_lab
 from hapair.lab.pair import Pair, bring_up, furnish
 from hapair.lab.programs import Hapair
+from tests.netns.labs import Labs, is_alone
 
-INNER_LIMIT_S, OUTER_LIMIT_S = 90, 100
+HERE = Path(__file__).parent
+LABS = pytest.StashKey[Labs]()
 
 
 @pytest.fixture
@@ -34,6 +34,18 @@ async def pair(lab: Lab) -> Pair:
     return pair
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Those that share the machine come first, so that none has to wait for one that does not.
+
+    How long a lab may take is for `labs` to say: here it may have begun earlier, or wait for others.
+    """
+    places = [place for place, item in enumerate(items) if HERE in item.path.parents]
+    for place, item in zip(places, sorted((items[place] for place in places), key=is_alone), strict=True):
+        items[place] = item
+        if not inside() and "lab" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.timeout(0))
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
     if inside() or "lab" not in getattr(item, "fixturenames", ()) or find_obstacle():
@@ -45,27 +57,19 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
     return True
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if LABS in session.stash:
+        session.stash[LABS].close()
+
+
 def run_inside(item: pytest.Item) -> list[pytest.TestReport]:
     """The reports of one test that ran in a lab."""
-    began = time.monotonic()
-    where = ["-c", str(item.config.inipath), "--rootdir", str(item.config.rootpath)]
-    options = ["-q", "--no-header", "-p", "no:cacheprovider", "-o", f"timeout={INNER_LIMIT_S}"]
-    test = f"{item.path}::{item.nodeid.partition('::')[2]}"
-    process = start(
-        [sys.executable, "-m", "pytest", *where, *options, test],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
-    try:
-        output = process.communicate(timeout=OUTER_LIMIT_S)[0].decode(errors="replace")
-    except subprocess.TimeoutExpired:
-        output = f"no end after {OUTER_LIMIT_S} s"
-    finally:
-        process.kill()
-        process.wait()
+    if LABS not in item.session.stash:
+        item.session.stash[LABS] = Labs(one for one in item.session.items if not is_alone(one))
+    run = item.session.stash[LABS].run(item)
     return [
         report_of(item, "setup", "passed", None, 0.0),
-        outcome_of(item, process.returncode, output, time.monotonic() - began),
+        outcome_of(item, run.status, run.output, run.duration),
     ]
 
 
@@ -75,7 +79,7 @@ def tear_down(item: pytest.Item, nextitem: pytest.Item | None) -> pytest.TestRep
     return pytest.TestReport.from_item_and_call(item, call)
 
 
-def outcome_of(item: pytest.Item, status: int, output: str, duration: float) -> pytest.TestReport:
+def outcome_of(item: pytest.Item, status: int | None, output: str, duration: float) -> pytest.TestReport:
     """What the inner pytest's exit status and output say of its one test."""
     skipped = re.search(r"^SKIPPED \[1\] (.*?):(\d+): (.*)$", output, re.MULTILINE)
     if status == 0 and skipped:

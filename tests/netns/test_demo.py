@@ -13,7 +13,7 @@ import pytest
 pytestmark = [pytest.mark.netns, pytest.mark.slow]
 
 DEMO = [sys.executable, "-m", "hapair", "demo"]
-CLEAN_UP_S = 10
+CLEAN_UP_S = 30
 
 
 def test_three_faults_three_takeovers(tmp_path):

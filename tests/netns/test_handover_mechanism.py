@@ -36,7 +36,7 @@ ROUTERS = (
     ),
 )
 PORT = 8080
-CHUNK, CHUNKS, PACE_S = 4096, 30, 0.1
+CHUNK, LAST, PACE_S, AT_ONCE = 4096, -1, 0.1, 30
 
 # -- the node -------------------------------------------------------------------------------------------------------
 
@@ -146,16 +146,34 @@ def content(seed, chunk):
     return hashlib.shake_128(f"{seed}/{chunk}".encode()).digest(CHUNK)
 
 
+def is_whole(seed, received):
+    """Whether nothing is missing between the first chunk and the last."""
+    count = len(received) // CHUNK
+    chunks = [*(content(seed, chunk) for chunk in range(count - 1)), content(seed, LAST)]
+    return received == b"".join(chunks)
+
+
 async def serve(name):
+    """A download goes on until there is a line of standard input."""
+    enough = trio.Event()
+
+    async def listen():
+        async for _ in lines_of(trio.lowlevel.FdStream(os.dup(0))):
+            enough.set()
+
     async def handle(stream):
         try:
             asked = (await stream.receive_some(100)).decode()
             if asked == "who":
                 await stream.send_all(name.encode())
                 return
-            for chunk in range(CHUNKS):
+            chunk = 0
+            while not enough.is_set():
                 await stream.send_all(content(asked, chunk))
-                await trio.sleep(PACE_S)
+                chunk += 1
+                with trio.move_on_after(PACE_S):
+                    await enough.wait()
+            await stream.send_all(content(asked, LAST))
         except trio.BrokenResourceError:
             pass
         finally:
@@ -171,12 +189,24 @@ async def serve(name):
         sock.listen(1024)
         listeners.append(trio.SocketListener(sock))
     say(ready=True)
-    await trio.serve_listeners(handle, listeners)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(listen)
+        await trio.serve_listeners(handle, listeners)
 
 
 async def be_client(downloads):
-    """`downloads` to each VIP, all at once; and a short connection to each every 10 ms until they have ended."""
+    """`downloads` to each VIP, all at once; and a short connection to each every 10 ms until they have ended.
+
+    On a busy machine there are fewer of the short ones: never more than AT_ONCE to each.
+    """
     outcome = {"whole": 0, "broken": [], "answers": {}, "failed": []}
+    begun = 0
+
+    def begin():
+        nonlocal begun
+        begun += 1
+        if begun == downloads * len(VIPS):
+            say(begun=True)
 
     async def download(vip, number):
         seed = f"{vip}-{number}"
@@ -185,19 +215,24 @@ async def be_client(downloads):
             async with await trio.open_tcp_stream(vip, PORT) as stream:
                 await stream.send_all(seed.encode())
                 async for data in stream:
+                    if not received:
+                        begin()
                     received += data
         except OSError as error:
             outcome["broken"].append(f"{seed}: {error}")
         except trio.BrokenResourceError as error:
             outcome["broken"].append(f"{seed}: {error.__cause__}")
         else:
-            whole = received == b"".join(content(seed, chunk) for chunk in range(CHUNKS))
-            outcome["whole"] += whole
+            outcome["whole"] += is_whole(seed, received)
 
-    async def ask_who(vip):
+    async def ask_who(vip, room):
+        async with room:
+            await ask_in_room(vip)
+
+    async def ask_in_room(vip):
         began = trio.current_time()
         try:
-            with trio.fail_after(5):
+            with trio.fail_after(60):
                 async with await trio.open_tcp_stream(vip, PORT) as stream:
                     await stream.send_all(b"who")
                     name = (await stream.receive_some(100)).decode() or "nobody"
@@ -208,9 +243,12 @@ async def be_client(downloads):
             outcome["slowest_s"] = max(outcome.get("slowest_s", 0.0), round(trio.current_time() - began, 3))
 
     async def ask_on(vip, nursery):
+        room = trio.CapacityLimiter(AT_ONCE)
         while True:
-            nursery.start_soon(ask_who, vip)
+            nursery.start_soon(ask_who, vip, room)
             await trio.sleep(0.01)
+            while room.statistics().tasks_waiting:  # noqa: ASYNC110
+                await trio.sleep(0.01)
 
     async with trio.open_nursery() as askers, trio.open_nursery() as loops:
         for vip in VIPS:
@@ -222,6 +260,20 @@ async def be_client(downloads):
         loops.cancel_scope.cancel()
     say(**outcome)
 
+
+ASK_WHO = """\
+import socket, sys
+for vip in sys.argv[2:]:
+    for _ in range(5):
+        try:
+            s = socket.create_connection((vip, int(sys.argv[1])), 0.9)
+        except TimeoutError:
+            continue
+        s.settimeout(20)
+        s.send(b"who")
+        print(s.recv(9).decode())
+        break
+"""
 
 # -- the test -------------------------------------------------------------------------------------------------------
 
@@ -243,10 +295,11 @@ class Program:
     async def tell(self, **what):
         await self.process.stdin.send_all(json.dumps(what).encode() + b"\n")
 
-    async def until(self, key, limit_s=20):
+    async def until(self, key, value=None, limit_s=30):
+        """The first line with this key; with this value, where one is given."""
         with trio.fail_after(limit_s):
             async with self.heard:
-                while not (found := [line for line in self.said if key in line]):
+                while not (found := [line for line in self.said if key in line and value in (None, line[key])]):
                     await self.heard.wait()
         return found[0]
 
@@ -294,8 +347,8 @@ class Scene:
         await self.client.run(["nft", "table inet count { " + chain + " \n }"])
         self.node_a = await start(nursery, self.a, "node", "active", "pi-b", str(drain_s))
         self.node_b = await start(nursery, self.b, "node", "backup", "pi-a", "30", path_b)
-        for host in (self.a, self.b):
-            server = await start(nursery, host, "server", host.name)
+        self.servers = [await start(nursery, host, "server", host.name) for host in (self.a, self.b)]
+        for server in self.servers:
             await server.until("ready")
         await self.node_a.until("ready")
         await self.node_b.until("ready")
@@ -303,10 +356,17 @@ class Scene:
         nursery.start_soon(connect, self.node_b, self.node_a)
 
     async def downloads(self, count):
-        """Start them, and wait until they run."""
+        """Start them, and wait until all of them run."""
         client = await start(self.nursery, self.client, "client", str(count))
-        await trio.sleep(1.2)
+        await client.until("begun")
         return client
+
+    async def finish(self, client):
+        """Let the downloads end; what became of them."""
+        for server in self.servers:
+            with contextlib.suppress(trio.BrokenResourceError):  # it is dead
+                await server.tell(enough=True)
+        return await client.until("whole")
 
     async def resets(self):
         listing = (await self.client.run(["nft", "-j", "list", "table", "inet", "count"])).stdout
@@ -314,13 +374,9 @@ class Scene:
         return next(part["counter"]["packets"] for part in rules[0]["expr"] if "counter" in part)
 
     async def who_answers(self):
-        """Within 0.9 s, so that no first packet was lost; for each VIP."""
-        names = []
-        for vip in VIPS:
-            ask = f"import socket; s = socket.create_connection(({vip!r}, {PORT}), 0.9); s.send(b'who')"
-            run = await self.client.run([sys.executable, "-c", ask + "; print(s.recv(9).decode())"])
-            names.append(run.stdout.decode().strip())
-        return names
+        """For each VIP. At least one of the first packets was not lost: a second one comes after a second."""
+        run = await self.client.run([sys.executable, "-c", ASK_WHO, str(PORT), *VIPS])
+        return run.stdout.decode().split()
 
     async def left_over(self):
         """Rules and routes of a handover, on both nodes."""
@@ -335,6 +391,11 @@ class Scene:
     async def mac_for_vip(self):
         """Whom the client believes to have the IPv4 VIP."""
         return (await self.client.run(["ip", "neighbour", "show", VIPS[0]])).stdout.decode().split()[4]
+
+
+async def knows(host, address):
+    """Whether its kernel has the MAC address of a neighbour."""
+    return b" lladdr " in (await host.run(["ip", "-4", "neighbour", "show", address])).stdout
 
 
 async def mac_of(host):
@@ -356,10 +417,10 @@ async def test_downloads_go_on_and_new_connections_reach_the_peer(scene, capsys)
     fence = f"chain out {{ type filter hook output priority -500 \n arp saddr ip {VIPS[0]} drop \n }}"
     await scene.a.run(["nft", "table arp fence { " + fence + " \n }"])
     await scene.a.run(["ip", "neighbour", "flush", "dev", "eth0"])
-    await trio.sleep(0.3)
-    known = (await scene.a.run(["ip", "-4", "neighbour", "show", scene.client.address])).stdout.decode()
-    assert known.split()[3:4] == ["lladdr"]
-    outcome = await client.until("whole")
+    with trio.fail_after(30):
+        while not await knows(scene.a, scene.client.address):  # noqa: ASYNC110
+            await trio.sleep(0.05)
+    outcome = await scene.finish(client)
     await scene.node_a.until("given")
     resets = await scene.resets()
     with capsys.disabled():
@@ -385,7 +446,7 @@ async def test_a_client_that_has_not_heard_of_the_move_is_sent_on(scene):
     chain = f'chain late {{ type filter hook egress device "eth0" priority 0 \n {to_a} \n }}'
     await scene.client.run(["nft", "table netdev late { " + chain + " \n }"])
     assert await scene.who_answers() == ["pi-b", "pi-b"]
-    outcome = await client.until("whole")
+    outcome = await scene.finish(client)
     assert (outcome["whole"], outcome["broken"]) == (10, [])
 
 
@@ -408,13 +469,11 @@ async def test_at_the_deadline_there_still_is_a_way_for_the_end_of_connections(s
     client = await scene.downloads(3)
     await scene.node_a.tell(handover="maintenance")
     await scene.node_a.until("ok")
-    await trio.sleep(0.8)
+    await scene.node_a.until("live_on", [])
     assert [line["live_on"] for line in scene.node_a.said if "live_on" in line] == [["lan", "lan6"], []]
     scene.a.kill(*scene.a.find("server"))
     await scene.node_a.until("given")
-    began = trio.current_time()
-    outcome = await client.until("whole")
-    assert trio.current_time() - began < 1
+    outcome = await client.until("whole")  # the end has reached it: else it would wait for more
     assert outcome["whole"] == 0
     assert await scene.left_over() == ""
 
@@ -429,7 +488,7 @@ async def test_when_the_peer_dies_the_addresses_come_back_and_downloads_never_no
     await scene.b.blackhole(on=True)
     await scene.node_a.tell(take_back=True)
     await scene.node_a.until("given")
-    outcome = await client.until("whole")
+    outcome = await scene.finish(client)
     assert (outcome["whole"], outcome["broken"]) == (40, [])
     local = (await scene.a.run(["ip", "route", "show", "table", "local", VIPS[0]])).stdout.decode()
     assert local.split()[:6] == ["local", VIPS[0], "dev", "eth0", "proto", "kernel"]
@@ -452,7 +511,7 @@ async def test_what_a_killed_node_left_is_removed_when_it_starts(scene):
     assert await scene.left_over() == ""
 
 
-async def let_go_of(host, limit_s=5):
+async def let_go_of(host, limit_s=20):
     """The start of a node removes things beside its other work."""
     with trio.fail_after(limit_s):
         while b"hapair" in (await host.run(["nft", "list", "tables"])).stdout:  # noqa: ASYNC110

@@ -7,7 +7,7 @@ import pytest
 import trio
 
 from hapair.lab.pair import PLAN, VIP, furnish, logs_of
-from hapair.lab.programs import Hapair, start_keepalived
+from hapair.lab.programs import Hapair, start_keepalived, status_of
 from hapair.lab.watchers import watching
 
 pytestmark = [pytest.mark.netns, pytest.mark.keepalived, pytest.mark.slow]
@@ -24,6 +24,9 @@ FORMS = {
     "virtual-mac": replace(THREE, virtual_mac=True),
     "v6-virtual-mac": replace(SIX, virtual_mac=True),
 }
+
+
+RESIGNED = "resigned"
 
 
 class Mixed(Hapair):
@@ -65,7 +68,7 @@ async def test_each_takes_over_from_the_other_and_gives_way(lab, keepalived_on):
     pair, a, b = await mixed(lab, keepalived_on)
     await never_both(pair, 1.5)
     a.terminate(*(["keepalived"] if keepalived_on == "pi-a" else ["hapair", "up"]))
-    assert await b.addresses.until(VIP, present=True, within_s=10)
+    assert await b.addresses.until(VIP, present=True, within_s=30)
     assert await pair.settled("pi-b")
     await a.last_started().wait()
     await pair.start("pi-a")
@@ -78,12 +81,18 @@ async def test_each_hears_the_other_and_takes_over_at_priority_0(lab, form, keep
     pair, a, b = await mixed(lab, keepalived_on, FORMS[form])
     await never_both(pair, 1.2 * pair.plan.active_down_s)
     a.terminate(*(["keepalived"] if keepalived_on == "pi-a" else ["hapair", "up"]))
-    began = time.monotonic()
-    taken = await b.addresses.until(pair.plan.vip, present=True, within_s=10)
-    assert taken, logs_of(pair)
-    # Silence alone would be noticed after three intervals at the soonest.
-    assert taken - began < 2.5 * pair.plan.interval_ms / 1000, logs_of(pair)
+    assert await b.addresses.until(pair.plan.vip, present=True, within_s=30), logs_of(pair)
+    assert RESIGNED in await why_active(b, keepalived_on), logs_of(pair)
     assert await pair.settled("pi-b"), logs_of(pair)
+
+
+async def why_active(host, keepalived_on):
+    """What the program there says of its takeover, or has in its log: by silence alone it comes too, and later."""
+    if host.name == keepalived_on:
+        said = (host.folder / "keepalived.log").read_text()
+        return RESIGNED if "Backup received priority 0 advertisement" in said else said
+    [router] = (await status_of(host))["routers"]
+    return router["reason"]
 
 
 @pytest.mark.parametrize("keepalived_on", ["pi-a", "pi-b"])
@@ -100,7 +109,7 @@ async def test_both_answer_with_the_virtual_mac(lab, keepalived_on):
 async def hardware_addresses(watchers):
     """Whatever five lookups in the next half second bring."""
     await watchers.look_up(time.monotonic(), count=5, every_s=0.1)
-    with trio.fail_after(10):
+    with trio.fail_after(60):
         while len(watchers.lookups) < 5:  # noqa: ASYNC110 - the prober's lines are taken in elsewhere
             await trio.sleep(0.05)
     return {mac for lookup in watchers.lookups for mac, _ in lookup.answers}
@@ -120,12 +129,12 @@ async def test_keepalived_is_deaf_to_the_newer_checksum(lab):
 async def test_hapair_takes_over_from_a_keepalived_that_was_killed(lab):
     _, a, b = await mixed(lab, keepalived_on="pi-a")
     await a.kill_all()
-    assert await b.addresses.until(VIP, present=True, within_s=10)
+    assert await b.addresses.until(VIP, present=True, within_s=30)
 
 
 async def test_keepalived_takes_over_from_a_hapair_that_was_killed(lab):
     pair, a, b = await mixed(lab, keepalived_on="pi-b")
     await a.kill_all()
-    assert await b.addresses.until(VIP, present=True, within_s=10)
-    assert await a.addresses.until(VIP, present=False, within_s=10)
+    assert await b.addresses.until(VIP, present=True, within_s=30)
+    assert await a.addresses.until(VIP, present=False, within_s=30)
     assert pair.holders() == ["pi-b"]

@@ -45,7 +45,7 @@ async def test_flows_of_udp_meet_the_same_server_after_a_failover(lab):
     await net.until(lambda: net.has_told(12))
     assert (await net.flows(net.nodes[0]))["open"] == {"dns": 12}
     await net.nodes[0].kill_all()
-    assert await net.nodes[1].addresses.until(VIP, present=True, within_s=10)
+    assert await net.nodes[1].addresses.until(VIP, present=True, within_s=30)
     await trio.sleep(1)
     found = [await answers_to(talker) for talker in talkers]
     names = [set(one) - {"silence"} for one in found]
@@ -60,9 +60,9 @@ async def test_open_downloads_and_uploads_live_on(net, fault):
     async with streaming(net.client, [VIP, VIP6], 80, downloads=10, uploads=10) as streams:
         await net.until(lambda: net.has_told(40))
         await (a.kill_all() if fault == "kill" else a.unplug())
-        assert await b.addresses.until(VIP, present=True, within_s=10)
+        assert await b.addresses.until(VIP, present=True, within_s=30)
         await trio.sleep(3)
         report = await streams.finish()
     assert report.broken == 0, report
     assert report.whole == 40
-    assert report.longest_stall_s < 5
+    assert report.longest_stall_s < 20  # how long is for benchmarks/kernel_failover.py to say

@@ -15,9 +15,9 @@ FILE = """\
 frontends:
   few: {listen: ["192.168.1.100:80"], mode: tcp, plane: kernel, pool: web, limits: {connections: 3}}
   slow: {listen: ["192.168.1.100:81", "192.168.1.100:5000-5099"], mode: tcp, plane: kernel, pool: web, limits:
-    {connection_rate: 1/m, connection_burst: 5}}
+    {connection_rate: 1/h, connection_burst: 5}}
   slow_udp: {listen: ["192.168.1.100:81", "[fd00:51::100]:81"], mode: udp, plane: kernel, pool: web, limits:
-    {connection_rate: 1/m, connection_burst: 5}}
+    {connection_rate: 1/h, connection_burst: 5}}
   denied: {listen: ["192.168.1.100:82", "[fd00:51::100]:82"], mode: tcp, plane: kernel, pool: web, limits:
     {deny: ["192.168.1.50/32", "fd00:51::40/122"]}}
   allowed: {listen: ["192.168.1.100:83"], mode: tcp, plane: kernel, pool: web, limits: {allow: ["192.168.1.22/32"]}}
@@ -43,16 +43,18 @@ async def test_what_one_client_may_have_and_what_is_counted(net):
     client, a = net.client, net.nodes[0]
     held = [await holding(client, VIP, 80) for _ in range(3)]
     assert {name for name, _ in held} == {"web1", "web2"}
-    # New ones count over all ports together, and each SYN that comes again does too.
+    # New ones count over all ports together, and each SYN that comes again, as it does on a busy machine, counts too.
     for kind, vip, port, count in (
         ("tcp", VIP, 81, 2),
-        ("tcp", VIP, 5000, 3),
-        ("udp", VIP, 81, 5),
-        ("udp", VIP6, 81, 5),
+        ("tcp", VIP, 5000, 2),
+        ("udp", VIP, 81, 4),
+        ("udp", VIP6, 81, 4),
     ):
         assert "TimeoutError" not in await asked(client, kind, vip, port, count)
-    others = [("tcp", VIP, port) for port in (80, 81, 5001, 82, 83)] + [("tcp", VIP6, 82)]
-    assert await dropped(client, *others, ("udp", VIP, 81), ("udp", VIP6, 81)) == [True] * 8
+    limited = [("tcp", VIP, 5001), ("udp", VIP, 81), ("udp", VIP6, 81)]
+    await dropped(client, *limited)  # the fifth of each, if it was not spent
+    others = [("tcp", VIP, port) for port in (80, 81, 82, 83)] + [("tcp", VIP6, 82)]
+    assert await dropped(client, *others, *limited) == [True] * 8
     assert await dropped(net["web3"], ("tcp", VIP, 80), ("tcp", VIP, 82), ("tcp", VIP6, 82)) == [False] * 3
     assert await dropped(net["web2"], ("tcp", VIP, 83)) == [False]
     assert all(process.poll() is None for _, process in held)

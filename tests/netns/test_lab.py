@@ -44,7 +44,7 @@ async def test_a_kill_takes_children_and_orphans_and_nobody_elses(lab):
     a, b = await two(lab)
     await b.start(["sleep", "61"])
     await a.start(["sh", "-c", "sleep 62 & sleep 63 & setsid sleep 64 & wait"])
-    with trio.fail_after(10):
+    with trio.fail_after(60):
         while len(a.find("sleep")) < 3 or not b.find("sleep"):  # noqa: ASYNC110 - nobody tells when a program is loaded
             await trio.sleep(0.01)
     await a.kill_all()
@@ -60,19 +60,19 @@ async def test_what_is_frozen_stands_still_until_it_is_thawed(lab):
         await child.wait()
     assert child.returncode is None
     a.thaw()
-    with trio.fail_after(10):
+    with trio.fail_after(60):
         await child.wait()
 
 
 async def test_a_lease_is_seen_to_begin_and_to_end(lab):
     a = await lab.host("pi-a", "192.168.1.11")
-    lease = ["valid_lft", "1", "preferred_lft", "1"]
+    lease = ["valid_lft", "2", "preferred_lft", "2"]
     await a.run(["ip", "address", "add", f"{VIP}/32", "dev", "eth0", *lease])
-    came = await a.addresses.until(VIP, present=True, within_s=5)
-    gone = await a.addresses.until(VIP, present=False, within_s=10)
+    came = await a.addresses.until(VIP, present=True, within_s=30)
+    gone = await a.addresses.until(VIP, present=False, within_s=30)
     assert came is not None
     assert gone is not None
-    assert 0.5 < gone - came < 4
+    assert 0.5 < gone - came < 20
     assert not a.addresses.holds(VIP)
     assert [(one.address, one.present) for one in a.addresses.history][-2:] == [(VIP, True), (VIP, False)]
 

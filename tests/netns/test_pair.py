@@ -1,13 +1,12 @@
 """The real program on two nodes: what happens to the VIP. Times are bounded generously; what happens is what counts."""
 
-import json
 import re
 
 import pytest
 import trio
 
 from hapair.lab.pair import VIP, furnish, logs_of, measuring
-from hapair.lab.programs import RECORDING, Hapair, at, hapair
+from hapair.lab.programs import RECORDING, Hapair, status_of
 from hapair.lab.trial import Fault, inflict, try_fault
 from vrrp.recording import replay
 
@@ -15,7 +14,9 @@ pytestmark = [pytest.mark.netns, pytest.mark.slow]
 
 
 async def status(host):
-    return json.loads((await host.run([*hapair("status"), *at(host), "--json"])).stdout)
+    found = await status_of(host)
+    assert found is not None, f"the node of {host.name} does not answer"
+    return found
 
 
 @pytest.mark.parametrize(
@@ -37,10 +38,10 @@ async def test_the_vip_moves_and_comes_back(lab, pair, fault):
 async def test_nobody_is_heard_both_hold_it_and_one_gives_way(lab, pair):
     a, b = pair.nodes.values()
     await inflict(Fault.BLACKHOLE, pair, a)
-    assert await b.addresses.until(VIP, present=True, within_s=10)
+    assert await b.addresses.until(VIP, present=True, within_s=30)
     assert pair.holders() == ["pi-a", "pi-b"]  # each has lost the other; neither can know better
     for node in (a, b):
-        with trio.fail_after(10):
+        with trio.fail_after(60):
             while not await suspects_a_split_brain(node):  # noqa: ASYNC110 - the node tells those who ask
                 await trio.sleep(0.2)
     await a.blackhole(on=False)
@@ -60,7 +61,7 @@ async def test_a_vip_that_someone_deletes_is_put_back(lab, pair):
     a = pair.nodes["pi-a"]
     before = len(a.addresses.history)
     await a.run(["ip", "address", "delete", f"{VIP}/32", "dev", "eth0"])
-    with trio.fail_after(10):
+    with trio.fail_after(60):
         while [change.present for change in a.addresses.history[before:] if change.address == VIP] != [False, True]:
             await a.addresses.changed()
     assert pair.holders() == ["pi-a"]
@@ -72,7 +73,7 @@ async def test_an_interface_that_is_not_there_yet_is_waited_for(lab):
     await a.run(["ip", "link", "set", "eth0", "down"])
     await a.run(["ip", "link", "set", "eth0", "name", "later0"])
     await pair.start("pi-a")
-    with trio.fail_after(30):
+    with trio.fail_after(60):
         while not await waits(a):  # noqa: ASYNC110 - the node tells those who ask
             await trio.sleep(0.1)
     await a.run(["ip", "link", "set", "later0", "name", "eth0"])
@@ -82,10 +83,8 @@ async def test_an_interface_that_is_not_there_yet_is_waited_for(lab):
 
 async def waits(host):
     """Whether the node runs and says what it waits for."""
-    run = await host.run([*hapair("status"), *at(host), "--json"], check=False)
-    if run.returncode != 0:
-        return False
-    return any("eth0" in (router["waiting_for"] or "") for router in json.loads(run.stdout)["routers"])
+    found = await status_of(host)
+    return found is not None and any("eth0" in (router["waiting_for"] or "") for router in found["routers"])
 
 
 async def test_a_taken_port_is_said_in_one_line(lab):
@@ -94,7 +93,7 @@ async def test_a_taken_port_is_said_in_one_line(lab):
     thief = await a.start(["python3", "-m", "http.server", "80"])
     await listens(a, thief)
     await pair.start("pi-a")
-    with trio.fail_after(30):
+    with trio.fail_after(60):
         await a.last_started().wait()
     said = (a.folder / "hapair.log").read_text()
     assert a.last_started().returncode == 1
@@ -105,7 +104,7 @@ async def test_a_taken_port_is_said_in_one_line(lab):
 
 
 async def listens(host, process):
-    with trio.fail_after(10):
+    with trio.fail_after(60):
         while b":80 " not in (await host.run(["ss", "-Hltn"])).stdout:
             assert process.returncode is None
             await trio.sleep(0.05)
@@ -114,8 +113,8 @@ async def listens(host, process):
 async def test_sigterm_hands_over(lab, pair):
     a, b = pair.nodes.values()
     a.terminate("hapair", "up")
-    assert await b.addresses.until(VIP, present=True, within_s=10)
-    assert await a.addresses.until(VIP, present=False, within_s=1)
+    assert await b.addresses.until(VIP, present=True, within_s=30)
+    assert await a.addresses.until(VIP, present=False, within_s=30)
     assert pair.holders() == ["pi-b"]
 
 

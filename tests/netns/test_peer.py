@@ -6,19 +6,21 @@ import pytest
 import trio
 
 from hapair.lab.pair import measuring
-from hapair.lab.programs import at, hapair
+from hapair.lab.programs import at, hapair, status_of
 from hapair.lab.trial import Fault, inflict
 
 pytestmark = [pytest.mark.netns, pytest.mark.slow]
 
 
 async def status(host):
-    return json.loads((await host.run([*hapair("status"), *at(host), "--json"])).stdout)
+    found = await status_of(host)
+    assert found is not None, f"the node of {host.name} does not answer"
+    return found
 
 
 async def until(host, condition):
     """The status once it is so."""
-    with trio.fail_after(20):
+    with trio.fail_after(60):
         while not condition(found := await status(host)):  # noqa: ASYNC110 - the node tells those who ask
             await trio.sleep(0.2)
     return found
@@ -116,7 +118,7 @@ async def test_what_is_changed_on_one_node_holds_on_both_and_over_a_restart(lab,
 
 async def until_answered(host, condition):
     """The same for a node that has just been started."""
-    with trio.fail_after(20):
-        while (await host.run([*hapair("status"), *at(host)], check=False)).returncode:  # noqa: ASYNC110
+    with trio.fail_after(60):
+        while await status_of(host) is None:  # noqa: ASYNC110 - nobody tells when it answers
             await trio.sleep(0.2)
     return await until(host, condition)

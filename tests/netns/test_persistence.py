@@ -1,14 +1,12 @@
 """Clients come back to their server: on every worker, after the death of a node, and when it returns."""
 
-import json
-
 import pytest
 import trio
 
 from hapair.lab import programs
 from hapair.lab.files import hapair_yaml
 from hapair.lab.pair import VIP, bring_up, furnish, logs_of
-from hapair.lab.programs import Hapair, at, hapair
+from hapair.lab.programs import Hapair, at, hapair, status_of
 
 pytestmark = [pytest.mark.netns, pytest.mark.slow]
 
@@ -21,9 +19,9 @@ pools:
   by_source: {{policy: random, persistence: {{source: {{}}}}, servers: {SERVERS}}}
 """
 ASK = """\
-for a in "$@"; do curl -sS -m 5 --interface $a -o /dev/null -w '%header{x-server} ' http://VIP:81/; done; echo
+for a in "$@"; do curl -sS -m 20 --interface $a -o /dev/null -w '%header{x-server} ' http://VIP:81/; done; echo
 i=0; while [ $i -lt 8 ]; do i=$((i+1))
-curl -sS -m 5 -b jar -c jar -o /dev/null -w '%header{x-server} ' http://VIP/; done
+curl -sS -m 20 -b jar -c jar -o /dev/null -w '%header{x-server} ' http://VIP/; done
 """.replace("VIP", VIP)
 
 
@@ -49,12 +47,14 @@ async def answered_by(client):
 
 
 async def status(host):
-    return json.loads((await host.run([*hapair("status"), *at(host), "--json"])).stdout)
+    found = await status_of(host)
+    assert found is not None, f"the node of {host.name} does not answer"
+    return found
 
 
 async def knows_all(host):
     """Wait until a node has heard of each client; how it stands then."""
-    with trio.fail_after(20):
+    with trio.fail_after(60):
         while True:
             node = await status(host)
             tables = {one["pool"]: one for one in node["persistence"]}

@@ -47,10 +47,10 @@ async def ask(lab):
 
     async def get(*paths):
         urls = [f"http://192.168.1.11{path}" for path in paths]
-        run = await client.run(["curl", "-sS", "-i", "-m", "5", "-w", "[%{num_connects}]", *urls], check=False)
+        run = await client.run(["curl", "-sS", "-i", "-m", "20", "-w", "[%{num_connects}]", *urls], check=False)
         return run.stdout.decode().replace("\r\n", "\n")
 
-    with trio.fail_after(30):
+    with trio.fail_after(60):
         while "200 OK" not in await get("/"):  # noqa: ASYNC110 - curl tells
             await trio.sleep(0.1)
     return get

@@ -8,13 +8,15 @@ import pytest
 import trio
 
 from hapair.lab.pair import measuring
-from hapair.lab.programs import at, hapair
+from hapair.lab.programs import at, hapair, status_of
 
 pytestmark = [pytest.mark.netns, pytest.mark.slow]
 
 
 async def status(host):
-    return json.loads((await host.run([*hapair("status"), *at(host), "--json"])).stdout)
+    found = await status_of(host)
+    assert found is not None, f"the node of {host.name} does not answer"
+    return found
 
 
 async def servers(host):
@@ -49,7 +51,7 @@ async def test_a_server_that_drains_gets_nothing_also_from_a_worker_that_starts_
         for process in (await status(a))["processes"]:
             if process["name"].startswith("worker"):
                 os.kill(process["pid"], signal.SIGKILL)
-        with trio.fail_after(20):
+        with trio.fail_after(60):
             while any(one["state"] != "serving" for one in await workers(a)):  # noqa: ASYNC110 - it tells who asks
                 await trio.sleep(0.1)
         await a.run([*hapair("preempt"), *at(a)])  # it had given the VIP up: it has no worker but this one

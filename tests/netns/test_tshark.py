@@ -46,7 +46,7 @@ async def captured(pair):
         log="tcpdump.log",
     )
     await pair.start(a.name)
-    with trio.move_on_after(40):
+    with trio.move_on_after(60):
         await capture.wait()
     assert capture.returncode == 0, (b.folder / "tcpdump.log").read_text() + logs_of(pair)
     return file
