@@ -47,15 +47,15 @@ class Programs:
     """Starts programs. One that cannot even be started, because its file system hangs, is not tried again meanwhile."""
 
     def __init__(self) -> None:
-        self._starting: dict[tuple[str, ...], threading.Thread] = {}
+        self._starting: dict[tuple[str, ...], _Start] = {}
 
     async def run(self, command: Sequence[str], environment: Mapping[str, str], limit_s: float) -> Ended:
         """Run a program to its end; after `limit_s` it is killed with all of its process group. See `Run`."""
-        stuck = self._starting.get(tuple(command))
-        if stuck is not None and stuck.is_alive():
+        before = self._starting.get(tuple(command))
+        if before is not None and before.is_stuck:
             return Ended(False, "is still being started from before")
         start = _Start(command, {**ENVIRONMENT, **environment})
-        self._starting[tuple(command)] = start.thread
+        self._starting[tuple(command)] = start
         output = bytearray()
         try:
             with trio.move_on_after(limit_s):
@@ -81,8 +81,13 @@ class _Start:
         self._process: subprocess.Popen[bytes] | None = None
         self.pipe, self._far_end = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         os.set_blocking(self._far_end, True)
-        self.thread = threading.Thread(target=self._run, name=f"start {command[0]}", daemon=True)
-        self.thread.start()
+        self._thread = threading.Thread(target=self._run, name=f"start {command[0]}", daemon=True)
+        self._thread.start()
+
+    @property
+    def is_stuck(self) -> bool:
+        """It was given up, and goes on. (The thread of one that is done may take a moment to end.)"""
+        return not self._done.is_set() and self._thread.is_alive()
 
     @property
     def process(self) -> "subprocess.Popen[bytes]":

@@ -6,19 +6,20 @@ import stat
 import threading
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trio
 
-from hapair import privileges
+from hapair import privileges, processes
 from hapair.processes import Ended, Programs, first_line
 
 
-async def run(*command: str, environment: Mapping[str, str] | None = None, limit_s: float = 20.0) -> Ended:
+async def run(*command: str, environment: Mapping[str, str] | None = None, limit_s: float = 60.0) -> Ended:
     return await Programs().run(command, environment or {}, limit_s)
 
 
-async def sh(script: str, limit_s: float = 20.0) -> Ended:
+async def sh(script: str, limit_s: float = 60.0) -> Ended:
     return await run("/bin/sh", "-c", script, limit_s=limit_s)
 
 
@@ -188,3 +189,20 @@ async def test_nothing_is_left_open() -> None:
 )
 def test_the_first_line_is_fit_to_be_shown(output: bytes, line: str) -> None:
     assert first_line(output) == line
+
+
+async def test_the_next_one_need_not_wait_for_the_thread_that_started_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine a program may be over before the thread that has started it is."""
+    over, tell = threading.Event(), processes._Start._tell
+
+    def tell_and_linger(self: processes._Start, process: Any) -> None:
+        tell(self, process)
+        over.wait(60)
+
+    monkeypatch.setattr(processes._Start, "_tell", tell_and_linger)
+    programs = Programs()
+    try:
+        ended = [await programs.run(("/bin/true",), {}, 60) for _ in range(2)]
+    finally:
+        over.set()
+    assert ended == [Ended(True, "exited with status 0")] * 2
