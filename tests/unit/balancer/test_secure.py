@@ -1,8 +1,11 @@
 """Secure streams: bytes, ends said and unsaid, failures, deadlines, back-pressure; on real sockets."""
 
+import fcntl
 import hashlib
 import socket
 import ssl
+import sys
+import termios
 from collections.abc import Iterator
 from typing import Any
 
@@ -228,19 +231,31 @@ def test_other_last_bytes_go_as_ever(pair: tuple[SecureStream, SecureStream], si
 
 def test_last_bytes_that_the_kernel_has_no_room_for(reactor: Reactor, pair: tuple[SecureStream, SecureStream]) -> None:
     client, server = pair
-    filling = bytes(60_000)
-    assert server.try_send(filling) == 60_000
-    taken = server.try_last(filling)
+    before, last = crowd(reactor, server), b"x" * 60_000
+    taken = server.try_last(last)
 
     async def rest() -> bytes:
         child = reactor.fork(receive_all(client))
-        await server.send_all(filling[taken:])
+        await server.send_all(last[taken:])
         server.shutdown()
         return await child.join()
 
     assert taken == 59_999  # the kernel has taken a part of the records, and one byte stands for the rest
-    assert run(reactor, rest()) == filling * 2
+    assert run(reactor, rest()) == before + last
     assert not client.truncated
+
+
+def crowd(reactor: Reactor, sender: SecureStream) -> bytes:
+    """Send until the other kernel takes nothing more and in ours, whose room is small now, some of it waits."""
+    sender._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8192)
+    sent, waiting = b"", bytearray(4)
+    while int.from_bytes(waiting, sys.byteorder) < 8000:
+        assert sender.try_send(bytes(4000)) == 4000
+        sent += bytes(4000)
+        for _ in range(5):
+            settle(reactor)
+        fcntl.ioctl(sender.fd, termios.TIOCOUTQ, waiting)
+    return sent
 
 
 def test_one_who_never_reads_does_not_keep_a_closed_connection(
