@@ -146,7 +146,7 @@ def talk(host: str, port: int) -> Counter[str]:
 
 def hold(host: str, port: int) -> None:
     """One connection: the name of who answers, then, once there is one, its end: an error, `end` or `data`."""
-    with socket.create_connection((host, port), PATIENCE_S) as sock:
+    with socket.create_connection((host, port), HOLD_S) as sock:
         sock.send(b"hello\n")
         _say(sock.recv(4096).decode().split(" ")[0])
         sock.settimeout(HOLD_S)
