@@ -15,7 +15,7 @@ import contextlib
 import errno
 import logging
 import socket
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from select import EPOLLEXCLUSIVE, EPOLLIN
 from typing import Any
 
@@ -97,6 +97,8 @@ class Acceptor:
         self._listening = tuple(listening)
         self._loops: dict[socket.socket, Task[None]] = {}
         self._emptied = trio.Event()
+        self.on_room: Callable[[], object] | None = None
+        """Called when a connection ends where there was no room; None: nobody but this one may wait for it."""
 
     def start(self) -> None:
         """Begin to take connections, or go on with it."""
@@ -165,7 +167,7 @@ class Acceptor:
     def ended(self, connection: Connection, error: BaseException | None) -> None:
         """One connection has ended (called by the connection)."""
         if self.full:
-            self.look()
+            (self.on_room or self.look)()
         self.connections.discard(connection)
         if connection.client is not None and self.service.limiter is not None:
             self.service.limiter.disconnect(connection.client)

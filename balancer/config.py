@@ -169,6 +169,8 @@ class BalancerConfig:
     pools: Mapping[str, Pool]
     files: Mapping[str, bytes] = field(default_factory=dict)
     """What stands in the files that answers are made of, by name as it is written."""
+    max_connections: int | None = None
+    """Over all frontends with connections, and all workers; None: each has its own limit alone."""
     drain_s: float = 30.0
     """How long open connections may go on once the process is told to stop."""
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, ClassVar, Literal
 
 from balancer.config_checks import AgentCheck, Check
@@ -83,8 +83,14 @@ class Server:
     """Used only while no other server of the pool is usable."""
     check_address: ServerEndpoint | None = None
     """Where its checks go; its own address where not given."""
+    check_port: int | None = None
+    """Where its checks go on its own address, or on `check_address`."""
     agent_address: ServerEndpoint | None = None
     """Where its agent is asked; its own address with the agent's port where not given."""
+    agent_port: int | None = None
+    """Where its agent is asked on its own address; the agent's where not given."""
+    agent_send: str | None = None
+    """Sent to its agent first; what the pool says where not given."""
     check: bool | None = None
     """False: it is not checked, and taken to be UP. True: it is, by a connection where its pool has no check."""
     disabled: bool = False
@@ -96,6 +102,9 @@ class Server:
             raise ValueError("weight must be from 0 to 256")
         if self.max_connections is not None and self.max_connections < 1:
             raise ValueError("max_connections must be at least 1")
+        for name, port in (("check_port", self.check_port), ("agent_port", self.agent_port)):
+            if port is not None and not 1 <= port <= 65_535:
+                raise ValueError(f"{name} must be from 1 to 65535")
         if self.max_queue is not None and not 0 <= self.max_queue <= MOST_WAITING:
             raise ValueError(f"max_queue must be from 0 to {MOST_WAITING}")
 
@@ -188,9 +197,10 @@ class Pool:
         if self.check is not None and self.check.observe is None and self.check.on_error != "fail_check":
             raise ValueError("check.on_error needs observe: layer4 or layer7")
         if self.agent is not None and self.agent.port is None:
-            without = [name for name, server in self.servers.items() if server.agent_address is None]
+            places = {name: server.agent_address or server.agent_port for name, server in self.servers.items()}
+            without = [name for name, place in places.items() if place is None]
             if without:
-                raise ValueError(f"agent needs a port, or {without[0]} needs an agent_address")
+                raise ValueError(f"agent needs a port, or {without[0]} needs an agent_address or agent_port")
         if self.policy in NEEDS_NAME and self.hash.name is None:
             what = NEEDS_NAME[self.policy]
             raise ValueError(f"policy {self.policy} needs to be told which {what}: hash: {{name: NAME}}")
@@ -200,7 +210,19 @@ class Pool:
         wanted = self.servers[server].check
         if wanted is False:
             return None
-        return CONNECT if wanted and self.check is None else self.check
+        check = CONNECT if wanted and self.check is None else self.check
+        return check if check is None or not check.has_place else self._placed(check, self.servers[server])
+
+    def _placed(self, check: Check, server: Server) -> Check:
+        """What a server says of where it is checked comes before what its pool says."""
+        if server.check_address is not None:
+            return replace(check, address=None, port=None)
+        return check if server.check_port is None else replace(check, port=None)
+
+    def agent_of(self, server: str) -> AgentCheck | None:
+        """How the agent of one of its servers is asked; None: it has none."""
+        send = self.servers[server].agent_send
+        return self.agent if send is None or self.agent is None else replace(self.agent, send=send)
 
     def _check_unix(self) -> None:
         """What a unix socket has no address for."""

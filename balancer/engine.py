@@ -191,6 +191,15 @@ class Engine:
             secret = frontend.tls is not None and name not in same_doors
             if moved_or_files or secret or frontend != before.frontends[name]:
                 self._renew_frontend(running, moved=moved)
+        for running in self._frontends.values():
+            if isinstance(running.acceptor, Acceptor):
+                self._parts.share_room(running.service, config)
+                running.acceptor.on_room = None if config.max_connections is None else self._look
+                running.acceptor.look()
+
+    def _look(self) -> None:
+        for running in self._frontends.values():
+            running.acceptor.look()
 
     def _begin(self, name: str) -> _Running:
         service = self._service(name)
@@ -365,8 +374,7 @@ class Engine:
             worker.set(LOG_LINES_DROPPED, self._logs.dropped)
         if self._leaving:
             self._see_off()
-        for running in self._frontends.values():
-            running.acceptor.look()
+        self._look()
         now = time.monotonic()
         for pool in self._pools.values():
             pool.state.tick(now)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain
 from socket import socket
 
 from balancer.acceptor import Acceptor
 from balancer.accesslog.logs import AccessLogs
 from balancer.config import BalancerConfig, Frontend, Mode, pools_of
 from balancer.networks import Networks
+from balancer.node_room import NodeRoom
 from balancer.observe import ObservedCounters, Streak
 from balancer.pool import PoolState
 from balancer.reactor import Reactor
@@ -218,6 +220,18 @@ class Parts:
         if frontend.accept_proxy:
             relay = behind_proxies(relay, Networks(frontend.accept_proxy))
         return Acceptor(service, listening, relay=relay, worker=self.worker, stream=stream)
+
+    def share_room(self, service: FrontendService, config: BalancerConfig) -> None:
+        """Have a frontend take no more connections than the node may have, where that has a limit."""
+        name, slots, here = service.name, self.slots, self.worker_index
+        elsewhere = self._open_elsewhere(name)
+        service.open_elsewhere = elsewhere
+        if config.max_connections is not None:
+            streams = [one for one, frontend in config.frontends.items() if frontend.mode != "udp"]
+            besides = {one: here if one == name else None for one in streams}
+            indexes = [slots.frontend_open_indexes(one, besides=worker) for one, worker in besides.items()]
+            others = partial(slots.open_at, tuple(chain.from_iterable(indexes)))
+            service.open_elsewhere = NodeRoom(service, config.max_connections, elsewhere=elsewhere, others=others)
 
     def _open_elsewhere(self, frontend: str) -> Callable[[], int]:
         """Connections that the other workers have open; `int`, which makes a 0, where there are none."""

@@ -287,7 +287,7 @@ class Slots:
         first = RECORD * self.layout.servers[pool, server] + OPEN
         return tuple(worker * self.layout.block + first for worker in range(self.layout.workers))
 
-    def frontend_open_indexes(self, frontend: str, *, besides: int) -> tuple[int, ...]:
+    def frontend_open_indexes(self, frontend: str, *, besides: int | None) -> tuple[int, ...]:
         """Where the workers but one keep their number of open connections of a frontend, for `open_at`."""
         first = RECORD * self.layout.frontends[frontend] + OPEN
         return tuple(worker * self.layout.block + first for worker in range(self.layout.workers) if worker != besides)

@@ -10,6 +10,7 @@ _COMMANDS = {
     "demo": "Two nodes, a client and three servers on this machine: kill one and watch.",
     "doctor": "Look for what is in the way of the kernel plane on this machine.",
     "events": "Show what happened on this node, and why.",
+    "frontend": "Have a frontend listen no more, or again, or limit it.",
     "handover": "Let the other node take over the virtual IP addresses.",
     "init": "Make the secret that the nodes of a pair share.",
     "maintenance": "Take this node out of the pair, or back into it.",
@@ -18,7 +19,7 @@ _COMMANDS = {
     "release": "Remove the virtual IP addresses that a dead hapair left on this machine.",
     "reload": "Have the node on this machine go on with its file as it is now.",
     "schema": "Print the JSON Schema of the file, for editors.",
-    "server": "Take a server out of service, or back.",
+    "server": "Take a server out of service, or back; add one to a pool, or remove it.",
     "status": "Show what the node on this machine does.",
     "up": "Run this node.",
 }

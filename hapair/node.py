@@ -22,6 +22,7 @@ from balancer.serverstate import ServerState
 from balancer.slots import Slots
 from hapair import secret as secret_file
 from hapair import systemd
+from hapair.admin.haproxy_limits import LimitCommands
 from hapair.admin.haproxy_servers import ServerCommands
 from hapair.admin.haproxy_traffic import TrafficCommands
 from hapair.admin.runtime import Commands, Stories, open_runtime_socket, remove_runtime_socket, serve_runtime
@@ -42,10 +43,11 @@ from hapair.node_admin import NodeAdmin
 from hapair.node_changes import NodeChanges
 from hapair.node_counters import NodeCounters
 from hapair.node_events import NodeEvents
+from hapair.node_frontends import frontend_story
 from hapair.node_handover import NodeHandover, preempted
 from hapair.node_maintenance import NodeMaintenance
 from hapair.node_membership import Membership
-from hapair.node_parts import NodeParts, kernel_pools, said_by, with_pools
+from hapair.node_parts import NodeParts, kernel_pools, said_by, shaped
 from hapair.node_peer import NodePeer
 from hapair.node_peer_events import NodePeerEvents
 from hapair.node_persistence import NodePersistence
@@ -110,6 +112,7 @@ async def run_node(
             "handover": node.take_over.handover,
             "server": partial(server_story, node.checks, node.changes, node.members),
             "events": node.events.story,
+            "frontend": partial(frontend_story, node.traffic, node.changes),
             "reload": reload.story,
             "maintenance": node.maintenance.story,
         }
@@ -167,7 +170,7 @@ class _Node(NodeParts):
         sockets: NodeSockets,
     ) -> None:
         register = Register(config.node, said_by(config), store.load(state_folder))
-        config = self._config = with_pools(config, register.pools)
+        config = self._config = shaped(config, register)
         self._sockets = sockets
         self._path = path
         self._started_at = trio.current_time()
@@ -224,13 +227,18 @@ class _Node(NodeParts):
     ) -> None:
         """What they change while the node runs, and where they see it."""
         kept = (register, self.checks, state_folder, self.peer.link)
-        self.changes = NodeChanges(*kept, reshape=self.reshape, settled=partial(self.settled, ANSWER_S))
+        self.changes = NodeChanges(
+            *kept, reshape=self.reshape, settled=partial(self.settled, ANSWER_S), record=self.events.record
+        )
         self.changes.immovable = kernel_pools(config.balancer)
         self.peer_events = NodePeerEvents(self.events.feed, self.events.pair.theirs, self.peer.link)
         self.peer.greetings += [self.changes.greet, self.peer_events.greet]
         self.take_over = NodeTakeOver(config.node, self.events.peer, self.handover.story, self.peer.link)
         self.members = Membership(self.changes, self.snapshot)
-        self.traffic = NodeTraffic(self._proxied, self._workers.orders, lambda: self._sockets.listeners)
+        self.traffic = NodeTraffic(
+            *(self._proxied, self._workers.orders, lambda: self._sockets.listeners), said=self.changes.said_of_frontend
+        )
+        self.changes.on_frontend = self.traffic.heard
         self.counters = NodeCounters(self._workers.orders, lambda: self._slots, self.snapshot)
         self.admin = NodeAdmin(
             *(self.snapshot, self.changes.everywhere, config.admin, sockets.admin),
@@ -242,6 +250,7 @@ class _Node(NodeParts):
             commands=(
                 *TrafficCommands(self.traffic, self.snapshot).commands(),
                 *ServerCommands(self.members, lambda: self._config.balancer).commands(),
+                *LimitCommands(self.changes, self.snapshot).commands(),
             ),
             counting=self.counters,
             certificates=self.certificates,
@@ -267,21 +276,11 @@ class _Node(NodeParts):
         self._roles_changed()
         self.changes.begin()
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self.changes.run)
-            nursery.start_soon(self._workers.run)
-            nursery.start_soon(self.checks.run)
-            nursery.start_soon(self._discovery.run)
+            parts = (self.changes, self.traffic, self._workers, self.checks, self._discovery, self._tracking)
+            people = (self._notifier, self.notifications, self.admin, self.peer, self.take_over, self.peer_events)
+            for part in (*parts, self.certificates, self.handover, *people, self.persistence):
+                nursery.start_soon(part.run)
             nursery.start_soon(self._feed_watchdog)
-            nursery.start_soon(self._tracking.run)
-            nursery.start_soon(self.certificates.run)
-            nursery.start_soon(self.handover.run)
-            nursery.start_soon(self._notifier.run)
-            nursery.start_soon(self.notifications.run)
-            nursery.start_soon(self.admin.run)
-            nursery.start_soon(self.peer.run)
-            nursery.start_soon(self.take_over.run)
-            nursery.start_soon(self.peer_events.run)
-            nursery.start_soon(self.persistence.run)
             self._judge()
             nursery.start_soon(self._kernel.run)
             nursery.start_soon(self._flows.run)

@@ -19,7 +19,7 @@ from hapair.admin.haproxy_counters import CounterCommands, Counting
 from hapair.admin.haproxy_tables import Tables
 from hapair.admin.live import Live
 from hapair.admin.logins import Logins
-from hapair.admin.operator import Operator
+from hapair.admin.operator import Editor
 from hapair.admin.page import Page
 from hapair.admin.page_pair import Story
 from hapair.admin.rates import Rates
@@ -80,7 +80,7 @@ class NodeAdmin:
     def __init__(
         self,
         look: Callable[[], NodeSnapshot],
-        operator: Operator,
+        operator: Editor,
         admin: AdminSection | None,
         listeners: Mapping[Endpoint, socket.socket],
         *,

@@ -1,4 +1,4 @@
-"""What people change of servers: carried out here, kept over a restart, and told to the peer."""
+"""What people change of servers, frontends and the node: carried out, kept over a restart, and told to the peer."""
 
 import logging
 import time
@@ -15,9 +15,10 @@ from balancer.serverstate import ServerState
 from balancer.standing import Admin
 from hapair.admin.operator import Operator
 from hapair.changes import store
-from hapair.changes.change import Change, Said, Value, What, written
+from hapair.changes.change import SHAPING, Change, Said, Value, What, written
 from hapair.changes.messages import PeerChanges
 from hapair.changes.register import Entry, Register
+from hapair.events.event import Happening
 from hapair.peer.link import PeerLink
 from hapair.snapshot import NodeSnapshot
 
@@ -33,9 +34,9 @@ class Link(Protocol):
 
 
 class Reshape(Protocol):
-    """Have the node go on with these pools, which differ by servers: those in `fresh` are new, whatever was there."""
+    """Have the node go on with `pools` and `max_connections`; the servers in `fresh` are new, whatever was there."""
 
-    def __call__(self, pools: Mapping[str, Pool], fresh: Collection[tuple[str, str]], /) -> object: ...
+    def __call__(self, fresh: Collection[tuple[str, str]], /) -> object: ...
 
 
 class NodeChanges:
@@ -51,10 +52,11 @@ class NodeChanges:
         folder: Path,
         link: PeerLink | None = None,
         *,
-        reshape: Reshape = lambda *_: None,
+        reshape: Reshape = lambda _: None,
         settled: Callable[[], Awaitable[object]] = trio.lowlevel.checkpoint,
+        record: Callable[[Happening], object] = lambda _: None,
     ) -> None:
-        """`settled` returns when every process has what `reshape` gave it."""
+        """`settled` returns when every process has what `reshape` gave it; `record` takes events."""
         self.everywhere = ChangingOperator(self, operator, local=False)
         """Its changes hold on both nodes."""
         self.here = ChangingOperator(self, operator, local=True)
@@ -63,9 +65,12 @@ class NodeChanges:
         self._folder = folder
         self.immovable: Collection[str] = ()
         """Pools of the kernel plane, which knows addresses by the file alone."""
+        self.on_frontend: Callable[[Change], object] = lambda _: None
+        """Called with what holds of a frontend from now on."""
         self._register = register
         self._reshape = reshape
         self._settled = settled
+        self._record = record
         self._is_unsettled = False
         self._link: Link | None = link
         self._unsaved = trio.Event()
@@ -79,14 +84,17 @@ class NodeChanges:
 
     @property
     def pools(self) -> Mapping[str, Pool]:
-        """Those of the file, with the servers that were added and without those that were removed."""
+        """Those of the file, with what was said of which servers there are and how they are configured."""
         return self._register.pools
+
+    @property
+    def max_connections(self) -> int | None:
+        """Of the node: the file's, or what was said instead."""
+        return self._register.max_connections
 
     def begin(self) -> None:
         """What was said before this start holds, as long as the file says what it said then."""
-        for change in self._register.held():
-            if change.what != "server":
-                self._carry_out(change)
+        self.reloaded(self._register.held())
 
     async def run(self) -> None:
         """For ever: keep what is new."""
@@ -122,7 +130,7 @@ class NodeChanges:
     def reloaded(self, fresh: Iterable[Change]) -> None:
         """The servers stand by the file (balancer.checks.kept): what holds now and did not before."""
         for change in fresh:
-            if change.what != "server":
+            if change.what not in SHAPING:
                 self._carry_out(change)
 
     def superseded(self, said: Said) -> list[Change]:
@@ -137,29 +145,46 @@ class NodeChanges:
     def hear(self, message: PeerChanges) -> None:
         """What was said on the peer."""
         fresh = self._register.hear(message.changes)
-        if servers := [change for change in fresh if change.what == "server"]:
-            self._change_servers(servers)
+        for change in fresh:
+            self._note(change, by=f"{change.by}, on {change.node}".removeprefix(", "))
+        if shaping := [change for change in fresh if change.what in SHAPING]:
+            self._change_shape(shaping)
         self.reloaded(fresh)
         self._unsaved.set()
 
-    def _change_servers(self, changes: Iterable[Change]) -> None:
-        added = {(one.pool, one.server) for one in changes if one.value is not None}
+    def _note(self, change: Change, *, by: str) -> None:
+        """What else changes of a server is noticed when it does."""
+        if change.what in (*SHAPING, "disabled", "frontend_limit"):
+            subject = f"{change.pool}/{change.server}" if change.server else change.pool or change.node
+            self._record(Happening(kind="admin", subject=subject, words=change.words, by=by))
+
+    def _change_shape(self, changes: Iterable[Change]) -> None:
+        added = {(one.pool, one.server) for one in changes if one.what == "server" and one.value is not None}
         self._is_unsettled = True
-        self._reshape(self._register.pools, added)
+        self._reshape(added)
 
     def said(self, what: What, pool: str, server: str, value: Value, *, by: str, local: bool) -> None:
         """Somebody said this here, and it is carried out."""
         self._tell(what, pool, server, value, by=by, local=local)
 
+    def said_of_frontend(self, what: What, frontend: str, value: Value, *, local: bool) -> None:
+        """Somebody said this of a frontend here, and it is carried out."""
+        self._tell(what, frontend, "", value, by="", local=local)
+
     def set_server(self, pool: str, name: str, server: Server | None, *, by: str, local: bool) -> None:
         """Somebody adds a server to a pool, or removes it. Raises KeyError where there is no such pool, ValueError, in
         words, where it cannot be done."""
         value = None if server is None else written(server)
-        self._change_servers([self._tell("server", pool, name, value, by=by, local=local)])
+        self._change_shape([self._tell("server", pool, name, value, by=by, local=local)])
+
+    def reconfigure(self, what: What, pool: str, server: str, value: Value, *, by: str, local: bool) -> None:
+        """Somebody says how a server is configured, or the node. Raises KeyError and ValueError as `set_server`."""
+        self._change_shape([self._tell(what, pool, server, value, by=by, local=local)])
 
     def _tell(self, what: What, pool: str, server: str, value: Value, *, by: str, local: bool) -> Change:
         now_ms = int(time.time() * 1000)
         change = self._register.say(what, pool, server, value, by=by, now_ms=now_ms, local=local)
+        self._note(change, by=by)
         self._unsaved.set()
         if self._link is not None and not local:
             self._link.post(PeerChanges((change,)), key=change.key)
@@ -167,6 +192,7 @@ class NodeChanges:
 
     def seen(self, node: NodeSnapshot) -> NodeSnapshot:
         """The same, with which servers are not as the file has them."""
+        node = replace(node, max_connections_in_file=self._register.said.max_connections)
         said = [change for change in self._register.held() if change.what == "server"]
         added = {(one.pool, one.server) for one in said if one.value is not None}
         removed = {(one.pool, one.server) for one in said if one.value is None and one.in_file is not None}
@@ -189,6 +215,9 @@ class NodeChanges:
         return "on both nodes" if self._link.up else "here, and on the peer when it is heard again"
 
     def _carry_out(self, change: Change) -> None:
+        if change.what in ("disabled", "frontend_limit"):
+            self.on_frontend(change)
+            return
         try:
             _carry_out(self._operator, change)
         except (KeyError, ValueError) as error:
@@ -246,6 +275,30 @@ class ChangingOperator:
         state = self._operator.move(pool, server, endpoint)
         self._changes.said("address", pool, server, str(endpoint), by="", local=self._local)
         return state
+
+    def edit(self, pool: str, server: str, what: What, value: Value) -> None:
+        """How it is configured, instead of what the file says. Raises KeyError, ValueError."""
+        self._changes.reconfigure(what, pool, server, value, by="", local=self._local)
+
+    def place_check(self, pool: str, server: str, host: str | None, port: int | None) -> None:
+        """Where its checks go: to this address, or at its own to this port. What is not said stays as it is."""
+        known, check = self._changes.pools[pool].servers[server], self._changes.pools[pool].check_of(server)
+        if host is not None:
+            before = None if known.check_address is None else known.check_address.port
+            stays = known.check_port or before or (check.port if check else None) or known.address.port
+            self.edit(pool, server, "check_address", str(Endpoint(host, port or stays)))
+        if port is not None:
+            self.edit(pool, server, "check_port", port)
+
+    def place_agent(self, pool: str, server: str, host: str | None, port: int | None) -> None:
+        """Where its agent is asked, likewise."""
+        known, agent = self._changes.pools[pool].servers[server], self._changes.pools[pool].agent
+        if host is not None:
+            before = None if known.agent_address is None else known.agent_address.port
+            stays = known.agent_port or before or (agent.port if agent else None) or known.address.port
+            self.edit(pool, server, "agent_address", str(Endpoint(host, port or stays)))
+        if port is not None:
+            self.edit(pool, server, "agent_port", port)
 
     def watch(self, pool: str, server: str, *, checks: bool | None = None, agent: bool | None = None) -> ServerState:
         """Whether its checks are made, its agent is asked."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
+from typing import Protocol
 
 import trio
 
@@ -46,14 +47,25 @@ def kernel_pools(balancer: BalancerConfig) -> set[str]:
 def said_by(config: NodeConfig) -> Said:
     """What a file says, as far as people may say otherwise while it runs."""
     file = config.file
-    if file is None:
-        return Said(pools=config.balancer.pools)
-    return Said(pools=config.balancer.pools, obstacle=lambda pools: obstacle(replace(file, pools=pools)))
+    balancer = config.balancer
+    said = Said(pools=balancer.pools, frontends=balancer.frontends, max_connections=balancer.max_connections)
+    return said if file is None else replace(said, obstacle=lambda pools: obstacle(replace(file, pools=pools)))
 
 
-def with_pools(config: NodeConfig, pools: Mapping[str, Pool]) -> NodeConfig:
-    """The same with other pools."""
-    return replace(config, balancer=replace(config.balancer, pools=pools))
+class Shape(Protocol):
+    """What people may say otherwise than the file (hapair.changes.register.Register)."""
+
+    @property
+    def pools(self) -> Mapping[str, Pool]: ...
+
+    @property
+    def max_connections(self) -> int | None: ...
+
+
+def shaped(config: NodeConfig, shape: Shape) -> NodeConfig:
+    """The same, as it was said."""
+    balancer = replace(config.balancer, pools=shape.pools, max_connections=shape.max_connections)
+    return replace(config, balancer=balancer)
 
 
 class NodeParts:
@@ -123,7 +135,7 @@ class NodeParts:
     def apply(self, served: Served, plan: Plan, sockets: NodeSockets, reading: Reading) -> None:
         """Have every part go on with this. Returns at once; nothing of it may fail."""
         fresh = self.changes.reload(said_by(served.config))
-        config = with_pools(served.config, self.changes.pools)
+        config = shaped(served.config, self.changes)
         before, self._config = self._config, config
         self._proxied = config.balancer.proxied
         self._old.append((self._sockets, self._slots))
@@ -147,16 +159,16 @@ class NodeParts:
         self.peer.reloaded(served.file)
         self._tell_standings()
 
-    def reshape(self, pools: Mapping[str, Pool], fresh: Collection[tuple[str, str]]) -> None:
-        """Go on with these pools, whose servers are others than before; `fresh` are new ones. Returns at once."""
-        before, self._config = self._config, with_pools(self._config, pools)
+    def reshape(self, fresh: Collection[tuple[str, str]]) -> None:
+        """Go on as somebody said; `fresh` are servers that are new. Returns at once."""
+        before, self._config = self._config, shaped(self._config, self.changes)
         self._proxied = self._config.balancer.proxied
         for pair in fresh:
             self.checks.forget(*pair)
         self._old.append((self._sockets, self._slots))
         self._slots = self._slots_for(before, self._config)
         self._reload_workers(self.certificates.reading)
-        self.checks.reload(pools)
+        self.checks.reload(self._config.balancer.pools)
         self._reload_servers()
         self._tell_standings(fresh)
 

@@ -6,11 +6,15 @@ import logging
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from typing import Protocol
+
+import trio
 
 from balancer.clients import Session
 from balancer.config import BalancerConfig, Frontend
 from balancer.evidence import Evidence
 from balancer.fieldtypes import Endpoint
+from hapair.changes.change import Change, Value, What
 from hapair.messages import Order
 from hapair.ordering import Orders
 from hapair.snapshot import NodeSnapshot
@@ -18,25 +22,67 @@ from hapair.snapshot import NodeSnapshot
 log = logging.getLogger(__name__)
 
 
+class SaidOfFrontend(Protocol):
+    """hapair.node_changes.NodeChanges.said_of_frontend."""
+
+    def __call__(self, what: What, frontend: str, value: Value, /, *, local: bool) -> object: ...
+
+
 class NotPossible(Exception):  # noqa: N818 - named for what happened
     """Nothing was done; the words say why."""
 
 
 class NodeTraffic:
-    """Of one node's proxy plane. It holds until the node ends; a limit, until the file has another one."""
+    """Of one node's proxy plane. A limit holds until the file has another one. `run` must run for what is `heard`."""
 
     def __init__(
         self,
         config: BalancerConfig,
         orders: Orders,
         listeners: Callable[[], Mapping[Endpoint, socket.socket]],
+        said: SaidOfFrontend = lambda *_, **__: None,
     ) -> None:
+        """`said` has what is said here kept, and told to the peer."""
         self._frontends: Mapping[str, Frontend] = config.frontends
         self._orders = orders
         self._listeners = listeners
         self._disabled: set[str] = set()
         self._limits: dict[str, int] = {}
         orders.hold(self._standing)
+        self._said = said
+        self._heard: list[Change] = []
+        self._wake = trio.Event()
+
+    def heard(self, change: Change) -> None:
+        """It was said before this start, or on the peer: what workers start with from now on, and `run` carries out."""
+        if change.pool not in self._frontends:
+            return
+        if change.what == "frontend_limit":
+            self._keep_limit(change.pool, change.value)
+        elif change.value and self._frontends[change.pool].mode != "udp":
+            self._disabled.add(change.pool)
+        self._heard.append(change)
+        self._wake.set()
+
+    async def run(self) -> None:
+        """For ever: carry out what was heard."""
+        while True:
+            await self._wake.wait()
+            self._wake = trio.Event()
+            heard, self._heard = self._heard, []
+            for change in heard:
+                if change.pool in self._frontends:
+                    await self._follow(change)
+
+    async def _follow(self, change: Change) -> None:
+        try:
+            if change.what == "frontend_limit":
+                await self._limit(change.pool, change.value)
+            else:
+                await (self._disable if change.value else self._enable)(change.pool)
+        except NotPossible as why:
+            detail = {"frontend": change.pool, "what": change.what, "reason": why}
+            log.warning("a change does not fit this node", extra=detail)
 
     def frontends(self) -> Mapping[str, Frontend]:
         """Those that are configured, by name."""
@@ -46,8 +92,12 @@ class NodeTraffic:
         """Somebody stopped it."""
         return frontend in self._disabled
 
-    async def disable(self, frontend: str) -> None:
+    async def disable(self, frontend: str, *, local: bool = False) -> None:
         """Connections are refused from now on; those that are open go on. Raises NotPossible."""
+        await self._disable(frontend)
+        self._said("disabled", frontend, True, local=local)
+
+    async def _disable(self, frontend: str) -> None:
         if self._frontends[frontend].mode == "udp":
             raise NotPossible("a frontend of mode udp cannot be disabled: take its servers out of service")
         self._disabled.add(frontend)
@@ -55,8 +105,12 @@ class NodeTraffic:
         if frontend in self._disabled:
             self._close(frontend)
 
-    async def enable(self, frontend: str) -> None:
+    async def enable(self, frontend: str, *, local: bool = False) -> None:
         """It listens again. Raises NotPossible where another program has taken its port meanwhile."""
+        await self._enable(frontend)
+        self._said("disabled", frontend, False, local=local)
+
+    async def _enable(self, frontend: str) -> None:
         for one in self._sockets(frontend):
             try:
                 one.listen(self._frontends[frontend].tcp.backlog)
@@ -77,10 +131,21 @@ class NodeTraffic:
             with contextlib.suppress(OSError):  # it did not listen any more
                 one.shutdown(socket.SHUT_RD)
 
-    async def limit(self, frontend: str, max_connections: int) -> None:
-        """So many connections at once, instead of what the file says."""
-        self._limits[frontend] = max_connections
-        await self._orders.give(Order(serial=0, what="limit", frontend=frontend, number=max_connections))
+    async def limit(self, frontend: str, max_connections: int | None, *, local: bool = False) -> None:
+        """So many connections at once, instead of what the file says; None: that again."""
+        await self._limit(frontend, max_connections)
+        self._said("frontend_limit", frontend, max_connections, local=local)
+
+    async def _limit(self, frontend: str, max_connections: Value) -> None:
+        self._keep_limit(frontend, max_connections)
+        most = self._limits.get(frontend, self._frontends[frontend].max_connections)
+        await self._orders.give(Order(serial=0, what="limit", frontend=frontend, number=most))
+
+    def _keep_limit(self, frontend: str, max_connections: Value) -> None:
+        if max_connections is None:
+            self._limits.pop(frontend, None)
+        else:
+            self._limits[frontend] = int(max_connections)
 
     async def sessions(self) -> list[Session]:
         """Connections that are open; the ids are those of this call."""

@@ -10,6 +10,7 @@ import trio
 from balancer.checks.agent import ask
 from balancer.checks.agent_words import AgentWords
 from balancer.checks.probes import ProbeResult, probe, target_of
+from balancer.checks.runner import where_asked, where_checked
 from balancer.checks.tls import CheckSecrecy
 from balancer.config import Pool, Server
 from balancer.config_checks import AgentCheck
@@ -53,7 +54,7 @@ async def _probe_all(pools: Mapping[str, Pool], material: Mapping[str, PoolMater
             seen[place, 0] = _of_name(pool, name, server, found)
             return
         if check is not None:
-            endpoint = server.check_address or found.endpoint
+            endpoint = where_checked(server, found.endpoint)
             preamble = b"" if (version := pools[pool].send_proxy) is None else local(version)
             result = await probe(
                 *(check, endpoint, preamble),
@@ -62,7 +63,7 @@ async def _probe_all(pools: Mapping[str, Pool], material: Mapping[str, PoolMater
                 secrecy=partial(secrecy.of, pool, pools[pool], name, material.get(pool)),
             )
             seen[place, 0] = _of_check(pool, name, check.kind, target_of(check, endpoint), result)
-        agent = pools[pool].agent
+        agent = pools[pool].agent_of(name)
         if agent is not None:
             seen[place, 1] = await _of_agent(pool, name, agent, server, found.endpoint)
 
@@ -102,7 +103,7 @@ def _of_name(pool: str, server: str, config: Server, trouble: str) -> Seen:
 
 
 async def _of_agent(pool: str, name: str, agent: AgentCheck, server: Server, endpoint: Endpoint) -> Seen:
-    target = server.agent_address or Endpoint(endpoint.host, agent.port or endpoint.port)
+    target = where_asked(server, agent, endpoint)
     began_at = trio.current_time()
     said = await ask(agent, target)
     understood = isinstance(said, AgentWords)

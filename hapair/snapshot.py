@@ -108,6 +108,9 @@ class NodeSnapshot:
     ready: bool = False
     """Its workers serve, and it is fit to hold VIPs."""
     pid: int = 0
+    max_connections: int | None = None
+    """At once, of all its frontends together; None: each has its own limit alone."""
+    max_connections_in_file: int | None = None
     maintenance: MaintenanceView | None = None
     persistence: tuple[PersistenceView, ...] = ()
     """Of each pool that has it."""

@@ -87,6 +87,7 @@ def node_snapshot(
         ),
         log_lines_dropped=slots.log_lines_dropped(),
         ready=ready,
+        max_connections=config.balancer.max_connections,
         pid=pid,
     )
 

@@ -296,6 +296,20 @@ class CheckRunner:
             await trio.sleep_until(started_at + agent.interval_s)
 
 
+def where_checked(server: Server, endpoint: Endpoint) -> Endpoint:
+    """Where a server is probed that is there."""
+    place = server.check_address or endpoint
+    return place if server.check_port is None else Endpoint(place.host, server.check_port)
+
+
+def where_asked(server: Server, agent: AgentCheck | None, endpoint: Endpoint) -> Endpoint:
+    """Where the agent of a server is asked that is there."""
+    if server.agent_address is not None:
+        place = server.agent_address
+        return place if server.agent_port is None else Endpoint(place.host, server.agent_port)
+    return Endpoint(endpoint.host, server.agent_port or (agent.port if agent and agent.port else endpoint.port))
+
+
 class Scopes:
     """Cancels several tasks at once."""
 
@@ -326,7 +340,7 @@ class _Server:
         self.name = name
         self.label = f"{pool}/{name}"
         self.check = config.check_of(name)
-        self.agent = config.agent
+        self.agent = config.agent_of(name)
         # A server that expects a PROXY header is told that nobody's connection this is.
         self.preamble = b"" if config.send_proxy is None else local(config.send_proxy)
         self._config = server
@@ -342,7 +356,8 @@ class _Server:
     def examined(self) -> object:
         """Where and how it is looked at. Who looks need not begin anew while this is the same."""
         server = self._config
-        return self.check, self.agent, self.preamble, server.address, server.check_address, server.agent_address
+        places = server.address, server.check_address, server.check_port, server.agent_address, server.agent_port
+        return self.check, self.agent, self.preamble, *places
 
     def set_up(self, config: Server) -> None:
         """It is configured otherwise, and looked at as before."""
@@ -356,13 +371,12 @@ class _Server:
     @property
     def check_endpoint(self) -> Endpoint:
         """Where it is probed."""
-        return self._config.check_address or self.endpoint
+        return where_checked(self._config, self.endpoint)
 
     @property
     def agent_endpoint(self) -> Endpoint:
         """Where its agent is asked."""
-        port = self.endpoint.port if self.agent is None or self.agent.port is None else self.agent.port
-        return self._config.agent_address or Endpoint(self.endpoint.host, port)
+        return where_asked(self._config, self.agent, self.endpoint)
 
     async def sleep_until(self, due_at: float) -> None:
         """Or until it is stirred."""

@@ -40,7 +40,8 @@ class CheckSecrecy:
 
         `material` is what the pool's own TLS was made of. Raises OSError, also where a `ca_file` is not fit for use.
         """
-        own_place, check = pool.servers[server].check_address is not None, pool.check_of(server)
+        one, check = pool.servers[server], pool.check_of(server)
+        own_place = one.check_address is not None or one.check_port is not None
         said = None if check is None else _said(check, pool.tls, own_place=own_place)
         if check is None or said is None:
             return None

@@ -8,10 +8,10 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from hapair.admin import haproxy_addr, haproxy_info, haproxy_tables, server_state
+from hapair.admin import haproxy_addr, haproxy_info, haproxy_places, haproxy_tables, server_state
 from hapair.admin.haproxy_rows import TYPE_BACKEND, TYPE_FRONTEND, TYPE_SERVER, Row
 from hapair.admin.levels import DENIED, Level, level_of, may
-from hapair.admin.operator import Operator, act
+from hapair.admin.operator import Editor, act
 from hapair.admin.stats_formats import csv, to_json, typed
 from hapair.admin.surfaces import Surfaces
 from hapair.snapshot import PoolView, ServerView
@@ -58,7 +58,7 @@ class HaproxyCli:
     def __init__(
         self,
         surfaces: Surfaces,
-        operator: Operator,
+        operator: Editor,
         environment: Mapping[str, str],
         tables: haproxy_tables.Tables | None = None,
         *,
@@ -224,8 +224,13 @@ class HaproxyCli:
             return self._weigh(pool, server, value)
         if what == "addr":
             return haproxy_addr.move(self._operator, pool, server, words[4:])
+        if what in haproxy_places.PLACES:
+            return haproxy_places.run(self._operator, pool, server, what, words[4:])
+        if what == "ssl":
+            return haproxy_places.SSL
         if what not in actions:
-            raise Refused("usage: set server <backend>/<server> addr | agent | health | state | weight")
+            kinds = " | ".join(sorted((*actions, *haproxy_places.PLACES, "addr", "ssl", "weight")))
+            raise Refused(f"usage: set server <backend>/<server> {kinds}")
         if value not in actions[what]:
             raise Refused(expected[what])
         return self._done(pool, server, actions[what][value])

@@ -15,7 +15,6 @@ _DAY_S: Final = 86_400
 def info_of(node: NodeSnapshot, rates: Rates, started_at: float) -> Fields:
     """In HAProxy's order; what has no meaning here is left out. `started_at` is a Unix time."""
     workers = sum(one.name.startswith("worker") for one in node.processes)
-    limit = sum(one.max_connections for one in node.frontends)
     counts = [one.counts for one in node.frontends]
     paces = [rates.paces.get((FRONTEND, one.name), NO_PACE) for one in node.frontends]
     return [
@@ -27,8 +26,8 @@ def info_of(node: NodeSnapshot, rates: Rates, started_at: float) -> Fields:
         ("Pid", "SGP", "u32", node.pid),
         ("Uptime", "MDP", "str", span(int(node.uptime_s))),
         ("Uptime_sec", "MDP", "u32", int(node.uptime_s)),
-        ("Maxconn", "CLP", "u32", limit),
-        ("Hard_maxconn", "CLP", "u32", limit),
+        ("Maxconn", "CLP", "u32", hard_limit(node) if node.max_connections is None else node.max_connections),
+        ("Hard_maxconn", "CLP", "u32", hard_limit(node)),
         ("CurrConns", "MGP", "u32", sum(one.open for one in counts)),
         ("CumConns", "MCP", "u32", sum(one.connections for one in counts)),
         ("CumReq", "MCP", "u32", sum(one.requests for one in counts)),
@@ -47,6 +46,13 @@ def info_of(node: NodeSnapshot, rates: Rates, started_at: float) -> Fields:
         ("TotalBytesOut", "MGP", "u64", sum(one.bytes_out for one in counts)),
         ("Start_time_sec", "MDP", "u32", int(started_at)),
     ]
+
+
+def hard_limit(node: NodeSnapshot) -> int:
+    """How many connections the file lets a node have: its limit, or those of all frontends together."""
+    if node.max_connections_in_file is not None:
+        return node.max_connections_in_file
+    return sum(one.max_connections for one in node.frontends)
 
 
 def span(seconds: int) -> str:

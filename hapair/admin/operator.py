@@ -6,6 +6,7 @@ from typing import Final, Protocol
 from balancer.fieldtypes import Endpoint
 from balancer.serverstate import ServerState
 from balancer.standing import Admin
+from hapair.changes.change import Value, What
 
 
 class Operator(Protocol):
@@ -29,6 +30,16 @@ class Operator(Protocol):
     def watch(
         self, pool: str, server: str, *, checks: bool | None = None, agent: bool | None = None
     ) -> ServerState: ...
+
+
+class Editor(Operator, Protocol):
+    """An operator who may also say how servers are configured (`hapair.node_changes.ChangingOperator`)."""
+
+    def edit(self, pool: str, server: str, what: What, value: Value) -> None: ...
+
+    def place_check(self, pool: str, server: str, host: str | None, port: int | None) -> None: ...
+
+    def place_agent(self, pool: str, server: str, host: str | None, port: int | None) -> None: ...
 
 
 _ADMIN: Final[Mapping[str, Admin]] = {

@@ -1,18 +1,28 @@
-"""One thing that somebody said of one server, and whether it holds: a change of the file wins. Pure."""
+"""One thing that somebody said of a server, a frontend or the node: it holds until the file is changed. Pure."""
 
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Final, Literal, get_args
 
+from balancer.config import Frontend
 from balancer.config_pools import Pool, Server
 from balancer.fieldtypes import Endpoint
 from balancer.standing import Admin
 from hapair.wire import from_plain, to_plain
 
-What = Literal["admin", "weight", "max_connections", "checks", "agent", "address", "server"]
+What = Literal[
+    "admin", "weight", "max_connections", "checks", "agent", "address", "server",
+    "check_address", "check_port", "agent_address", "agent_port", "agent_send", "name",
+    "disabled", "frontend_limit", "node_limit",
+]  # fmt: skip
 """READY, DRAIN or MAINT; a weight; a limit; whether checks are made; whether the agent is asked; where it is; that it
-was added, as `written` has it, or None: that it was removed."""
+was added, as `written` has it, or None: that it was removed. Where it is checked, where its agent is asked, and what
+that is sent first; what it is known by. Of a frontend, that it listens no more; its limit; that of the node."""
+EDITS: Final = ("check_address", "check_port", "agent_address", "agent_port", "agent_send", "name")
+"""What changes how a server is configured."""
+SHAPING: Final = ("server", *EDITS, "node_limit")
+"""What changes what the node serves."""
 Value = str | int | bool | None
 Key = tuple[str, str, str]
 """What, pool and server."""
@@ -29,6 +39,9 @@ class Said:
     """What the file says, as far as somebody may say otherwise."""
 
     pools: Mapping[str, Pool]
+    frontends: Mapping[str, Frontend] = field(default_factory=dict)
+    max_connections: int | None = None
+    """Of the node."""
     obstacle: Callable[[Mapping[str, Pool]], str | None] = field(default=lambda _: None, compare=False)
     """Why the rest of the file cannot be served with these pools; None: it can."""
 
@@ -39,7 +52,9 @@ class Change:
 
     what: What
     pool: str
+    """Of what is said of a frontend, its name; of the node, empty."""
     server: str
+    """Empty for a frontend and the node."""
     value: Value
     """None: the file's, for a weight or a limit."""
     in_file: int | str | None = None
@@ -62,10 +77,15 @@ class Change:
     @property
     def words(self) -> str:
         """For people."""
-        name = f"{self.pool}/{self.server}"
-        if self.what == "server":
-            return f"{name} {'removed' if self.value is None else 'added'}"
-        return f"{name} {self.what.replace('_', ' ')} {_text(self.value)}"
+        name = f"{self.pool}/{self.server}" if self.server else self.pool or "this node"
+        match self.what:
+            case "server":
+                return f"{name} is {'removed' if self.value is None else 'added'}"
+            case "disabled":
+                return f"{name} is {'disabled' if self.value else 'enabled'}"
+            case "frontend_limit" | "node_limit" if self.value is not None:
+                return f"{name} has {self.value} connections at most"
+        return f"{name} has {self.what.replace('_', ' ')} {_text(self.value)}"
 
     @property
     def key(self) -> Key:
@@ -87,14 +107,31 @@ def _text(value: Value) -> str:
 def _fits(what: What, value: Value) -> bool:
     if what == "admin":
         return value in get_args(Admin)
-    if what in ("checks", "agent"):
+    if what in ("checks", "agent", "disabled"):
         return type(value) is bool
+    if what in EDITS:
+        return _fits_server(what, value)
     if what == "server":
         return value is None or (isinstance(value, str) and _is_server(value))
     if what == "address":
         return isinstance(value, str) and _is_address(value)
     most = HEAVIEST if what == "weight" else MOST_CONNECTIONS
     return value is None or (type(value) is int and 0 <= value <= most)
+
+
+def _fits_server(what: What, value: Value) -> bool:
+    if what in ("check_port", "agent_port"):
+        return type(value) is int and 1 <= value <= 65_535
+    if not isinstance(value, str) or len(value) > _LONGEST:
+        return False
+    return what == "agent_send" or (_is_name(value) if what == "name" else _is_address(value))
+
+
+def _is_name(text: str) -> bool:
+    try:
+        return Endpoint.parse_server(f"{text}:1").is_name
+    except ValueError:
+        return False
 
 
 def _is_address(text: str) -> bool:
@@ -127,24 +164,36 @@ def _is_server(text: str) -> bool:
         return False
 
 
-def in_file(pools: Mapping[str, Pool], what: str, pool: str, server: str) -> int | str | None:
-    """What the file says of it. Raises KeyError for a server that it does not have."""
+def in_file(said: Said, what: str, pool: str, server: str) -> int | str | None:
+    """What the file says of it. Raises KeyError for a server or frontend that it does not have."""
+    if what == "node_limit":
+        return said.max_connections
+    if what in ("disabled", "frontend_limit"):
+        frontend = said.frontends[pool]
+        return frontend.max_connections if what == "frontend_limit" else None
     if what == "server":
-        known = pools[pool].servers.get(server)
+        known = said.pools[pool].servers.get(server)
         return None if known is None else written(known)
-    configured = pools[pool].servers[server]
+    return _of_server(said.pools[pool].servers[server], what)
+
+
+def _of_server(server: Server, what: str) -> int | str | None:
     if what == "admin":
-        return "maint" if configured.disabled else None
-    if what == "weight":
-        return configured.weight
-    if what == "address":
-        return str(configured.address)
-    return configured.max_connections if what == "max_connections" else None
+        return "maint" if server.disabled else None
+    if what == "name":
+        return server.address.host
+    if what in ("address", "check_address", "agent_address"):
+        address = getattr(server, what)
+        return None if address is None else str(address)
+    if what in ("weight", "max_connections", "check_port", "agent_port", "agent_send"):
+        said: int | str | None = getattr(server, what)
+        return said
+    return None
 
 
-def holds(change: Change, pools: Mapping[str, Pool]) -> bool:
-    """Whether the file has the server, and says of it what it said then."""
+def holds(change: Change, said: Said) -> bool:
+    """Whether the file has the server or frontend, and says of it what it said then."""
     try:
-        return in_file(pools, change.what, change.pool, change.server) == change.in_file
+        return in_file(said, change.what, change.pool, change.server) == change.in_file
     except KeyError:
         return False

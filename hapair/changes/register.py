@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from balancer.config_pools import Pool
-from hapair.changes.change import LATEST, Change, Key, Said, Value, What, holds, in_file
+from hapair.changes.change import EDITS, LATEST, SHAPING, Change, Key, Said, Value, What, holds, in_file
 from hapair.changes.overlay import overlaid, why_not
 
 LIMIT: Final = 8192
@@ -28,14 +28,23 @@ class Register:
     def __init__(self, node: str, said: Said, known: Iterable[Entry] = ()) -> None:
         self._node = node
         self._said = said
+        self._peopled = said
+        """With the servers that were added, and without those that were removed."""
         self.pools = said.pools
-        """Those of the file, with the servers that were added, and without those that were removed."""
+        """Of these, and with what else was said of how servers are configured."""
+        self.max_connections = said.max_connections
+        """Of the node, as it was said last."""
         self._entries: dict[Key, Entry] = {}
         self._latest = 0
         for entry in known:
             if self._is_new(entry.change):
                 self._keep(entry)
         self._stand()
+
+    @property
+    def said(self) -> Said:
+        """What the file says."""
+        return self._said
 
     @property
     def entries(self) -> tuple[Entry, ...]:
@@ -57,25 +66,26 @@ class Register:
     ) -> Change:
         """Somebody says this on this node. Raises KeyError for a server that there is not, where it is not to be added.
 
-        ValueError where a server is to be added to a pool that cannot have it, or removed from one that needs it.
+        ValueError where a pool cannot have a server so, or needs one that is to be removed.
         """
         at = min(LATEST, max(now_ms, self._latest + 1))
-        pools = self._said.pools if what == "server" else self.pools
+        file = self._said if what == "server" else self._peopled
         change = Change(
             what=what,
             pool=pool,
             server=server,
             value=value,
-            in_file=in_file(pools, what, pool, server),
+            in_file=in_file(file, what, pool, server),
             at=at,
             node=self._node,
             by=by[:256],
             local=local,
         )
-        if what == "server" and (reason := why_not(self._said, self.pools, change)) is not None:
+        of_pools = what == "server" or what in EDITS
+        if of_pools and (reason := why_not(self._said, self.pools, change)) is not None:
             raise ValueError(reason)
         self._keep(Entry(change, "held"))
-        if what == "server":
+        if what in SHAPING:
             self._stand()
         return change
 
@@ -104,16 +114,32 @@ class Register:
     def _stand(self) -> None:
         """How each stands by the file that there is now; first of all those that say which servers there are."""
         known = sorted(self._entries.values(), key=lambda one: one.change.stamp)
-        of_servers = {one.change.key: _stood(one, self._said.pools) for one in known if one.change.what == "server"}
-        wanted = [one.change for one in of_servers.values() if one.standing == "held"]
-        self.pools, misfits = overlaid(self._said, wanted)
-        for key in misfits:
-            of_servers[key] = _without(self._entries[key])
-        begun = {(one.pool, one.server): one.stamp for one in wanted}
-        for key, entry in self._entries.items():
-            is_of_another = entry.change.stamp < begun.get(key[1:], entry.change.stamp)
-            stood = _without(entry) if is_of_another else _stood(entry, self.pools)
-            self._entries[key] = of_servers.get(key, stood)
+        of_servers = [_stood(one, self._said) for one in known if one.change.what == "server"]
+        begun = {one.change.key[1:]: one.change.stamp for one in of_servers if one.standing == "held"}
+        pools = self._laid_over(self._said, of_servers)
+        self._peopled = replace(self._said, pools=pools)
+        others = [self._stood_since(begun, one) for one in known if one.change.what != "server"]
+        self.pools = self._laid_over(self._peopled, [one for one in others if one.change.what in EDITS])
+        for entry in others:
+            if entry.change.what not in EDITS:
+                self._entries[entry.change.key] = entry
+        limit = self._entries.get(("node_limit", "", ""))
+        is_said = limit is not None and limit.standing == "held" and limit.change.value is not None
+        self.max_connections = int(limit.change.value or 0) if limit and is_said else self._said.max_connections
+
+    def _stood_since(self, begun: Mapping[tuple[str, str], tuple[int, str]], entry: Entry) -> Entry:
+        """What was said of a server before it was added, or removed, was said of another one."""
+        stamp = entry.change.stamp
+        return _without(entry) if stamp < begun.get(entry.change.key[1:], stamp) else _stood(entry, self._peopled)
+
+    def _laid_over(self, said: Said, entries: Iterable[Entry]) -> Mapping[str, Pool]:
+        """The pools with what of these holds; what does not fit them does not."""
+        entries = tuple(entries)
+        pools, misfits = overlaid(said, [one.change for one in entries if one.standing == "held"])
+        for entry in entries:
+            key = entry.change.key
+            self._entries[key] = entry if key not in misfits else _without(self._entries[key])
+        return pools
 
     def _is_new(self, change: Change) -> bool:
         known = self._entries.get(change.key)
@@ -128,10 +154,10 @@ class Register:
             del self._entries[next(idle, next(iter(self._entries)))]
 
 
-def _stood(entry: Entry, pools: Mapping[str, Pool]) -> Entry:
+def _stood(entry: Entry, said: Said) -> Entry:
     if entry.standing == "spent":
         return entry
-    return replace(entry, standing="held") if holds(entry.change, pools) else _without(entry)
+    return replace(entry, standing="held") if holds(entry.change, said) else _without(entry)
 
 
 def _without(entry: Entry) -> Entry:

@@ -165,6 +165,8 @@ class HapairFile:
     pools: Mapping[str, Pool] = field(default_factory=dict)
     workers: int | Literal["auto"] = "auto"
     """Processes that carry traffic; auto is the number of cores less one, at least 1."""
+    max_connections: int | None = None
+    """That a node takes at once, over all frontends and workers; None: each frontend has its own limit alone."""
     drain_s: Seconds = 30.0
     """How long open connections may go on once a node is told to stop."""
     access_log: Annotated[AccessLog, Shorthand("format")] | None = None
@@ -178,3 +180,5 @@ class HapairFile:
     def __post_init__(self) -> None:
         if self.workers != "auto" and not 1 <= self.workers <= 64:
             raise ValueError("workers must be auto or from 1 to 64")
+        if self.max_connections is not None and self.max_connections < 1:
+            raise ValueError("max_connections must be at least 1")

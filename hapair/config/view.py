@@ -90,7 +90,9 @@ def node_view(loaded: Loaded, node: str) -> NodeConfig:
         node=node,
         nodes=file.pair.nodes,
         routers=tuple(_router(file, name, node, witnesses) for name in file.virtual_routers),
-        balancer=BalancerConfig(frontends=_frontends(file), pools=file.pools, drain_s=file.drain_s),
+        balancer=BalancerConfig(
+            frontends=_frontends(file), pools=file.pools, drain_s=file.drain_s, max_connections=file.max_connections
+        ),
         workers=_worker_count(file),
         vip_of_frontend={name: _followed(file, name) for name in file.frontends},
         tracks={name: _tracks(router.track, node) for name, router in file.virtual_routers.items()},

@@ -132,6 +132,43 @@ def test_what_all_workers_have_open_is_limited() -> None:
     house.close()
 
 
+def test_frontends_share_the_room_of_their_node() -> None:
+    house = House(max_connections=100)
+    more = replace(house.config.frontends["main"], listen=(Endpoint("127.0.0.1", 0),))
+    with socket.create_server(("127.0.0.1", 0)) as second:
+        other = Endpoint("127.0.0.1", second.getsockname()[1])
+        house.config = replace(
+            house.config,
+            frontends={**house.config.frontends, "more": replace(more, listen=(other,))},
+            max_connections=3,
+        )
+        house.slots.close()
+        house.engine.slots.close()
+        house.slots = Slots.create(house.config, 2)
+        house.engine = Engine(house.reactor, Slots.attach(house.config, 2, os.dup(house.slots.fd)), 1)
+        second.setblocking(False)
+        house.engine.apply(house.config, {**house.listeners, other: second})
+        settle(house.reactor)
+        house.slots.frontend(0, "more").add(OPEN, 1)  # the other worker has one
+        first, server = house.connect(), house.server.accept()
+        with socket.create_connection(("127.0.0.1", other.port), 5):
+            settle(house.reactor)
+            assert [house.slots.frontend_counts(name).open for name in ("main", "more")] == [1, 2]
+            house.connect()  # waits: the node is full
+            assert house.slots.frontend_counts("main").open == 1
+            first.close()
+            server.close()
+            settle(house.reactor)
+            assert house.slots.frontend_counts("main").connections == 2
+            with socket.create_connection(("127.0.0.1", other.port), 5):
+                settle(house.reactor)
+                assert house.slots.frontend_counts("more").open == 2
+                house.config = replace(house.config, max_connections=None)
+                reloaded(house, house.config)
+                assert house.slots.frontend_counts("more").open == 3
+        house.close()
+
+
 def test_apply_forgets_what_a_predecessor_had_open(house: House) -> None:
     house.slots.frontend(1, "main").opened()
     house.slots.frontend(0, "main").opened()

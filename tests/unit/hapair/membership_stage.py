@@ -31,11 +31,11 @@ class MembershipStage:
         self.changes.begin()
         self.members = Membership(self.changes, self.look)
 
-    def _reshape(self, pools: Mapping[str, Pool], fresh: Collection[tuple[str, str]]) -> None:
+    def _reshape(self, fresh: Collection[tuple[str, str]]) -> None:
         self.reshaped.append(sorted(fresh))
         for pair in fresh:
             self.checks.forget(*pair)
-        self.checks.reload(pools)
+        self.checks.reload(self.changes.pools)
 
     async def _settle(self) -> None:
         self.settled += 1

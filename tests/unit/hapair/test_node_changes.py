@@ -2,7 +2,7 @@
 
 import errno
 import logging
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from hapair.changes.change import Change, Said, written
 from hapair.changes.messages import PeerChanges
 from hapair.changes.register import Register
 from hapair.config import load_text
+from hapair.events.event import Happening
 from hapair.node_changes import NodeChanges
 from hapair.node_peer import NodePeer
 from tests.unit.hapair.test_node_peer import TEXT, A, B
@@ -57,10 +58,10 @@ class Pair:
         register = Register(config.node, Said(pools=pools(weight)), store.load(folder))
         checks = CheckRunner(register.pools, lambda *_: None)
 
-        def reshape(pools: Mapping[str, Pool], fresh: Collection[tuple[str, str]]) -> None:
+        def reshape(fresh: Collection[tuple[str, str]]) -> None:
             for one in fresh:
                 checks.forget(*one)
-            checks.reload(pools)
+            checks.reload(register.pools)
 
         changes = NodeChanges(register, checks, folder, peer.link, reshape=reshape)
         peer.greetings.append(changes.greet)
@@ -200,13 +201,14 @@ async def test_or_on_one_when_the_other_comes_back_or_not_at_all(pair: Pair) -> 
 
 
 async def test_whoever_has_heard_of_servers_waits_until_they_are_known_everywhere(tmp_path: Path) -> None:
-    settled = trio.Event()
+    settled, told = trio.Event(), list[Happening]()
 
     async def settle() -> None:
         settled.set()
 
     register = Register("pi-a", Said(pools=pools()))
-    changes = NodeChanges(register, CheckRunner(pools(), lambda *_: None), tmp_path, settled=settle)
+    checks = CheckRunner(pools(), lambda *_: None)
+    changes = NodeChanges(register, checks, tmp_path, settled=settle, record=told.append)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(changes.run)
         value = written(NEW)
@@ -215,6 +217,11 @@ async def test_whoever_has_heard_of_servers_waits_until_they_are_known_everywher
         with trio.fail_after(5):
             await settled.wait()
         nursery.cancel_scope.cancel()
+    changes.said_of_frontend("node_limit", "", 7, local=True)
+    assert [(one.subject, one.words, one.by) for one in told] == [
+        ("web/web9", "web/web9 is added", "on pi-b"),
+        ("pi-a", "this node has 7 connections at most", ""),
+    ]
 
 
 async def test_and_over_a_reload(pair: Pair) -> None:

@@ -3,16 +3,19 @@
 import socket
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
+import trio
+import trio.testing
 
 from balancer.config import BalancerConfig, Frontend
 from balancer.evidence import Evidence
 from balancer.fieldtypes import Endpoint
 from balancer.testing import config_for
+from hapair.changes.change import Change
 from hapair.messages import Obeyed, Order
-from hapair.node_traffic import NodeTraffic, NotPossible
+from hapair.node_traffic import NodeTraffic, NotPossible, SaidOfFrontend
 from hapair.ordering import Orders
 from tests.unit.hapair.admin.sample import NODE
 
@@ -29,6 +32,11 @@ class Stage:
         self.count = 1
         self.orders.greet("worker", self.post)
         self.traffic = NodeTraffic(self.config, self.orders, lambda: {self.endpoint: self.socket})
+
+    def keeping(self, said: SaidOfFrontend) -> NodeTraffic:
+        """One that has somebody keep what is said."""
+        self.traffic = NodeTraffic(self.config, self.orders, lambda: {self.endpoint: self.socket}, said=said)
+        return self.traffic
 
     def configured(self, **different: object) -> BalancerConfig:
         one = config_for({"one": self.endpoint}, listen=str(self.endpoint))
@@ -148,3 +156,52 @@ async def test_of_what_each_worker_met_the_last_is_told(stage: Stage) -> None:
     stage.orders.gone("worker")
     count, told = await stage.traffic.errors()
     assert (count, [(one.kind, one.at) for one in told]) == (10, [("request", 3.0), ("response", 4.0)])
+
+
+def heard(what: Any, value: Any, frontend: str = "web") -> Change:
+    return Change(what=what, pool=frontend, server="", value=value, at=1, node="pi-b", by="")
+
+
+async def test_what_is_said_here_is_told(stage: Stage) -> None:
+    told: list[tuple[object, ...]] = []
+    traffic = stage.keeping(lambda *what, local: told.append((*what, local)))
+    await traffic.disable("web")
+    await traffic.enable("web", local=True)
+    await traffic.limit("web", 7)
+    assert told == [
+        ("disabled", "web", True, False),
+        ("disabled", "web", False, True),
+        ("frontend_limit", "web", 7, False),
+    ]
+    with pytest.raises(NotPossible):
+        await traffic.disable("dns")
+    assert len(told) == 3
+
+
+async def test_what_was_said_before_this_start_or_on_the_peer_is_carried_out(stage: Stage) -> None:
+    told: list[object] = []
+    traffic = stage.keeping(lambda *what, local: told.append(what))
+    for change in (heard("disabled", True), heard("frontend_limit", 7), heard("disabled", True, "gone")):
+        traffic.heard(change)
+    # a worker that starts now is told at once
+    assert stage.standing() == [("pause", "web", 0), ("limit", "web", 7)]
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(traffic.run)
+        await trio.testing.wait_all_tasks_blocked()
+        assert (stage.connect(), stage.heard) == ("refused", [("pause", "web", 0), ("limit", "web", 7)])
+        traffic.heard(heard("disabled", False))
+        traffic.heard(heard("frontend_limit", None))
+        await trio.testing.wait_all_tasks_blocked()
+        assert (stage.connect(), stage.heard[2:]) == ("connected", [("resume", "web", 0), ("limit", "web", 9000)])
+        nursery.cancel_scope.cancel()
+    assert (stage.standing(), told) == ([], [])
+
+
+async def test_what_does_not_fit_is_logged(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(stage.traffic.run)
+        stage.traffic.heard(heard("disabled", True, "dns"))
+        await trio.testing.wait_all_tasks_blocked()
+        nursery.cancel_scope.cancel()
+    assert [record.message for record in caplog.records] == ["a change does not fit this node"]
+    assert not stage.traffic.is_disabled("dns")

@@ -32,3 +32,12 @@ class Recorder:
 
     def watch(self, pool: str, server: str, *, checks: bool | None = None, agent: bool | None = None) -> Any:
         return self._note("watch", pool, server, checks, agent)
+
+    def edit(self, pool: str, server: str, what: str, value: Any) -> Any:
+        return self._note("edit", pool, server, what, value)
+
+    def place_check(self, pool: str, server: str, host: str | None, port: int | None) -> Any:
+        return self._note("place_check", pool, server, host, port)
+
+    def place_agent(self, pool: str, server: str, host: str | None, port: int | None) -> Any:
+        return self._note("place_agent", pool, server, host, port)

@@ -164,7 +164,7 @@ def test_a_server_of_the_file_is_removed_until_the_file_says_something_else_of_i
     assert servers(Register("pi-a", FILE, a.entries)) == ["web1"]
     a.reload(pools(web1=9, web2=1))
     assert servers(a) == ["web1"]
-    assert [change.words for change in a.superseded(pools(web1=9, web2=2))] == ["web/web2 removed"]
+    assert [change.words for change in a.superseded(pools(web1=9, web2=2))] == ["web/web2 is removed"]
     a.reload(pools(web1=9, web2=2))
     assert servers(a) == ["web1", "web2"]
     a.reload(FILE)
@@ -176,8 +176,8 @@ def test_a_server_that_the_file_gets_is_the_files() -> None:
     a.say("server", "web", "web9", NEW, by="", now_ms=1)
     a.say("weight", "web", "web9", 7, by="", now_ms=2)
     assert {change.words for change in a.superseded(pools(web1=5, web2=1, web9=3))} == {
-        "web/web9 added",
-        "web/web9 weight 7",
+        "web/web9 is added",
+        "web/web9 has weight 7",
     }
     assert a.reload(pools(web1=5, web2=1, web9=3)) == []
     assert a.pools["web"].servers["web9"].weight == 3
@@ -219,3 +219,49 @@ def test_absence_is_forgotten_first(monkeypatch: pytest.MonkeyPatch) -> None:
         a.say("server", "web", f"s{number}", NEW, by="", now_ms=10)
         a.say("server", "web", f"s{number}", None, by="", now_ms=10)
     assert [entry.change.key for entry in a.entries] == [held.key, ("server", "web", "s4")]
+
+
+def test_how_a_server_is_configured_is_said_until_the_file_says_otherwise() -> None:
+    a, b = Register("pi-a", FILE), Register("pi-b", FILE)
+    port = a.say("check_port", "web", "web1", 81, by="", now_ms=1)
+    a.say("check_address", "web", "web1", "192.0.2.8:80", by="", now_ms=2)
+    assert a.pools["web"].servers["web1"].check_port == 81
+    assert [change.what for change in b.hear(a.shared)] == ["check_port", "check_address"]
+    assert a.pools == b.pools
+    again = a.say("check_port", "web", "web1", 82, by="", now_ms=3)
+    assert (port.in_file, again.in_file) == (None, None)
+    assert Register("pi-a", FILE, a.entries).pools["web"].servers["web1"].check_port == 82
+    servers = {**FILE.pools["web"].servers, "web1": Server(address=Endpoint("192.0.2.1", 80), weight=5, check_port=83)}
+    a.reload(Said(pools={"web": Pool(servers=servers)}))
+    assert a.pools["web"].servers["web1"].check_port == 83
+    assert [change.what for change in a.held()] == ["check_address"]
+
+
+def test_and_goes_with_a_server_that_is_removed() -> None:
+    a = Register("pi-a", FILE)
+    a.say("server", "web", "web9", NEW, by="", now_ms=1)
+    a.say("check_port", "web", "web9", 81, by="", now_ms=2)
+    assert a.pools["web"].servers["web9"].check_port == 81
+    a.say("server", "web", "web9", None, by="", now_ms=3)
+    a.say("server", "web", "web9", NEW, by="", now_ms=4)
+    assert a.pools["web"].servers["web9"].check_port is None
+
+
+def test_what_a_pool_cannot_have_is_refused() -> None:
+    a = Register("pi-a", Said(pools={"web": Pool(servers={"web1": Server(srv="_http._tcp.a.example")})}))
+    with pytest.raises(ValueError, match="SRV records"):
+        a.say("name", "web", "web1", "b.example", by="", now_ms=1)
+    with pytest.raises(KeyError):
+        a.say("name", "web", "web9", "b.example", by="", now_ms=1)
+    assert a.entries == ()
+
+
+def test_the_limit_of_the_node() -> None:
+    said = Said(pools=FILE.pools, max_connections=1000)
+    a = Register("pi-a", said)
+    assert a.max_connections == 1000
+    a.say("node_limit", "", "", 10, by="", now_ms=1)
+    assert a.max_connections == Register("pi-a", said, a.entries).max_connections == 10
+    assert Register("pi-a", FILE, a.entries).max_connections is None
+    a.say("node_limit", "", "", None, by="", now_ms=2)
+    assert a.max_connections == 1000

@@ -141,14 +141,14 @@ SERVER = "f.yaml:21:42: pools.web.servers.web2"
          "or srv for what SRV records tell"),
         ("web1: 192.0.2.21:8080", "web1: 7",
          "f.yaml:20:7: pools.web.servers.web1: must be a table of keys and values: "
-         "address, agent_address, backup, check, check_address, count, disabled, max_connections, max_queue, srv, "
-         "weight"),
+         "address, agent_address, agent_port, agent_send, backup, check, check_address, check_port, count, disabled, "
+         "max_connections, max_queue, srv, weight"),
         ("web1: 192.0.2.21:8080", "web1:", "f.yaml:20:7: pools.web.servers.web1: must be a table of keys and values"),
         ("pools:", "drain: 5\npools:", "f.yaml:16:1: drain: write it as text, for example 250ms"),
         ("pools:", "workers: 0\npools:", "f.yaml:16:1: workers: must be auto or from 1 to 64"),
         ("pools:", "color: red\npools:",
-         "f.yaml:16:1: color: unknown key; valid here: access_log, admin, drain, frontends, notifications, pair, "
-         "pools, runtime, virtual_routers, workers"),
+         "f.yaml:16:1: color: unknown key; valid here: access_log, admin, drain, frontends, max_connections, "
+         "notifications, pair, pools, runtime, virtual_routers, workers"),
         ("    pi-a: 192.0.2.11", "    pi-a: 11",
          "f.yaml:3:5: pair.nodes.pi-a: write it as text, for example 192.0.2.11"),
         ("    pi-a: 192.0.2.11", "    pi-a: pi-a.lan", "f.yaml:3:5: pair.nodes.pi-a: 'pi-a.lan' is not an IP address"),
@@ -168,7 +168,8 @@ def test_one_mistake_is_one_line(written: str, instead: str, problem: str) -> No
         ("- a\n- b", ["f.yaml:1:1: must be a table of keys and values"]),
         ("just words",
          ["f.yaml:1:1: must be a table of keys and values: "
-          "access_log, admin, drain, frontends, notifications, pair, pools, runtime, virtual_routers, workers"]),
+          "access_log, admin, drain, frontends, max_connections, notifications, pair, pools, runtime, virtual_routers, "
+          "workers"]),
         ("pair: {nodes: {}}", ["f.yaml:1:1: pair: name at least one node and its address"]),
         ("pair: [a]", ["f.yaml:1:1: pair: must be a table of keys and values"]),
         ("pair: {nodes: [a]}", ["f.yaml:1:8: pair.nodes: must be a table of names and values"]),
@@ -242,6 +243,7 @@ def test_the_schema_speaks_of_keys_as_they_stand_in_the_file() -> None:
         "admin",
         "virtual_routers",
         "frontends",
+        "max_connections",
         "notifications",
         "pools",
         "runtime",
@@ -264,7 +266,7 @@ def test_the_schema_knows_durations_shorthands_and_per_node_tables() -> None:
     assert server["anyOf"][0] == {"type": "string"}
     assert set(server["anyOf"][1]["properties"]) == {
         *("address", "srv", "count", "weight", "max_connections", "max_queue", "backup"),
-        *("check_address", "agent_address", "check", "disabled"),
+        *("check_address", "check_port", "agent_address", "agent_port", "agent_send", "check", "disabled"),
     }
     priority = schema["$defs"]["VirtualRouterSection"]["properties"]["priority"]["anyOf"]
     assert priority == [{"type": "integer"}, {"additionalProperties": {"type": "integer"}, "type": "object"}]

@@ -32,6 +32,7 @@ pools:
   web: {servers: {web1: "192.0.2.21:80"}}
 workers: 3
 drain: 5s
+max_connections: 1000
 """
 
 
@@ -69,6 +70,7 @@ def test_the_balancer_is_the_same_on_both_nodes() -> None:
     one, other = node_view(loaded, "pi-a"), node_view(loaded, "pi-b")
     assert one.balancer == other.balancer
     assert one.balancer.drain_s == 5.0
+    assert one.balancer.max_connections == 1000
     assert list(one.balancer.frontends) == ["both", "one", "mixed", "any"]
 
 
