@@ -63,6 +63,7 @@ async def test_a_server_that_drains_gets_nothing_also_from_a_worker_that_starts_
         assert await requests_while_answering(a, measurement, "web1") > 0
         assert set(known) == {"web1", "web2", "web3"}
         await a_server_comes_and_goes(pair, measurement, pool, known["web1"]["address"])
+    await a_frontend_is_stopped_on_both_nodes(pair)
 
 
 async def a_server_comes_and_goes(pair, measurement, pool, address):
@@ -86,6 +87,25 @@ async def a_server_comes_and_goes(pair, measurement, pool, address):
         while list((await servers(b))[1]) != ["web2", "web3"]:  # noqa: ASYNC110 - the same
             await trio.sleep(0.1)
     assert await requests_while_answering(a, measurement, "web2") > 0
+
+
+async def a_frontend_is_stopped_on_both_nodes(pair):
+    a, b = pair.nodes.values()
+    words = ("web", "disable", "--max-connections", "500")
+    said = json.loads((await a.run([*hapair("frontend"), *words, *at(a), "--json"])).stdout)
+    assert said["words"] == "web takes 500 connections at most and listens no more, on both nodes"
+    with trio.fail_after(5):
+        while not (await frontend(b))["disabled"]:  # noqa: ASYNC110 - the same
+            await trio.sleep(0.1)
+    assert (await frontend(b))["max_connections"] == 500
+    await b.run([*hapair("frontend"), "web", "enable", *at(b)])
+    with trio.fail_after(5):
+        while (await frontend(a))["disabled"]:  # noqa: ASYNC110 - the same
+            await trio.sleep(0.1)
+
+
+async def frontend(host):
+    return (await status(host))["frontends"][0]
 
 
 async def workers(host):
