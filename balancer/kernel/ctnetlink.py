@@ -2,8 +2,10 @@
 
 import errno
 import socket
+import struct
+from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from balancer.kernel.conntrack import (
@@ -23,14 +25,17 @@ from balancer.kernel.conntrack import (
     told_in,
     update,
 )
+from balancer.kernel.eventfilter import program
 from balancer.kernel.flows import Add, Change, Drop, Put, Replace
 
 RECEIVE_BYTES = 1 << 18
+EVENT_BYTES = 1 << 12
+"""Room for one event, which has a datagram of its own."""
 _REQUESTS_A_DATAGRAM = 150
 """Each may be answered by a refusal, and all of those must have room in the socket."""
 _EVENTS_BUFFER_BYTES = 8 << 20
 _SOL_NETLINK, _ADD_MEMBERSHIP, _SHORT_ANSWERS = 270, 1, 10
-_SO_RCVBUFFORCE = 33
+_SO_ATTACH_FILTER, _SO_RCVBUFFORCE = 26, 33
 
 
 def open_socket() -> socket.socket:
@@ -41,11 +46,15 @@ def open_socket() -> socket.socket:
     return sock
 
 
-def open_events(buffer_bytes: int = _EVENTS_BUFFER_BYTES) -> socket.socket:
-    """For events, without blocking; a read raises ENOBUFS once after events were lost. Raises OSError."""
+def open_events(vips: Collection[bytes], buffer_bytes: int = _EVENTS_BUFFER_BYTES) -> socket.socket:
+    """For events of flows to these addresses, without blocking (see balancer.kernel.eventfilter); a read raises ENOBUFS
+    once after events were lost. Raises OSError."""
     sock = open_socket()
     sock.setblocking(False)
     sock.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, buffer_bytes)
+    steps = program(vips)
+    code = array("B", b"".join(struct.pack("=HBBI", *step) for step in steps))
+    sock.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, struct.pack("@HP", len(steps), code.buffer_info()[0]))
     for group in (GROUP_NEW, GROUP_UPDATE, GROUP_DESTROY):
         sock.setsockopt(_SOL_NETLINK, _ADD_MEMBERSHIP, group)
     return sock

@@ -102,6 +102,8 @@ class Outbox:
         flow, gone = told
         if door_of(flow) not in self.doors:
             return
+        if flow.protocol == TCP and flow.tcp is None and not gone:
+            return  # something else of it has changed, a mark perhaps
         key = flow.key
         if not gone and is_worth_telling(flow):
             self._put(key, Record(flow, False), now)

@@ -9,6 +9,7 @@ of a service are one frontend's for one family of addresses:
     choosing        new flows from elsewhere, and (choosing_local) from this machine
     leaving         the VIP becomes the sender
     passing         bytes are counted; the flows of a server that is DOWN are reset, towards both ends
+    there, back     the same of each direction
     syn_raw, syn_proxy  with `syn_proxy`: this machine shakes hands first
     own, own_raw    no ICMP redirect is sent to clients on the servers' LAN; what makes a dead flow speak is not tracked
 """
@@ -25,6 +26,8 @@ SEED = 0x68617061
 """Of the hash: the same on both nodes."""
 POKE_MARK = 0x68617061
 """Of packets that are sent under another's name: see balancer.kernel.pokes."""
+_WAYS = {"original": "there", "reply": "back"}
+_EVENTS_OF_AN_END = "protoinfo,destroy"
 _NOT_A_BEGINNING = "tcp flags & (fin | syn | rst | ack) != syn"
 _BEGINNING = "tcp flags & (fin | syn | rst | ack) == syn"
 
@@ -48,7 +51,9 @@ def whole(services: Sequence[Service]) -> str:
             lines += _limit_sets(service)
         lines += _chain(service.name, _choice(service))
         lines += _chain(f"{service.name}_leaving", _leaving_of(service))
-        lines += _chain(f"{service.name}_passing", _passing(service))
+        for direction in ("original", "reply"):
+            lines += _chain(f"{service.name}_{_WAYS[direction]}", _passing(service, direction))
+        lines += _chain(f"{service.name}_passing", _parting(service))
     lines += _chain("incoming", _incoming(services), "filter hook prerouting priority -150")
     lines += _chain("choosing", _choosing(services), "nat hook prerouting priority -110")
     lines += _chain("choosing_local", _choosing(services), "nat hook output priority -110")
@@ -182,7 +187,14 @@ def _choice(service: Service) -> Iterator[str]:
         case _:
             place = f"numgen inc mod {places}"
     to = f"dnat {ip} to {place} map @{service.name}_places{_port_in_range(service)}"
-    yield f"meta l4proto {service.protocol} {to}"
+    yield f"meta l4proto {service.protocol} ct event set {_events(service)} {to}"
+
+
+def _events(service: Service) -> str:
+    """What is to be told of a flow. Who hears of events is the flows process, and each one costs."""
+    if service.syn_proxy:
+        return "destroy"  # the other node could not take it over
+    return "assured,destroy" if service.protocol == "tcp" else "reply,destroy"
 
 
 def _port_in_range(service: Service) -> str:
@@ -221,14 +233,20 @@ def _rate(per_second: float) -> str:
     return f"{max(1, round(per_second * 3600))}/hour"
 
 
-def _passing(service: Service) -> Iterator[str]:
+def _passing(service: Service, direction: str) -> Iterator[str]:
     ip, protocol = _ip(service), service.protocol
-    there, back = f"{ip} daddr . {protocol} dport", f"{ip} saddr . {protocol} sport"
+    end, what = ("daddr . {} dport", "in") if direction == "original" else ("saddr . {} sport", "out")
+    server = f"{ip} {end.format(protocol)}"
     if protocol == "tcp":
-        yield f"ct direction original {there} @{service.name}_cut reject with tcp reset"
-        yield f"ct direction reply {back} @{service.name}_cut reject with tcp reset"
-    yield f"ct direction original {_counted(service, there, 'in')}"
-    yield f"ct direction reply {_counted(service, back, 'out')}"
+        yield f"{server} @{service.name}_cut reject with tcp reset"
+    yield _counted(service, server, what)
+
+
+def _parting(service: Service) -> Iterator[str]:
+    if service.protocol == "tcp" and not service.syn_proxy:
+        yield f"tcp flags & (fin | rst) != 0 ct event set {_EVENTS_OF_AN_END}"
+    ways = ", ".join(f"{direction} : goto {service.name}_{way}" for direction, way in _WAYS.items())
+    yield f"ct direction vmap {{ {ways} }}"
 
 
 def _leaving_of(service: Service) -> Iterator[str]:
@@ -249,6 +267,8 @@ def _counted(service: Service, key: str, what: str) -> str:
 
 
 def _incoming(services: Sequence[Service]) -> Iterator[str]:
+    if services:
+        yield "ct state established,related accept"
     for service in services:
         ip, protocol = _ip(service), service.protocol
         unknown = f"{_NOT_A_BEGINNING} ct state invalid,new" if protocol == "tcp" else "ct state invalid,new"

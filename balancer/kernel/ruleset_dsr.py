@@ -35,13 +35,14 @@ def table(services: Sequence[Service]) -> Iterator[str]:
             yield f"map {service.name}_places {{"
             yield f"typeof numgen inc mod {len(service.choice)} : ether daddr"
             yield "}"
+            yield from _sending(service)
     for number, lane in enumerate(dict.fromkeys(_lane(service) for service in services)):
         yield f"chain arriving_{number} {{"
         yield f'type filter hook ingress device "{lane.device}" priority {_PRIORITY}'
-        yield from vip_checks.arriving(services, lane.device)
         for service in services:
             if service.choice and service.lane == lane:
                 yield from _rules(service, lane)
+        yield from vip_checks.arriving(services, lane.device)
         yield "}"
     yield from _checks(services)
     yield "}"
@@ -63,28 +64,35 @@ def _lane(service: Service) -> Lane:
 
 
 def _rules(service: Service, lane: Lane) -> Iterator[str]:
+    """The first that matches sends it on, so every packet of a client is looked at as little as may be."""
     ip, protocol = ("ip6" if service.is_ipv6 else "ip"), service.protocol
     addressed = f"ether daddr {{ {', '.join(lane.reached_by)} }}"
     by_address = service.policy == "source_hash" or protocol == "udp"
     client = f"{ip} saddr" if by_address else f"{ip} saddr . tcp sport"
     for one in service.listen:
         to_vip = f"{addressed} {ip} daddr {one.host}"
-        if protocol == "tcp":
-            begins = "tcp flags & (syn | ack) == syn"
-            yield f"{to_vip} tcp dport {one.port_text} {begins} {_to(service, lane, client, is_new=True)}"
-        yield f"{to_vip} {protocol} dport {one.port_text} {_to(service, lane, client)}"
-        yield f"{to_vip} {_quoting(service, one.port_text)} {_to(service, lane, _quoted_client(service, by_address))}"
+        yield f"{to_vip} {protocol} dport {one.port_text} {_to(service, client)}"
+        yield f"{to_vip} {_quoting(service, one.port_text)} {_to(service, _quoted_client(service, by_address))}"
         if protocol == "udp" and not service.is_ipv6:
-            yield f"{to_vip} ip protocol udp ip frag-off & 0x1fff != 0 {_to(service, lane, client)}"
+            yield f"{to_vip} ip protocol udp ip frag-off & 0x1fff != 0 {_to(service, client)}"
         if protocol == "udp" and service.is_ipv6:
-            yield f"{to_vip} frag frag-off != 0 {_to(service, lane, client)}"
+            yield f"{to_vip} frag frag-off != 0 {_to(service, client)}"
 
 
-def _to(service: Service, lane: Lane, hashed: str, *, is_new: bool = False) -> str:
-    """Change the addresses of the frame, count it, send it out again."""
+def _to(service: Service, hashed: str) -> str:
+    """The frame gets the address of a server."""
     place = f"jhash {hashed} mod {len(service.choice)} seed {SEED:#x} map @{service.name}_places"
-    counted = (f"{_counted(service, 'new')} " if is_new else "") + _counted(service, "in")
-    return f'ether daddr set {place} {counted} ether saddr set {lane.own_mac} fwd to "{lane.device}"'
+    return f"ether daddr set {place} goto {service.name}_sending"
+
+
+def _sending(service: Service) -> Iterator[str]:
+    """Count a frame that has the address of a server, and send it out again. Any other goes its usual way."""
+    lane = _lane(service)
+    yield f"chain {service.name}_sending {{"
+    if service.protocol == "tcp":
+        yield f"tcp flags & (syn | ack) == syn {_counted(service, 'new')}"
+    yield f'{_counted(service, "in")} ether saddr set {lane.own_mac} fwd to "{lane.device}"'
+    yield "}"
 
 
 def _counted(service: Service, what: str) -> str:

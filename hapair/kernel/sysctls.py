@@ -13,6 +13,7 @@ FILE = "sysctls.json"
 ROOT = Path("/proc/sys")
 _MAY_FAIL = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT)
 _LIBERAL = "net/netfilter/nf_conntrack_tcp_be_liberal"
+_EVENTS = "net/netfilter/nf_conntrack_events"
 _SYN_PROXY = {"net/netfilter/nf_conntrack_tcp_loose": "0", "net/ipv4/tcp_timestamps": "1"}
 """An answer to a cookie is no flow that began earlier; what a client can do is kept in its timestamps."""
 _IPV4_FORWARD, _IPV6_FORWARD = "net/ipv4/ip_forward", "net/ipv6/conf/all/forwarding"
@@ -31,9 +32,9 @@ def wanted(*, ipv4: bool, ipv6: bool, syn_proxy: bool = False, root: Path = ROOT
 
 def liberal(root: Path = ROOT, *, syn_proxy: bool = False) -> dict[str, str]:
     """Lets packets be of a flow whatever their sequence numbers: a flow that was away, on the other node, comes back
-    with numbers that this kernel has not followed. The setting is there once the kernel follows flows at all, and so
-    are those of a SYN proxy."""
-    found = {_LIBERAL: "1"} | (_SYN_PROXY if syn_proxy else {})
+    with numbers that this kernel has not followed. And lets the end of a flow be told that began while nobody listened.
+    The settings are there once the kernel follows flows at all, and so are those of a SYN proxy."""
+    found = {_LIBERAL: "1", _EVENTS: "1"} | (_SYN_PROXY if syn_proxy else {})
     return {name: value for name, value in found.items() if (root / name).exists()}
 
 

@@ -42,7 +42,7 @@ def ns_events_that_were_lost_lead_to_a_resync(lan):
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
 
     async def story():
-        here = Replication(link("a", "b"), LISTEN, open_events=partial(ctnetlink.open_events, 4096))
+        here = Replication(link("a", "b"), LISTEN, open_events=partial(ctnetlink.open_events, buffer_bytes=4096))
         there = Replication(link("b", "a"), {})  # it enters nothing: both have one kernel here
         async with trio.open_nursery() as nursery:
             nursery.start_soon(here.run)

@@ -65,6 +65,16 @@ def test_the_end_is_told_of_those_that_were_told_of(outbox: Outbox) -> None:
     assert outbox.told == 0
 
 
+def test_an_event_that_does_not_tell_the_state_of_tcp_says_nothing(outbox: Outbox) -> None:
+    outbox.hear(Told(tcp(7), gone=False), 0.0)
+    assert records(outbox) == [(7, False)]
+    outbox.hear(Told(tcp(7)._replace(tcp=None), gone=False), 0.0)
+    assert records(outbox) == []
+    assert outbox.told == 1
+    outbox.hear(Told(tcp(7)._replace(tcp=None), gone=True), 0.0)
+    assert outbox.told == 0
+
+
 def test_what_is_told_is_counted_by_frontend(outbox: Outbox) -> None:
     owners = {WEB: "web", DNS: "dns"}
     for one in (tcp(1), tcp(2), udp(3)):

@@ -23,7 +23,7 @@ def test_policies_choose_a_place_each_in_its_way(config: BalancerConfig) -> None
         text = whole(services(replace(config, pools={**config.pools, "web": pool}), {}, 3))
         return next(line for line in text.splitlines() if "@f0_web_1_6_places" in line)
 
-    to = "meta l4proto tcp dnat ip6 to"
+    to = "meta l4proto tcp ct event set assured,destroy dnat ip6 to"
     assert rule("round_robin") == f"{to} numgen inc mod 3 map @f0_web_1_6_places"
     assert rule("random") == f"{to} jhash ip6 saddr . tcp sport mod 3 seed 0x68617061 map @f0_web_1_6_places"
     assert rule("source_hash") == f"{to} jhash ip6 saddr mod 3 seed 0x68617061 map @f0_web_1_6_places"
@@ -54,7 +54,7 @@ def with_ranges(config: BalancerConfig, *listen: str, limits: ClientLimits | Non
 def test_a_range_of_ports_leads_to_the_servers_own_at_the_same_place(config: BalancerConfig) -> None:
     text = whole(services(with_ranges(config, "192.0.2.100:5000-5002", "192.0.2.100:8080-8083"), {}, 3))
     moved, kept = (line for line in text.splitlines() if "dnat" in line and "leaving" not in line)
-    place = "meta l4proto tcp dnat ip to numgen inc mod 3 map"
+    place = "meta l4proto tcp ct event set assured,destroy dnat ip to numgen inc mod 3 map"
     assert moved == f"{place} @f0_web_4_5000_places : tcp dport map {{ 5000 : 8080, 5001 : 8081, 5002 : 8082 }}"
     assert kept == f"{place} @f0_web_4_8080_places"
     for line in (
@@ -93,6 +93,8 @@ def test_with_syn_proxy_this_machine_shakes_hands_first(config: BalancerConfig) 
     ):
         assert line in text.splitlines()
     assert f"{four} {begins} != syn" not in text  # the answer to a cookie begins in the middle
+    assert "meta l4proto tcp ct event set destroy dnat ip6 to" in text  # the other node could not take it over
+    assert "protoinfo" not in text
     without = services(replace(config, frontends={"web": replace(guarded, syn_proxy=False)}), {}, 3)
     assert "synproxy" not in whole(without)
     assert difference(without, services(replace(config, frontends={"web": guarded}), {}, 3)) is None

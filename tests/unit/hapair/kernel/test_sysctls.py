@@ -41,6 +41,13 @@ def test_numbers_that_were_not_followed_are_no_objection(root: Path) -> None:
     assert liberal(root) == {"net/netfilter/nf_conntrack_tcp_be_liberal": "1"}
 
 
+def test_flows_that_begin_while_nobody_listens_are_to_tell_of_their_end(root: Path) -> None:
+    setting = root / "net/netfilter/nf_conntrack_events"
+    setting.parent.mkdir()
+    setting.write_text("2\n")
+    assert liberal(root) == {"net/netfilter/nf_conntrack_events": "1"}
+
+
 def test_changed_and_put_back_also_after_a_crash(root: Path, tmp_path: Path) -> None:
     forward = root / "net/ipv4/ip_forward"
     assert Sysctls(tmp_path, root).change({"net/ipv4/ip_forward": "1"}) == []
