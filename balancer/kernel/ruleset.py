@@ -9,7 +9,7 @@ of a service are one frontend's for one family of addresses:
     choosing        new flows from elsewhere, and (choosing_local) from this machine
     leaving         the VIP becomes the sender
     passing         bytes are counted; the flows of a server that is DOWN are reset, towards both ends
-    there, back     the same of each direction
+    there, back     the same of each direction; those with `_cut` are gone through while such a server is there
     syn_raw, syn_proxy  with `syn_proxy`: this machine shakes hands first
     own, own_raw    no ICMP redirect is sent to clients on the servers' LAN; what makes a dead flow speak is not tracked
 """
@@ -27,7 +27,6 @@ SEED = 0x68617061
 POKE_MARK = 0x68617061
 """Of packets that are sent under another's name: see balancer.kernel.pokes."""
 _WAYS = {"original": "there", "reply": "back"}
-_EVENTS_OF_AN_END = "protoinfo,destroy"
 _NOT_A_BEGINNING = "tcp flags & (fin | syn | rst | ack) != syn"
 _BEGINNING = "tcp flags & (fin | syn | rst | ack) == syn"
 
@@ -51,9 +50,7 @@ def whole(services: Sequence[Service]) -> str:
             lines += _limit_sets(service)
         lines += _chain(service.name, _choice(service))
         lines += _chain(f"{service.name}_leaving", _leaving_of(service))
-        for direction in ("original", "reply"):
-            lines += _chain(f"{service.name}_{_WAYS[direction]}", _passing(service, direction))
-        lines += _chain(f"{service.name}_passing", _parting(service))
+        lines += _passing(service)
     lines += _chain("incoming", _incoming(services), "filter hook prerouting priority -150")
     lines += _chain("choosing", _choosing(services), "nat hook prerouting priority -110")
     lines += _chain("choosing_local", _choosing(services), "nat hook output priority -110")
@@ -80,6 +77,9 @@ def difference(before: Sequence[Service], after: Sequence[Service]) -> str | Non
         if old.cut != new.cut:
             lines.append(f"flush set inet {TABLE} {new.name}_cut")
             lines += _add_cut(new)
+        if new.protocol == "tcp" and bool(old.cut) != bool(new.cut):
+            lines.append(f"delete element inet {TABLE} {new.name}_ways {{ {', '.join(_WAYS)} }}")
+            lines.append(f"add element inet {TABLE} {new.name}_ways {{ {_ways(new)} }}")
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -104,7 +104,7 @@ def _add_places(service: Service, places: Iterable[int]) -> Iterator[str]:
 
 def _value(service: Service, server: str) -> str:
     if service.lane is not None:
-        return service.macs[server]
+        return f"goto {ruleset_dsr.way_to(service, server)}"
     return service.servers[server].host if service.is_range else _end(service.servers[server])
 
 
@@ -194,7 +194,7 @@ def _events(service: Service) -> str:
     """What is to be told of a flow. Who hears of events is the flows process, and each one costs."""
     if service.syn_proxy:
         return "destroy"  # the other node could not take it over
-    return "assured,destroy" if service.protocol == "tcp" else "reply,destroy"
+    return "protoinfo,destroy" if service.protocol == "tcp" else "reply,destroy"
 
 
 def _port_in_range(service: Service) -> str:
@@ -233,20 +233,23 @@ def _rate(per_second: float) -> str:
     return f"{max(1, round(per_second * 3600))}/hour"
 
 
-def _passing(service: Service, direction: str) -> Iterator[str]:
-    ip, protocol = _ip(service), service.protocol
-    end, what = ("daddr . {} dport", "in") if direction == "original" else ("saddr . {} sport", "out")
-    server = f"{ip} {end.format(protocol)}"
-    if protocol == "tcp":
-        yield f"{server} @{service.name}_cut reject with tcp reset"
-    yield _counted(service, server, what)
+def _passing(service: Service) -> Iterator[str]:
+    """Every packet comes by here, so the way is short: what resets is on it only while there is something to reset."""
+    for direction, way in _WAYS.items():
+        end, what = ("daddr . th dport", "in") if direction == "original" else ("saddr . th sport", "out")
+        server = f"{_ip(service)} {end}"
+        yield from _chain(f"{service.name}_{way}", [_counted(service, server, what)])
+        if service.protocol == "tcp":
+            reset = f"{server} @{service.name}_cut reject with tcp reset"
+            yield from _chain(f"{service.name}_{way}_cut", [reset, f"goto {service.name}_{way}"])
+    elements = f"elements = {{ {_ways(service)} }}"
+    yield from _block("map", f"{service.name}_ways", "type ct_dir : verdict", elements)
+    yield from _chain(f"{service.name}_passing", [f"ct direction vmap @{service.name}_ways"])
 
 
-def _parting(service: Service) -> Iterator[str]:
-    if service.protocol == "tcp" and not service.syn_proxy:
-        yield f"tcp flags & (fin | rst) != 0 ct event set {_EVENTS_OF_AN_END}"
-    ways = ", ".join(f"{direction} : goto {service.name}_{way}" for direction, way in _WAYS.items())
-    yield f"ct direction vmap {{ {ways} }}"
+def _ways(service: Service) -> str:
+    suffix = "_cut" if service.cut and service.protocol == "tcp" else ""
+    return ", ".join(f"{direction} : goto {service.name}_{way}{suffix}" for direction, way in _WAYS.items())
 
 
 def _leaving_of(service: Service) -> Iterator[str]:

@@ -33,7 +33,7 @@ def table(services: Sequence[Service]) -> Iterator[str]:
                 yield f"counter {service.counter_of(server)}_{what} {{ }}"
         if service.choice:
             yield f"map {service.name}_places {{"
-            yield f"typeof numgen inc mod {len(service.choice)} : ether daddr"
+            yield f"typeof numgen inc mod {len(service.choice)} : verdict"
             yield "}"
             yield from _sending(service)
     for number, lane in enumerate(dict.fromkeys(_lane(service) for service in services)):
@@ -66,11 +66,13 @@ def _lane(service: Service) -> Lane:
 def _rules(service: Service, lane: Lane) -> Iterator[str]:
     """The first that matches sends it on, so every packet of a client is looked at as little as may be."""
     ip, protocol = ("ip6" if service.is_ipv6 else "ip"), service.protocol
-    addressed = f"ether daddr {{ {', '.join(lane.reached_by)} }}"
+    addressed = f"ether daddr {lane.reached_by[0]}"
+    if len(lane.reached_by) > 1:
+        addressed = f"ether daddr {{ {', '.join(lane.reached_by)} }}"
     by_address = service.policy == "source_hash" or protocol == "udp"
     client = f"{ip} saddr" if by_address else f"{ip} saddr . tcp sport"
     for one in service.listen:
-        to_vip = f"{addressed} {ip} daddr {one.host}"
+        to_vip = f"{ip} daddr {one.host} {addressed}"
         yield f"{to_vip} {protocol} dport {one.port_text} {_to(service, client)}"
         yield f"{to_vip} {_quoting(service, one.port_text)} {_to(service, _quoted_client(service, by_address))}"
         if protocol == "udp" and not service.is_ipv6:
@@ -80,25 +82,24 @@ def _rules(service: Service, lane: Lane) -> Iterator[str]:
 
 
 def _to(service: Service, hashed: str) -> str:
-    """The frame gets the address of a server."""
-    place = f"jhash {hashed} mod {len(service.choice)} seed {SEED:#x} map @{service.name}_places"
-    return f"ether daddr set {place} goto {service.name}_sending"
+    return f"jhash {hashed} mod {len(service.choice)} seed {SEED:#x} vmap @{service.name}_places"
+
+
+def way_to(service: Service, server: str) -> str:
+    """The chain that sends a frame to a server."""
+    return f"{service.counter_of(server)}_way"
 
 
 def _sending(service: Service) -> Iterator[str]:
-    """Count a frame that has the address of a server, and send it out again. Any other goes its usual way."""
+    """For each server: count a frame, write both addresses into it at once, send it out again."""
     lane = _lane(service)
-    yield f"chain {service.name}_sending {{"
-    if service.protocol == "tcp":
-        yield f"tcp flags & (syn | ack) == syn {_counted(service, 'new')}"
-    yield f'{_counted(service, "in")} ether saddr set {lane.own_mac} fwd to "{lane.device}"'
-    yield "}"
-
-
-def _counted(service: Service, what: str) -> str:
-    owners = {mac: name for name, mac in reversed(list(service.macs.items()))}
-    counters = (f'{mac} : "{service.counter_of(owners[mac])}_{what}"' for mac in sorted(owners))
-    return f"counter name ether daddr map {{ {', '.join(counters)} }}"
+    for server, mac in service.macs.items():
+        counter, addresses = service.counter_of(server), f"{mac}{lane.own_mac}".replace(":", "")
+        yield f"chain {way_to(service, server)} {{"
+        if service.protocol == "tcp":
+            yield f'tcp flags & (syn | ack) == syn counter name "{counter}_new"'
+        yield f'counter name "{counter}_in" @ll,0,96 set 0x{addresses} fwd to "{lane.device}"'
+        yield "}"
 
 
 def _quoting(service: Service, port: str) -> str:

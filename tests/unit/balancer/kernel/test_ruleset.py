@@ -23,7 +23,7 @@ def test_policies_choose_a_place_each_in_its_way(config: BalancerConfig) -> None
         text = whole(services(replace(config, pools={**config.pools, "web": pool}), {}, 3))
         return next(line for line in text.splitlines() if "@f0_web_1_6_places" in line)
 
-    to = "meta l4proto tcp ct event set assured,destroy dnat ip6 to"
+    to = "meta l4proto tcp ct event set protoinfo,destroy dnat ip6 to"
     assert rule("round_robin") == f"{to} numgen inc mod 3 map @f0_web_1_6_places"
     assert rule("random") == f"{to} jhash ip6 saddr . tcp sport mod 3 seed 0x68617061 map @f0_web_1_6_places"
     assert rule("source_hash") == f"{to} jhash ip6 saddr mod 3 seed 0x68617061 map @f0_web_1_6_places"
@@ -54,7 +54,7 @@ def with_ranges(config: BalancerConfig, *listen: str, limits: ClientLimits | Non
 def test_a_range_of_ports_leads_to_the_servers_own_at_the_same_place(config: BalancerConfig) -> None:
     text = whole(services(with_ranges(config, "192.0.2.100:5000-5002", "192.0.2.100:8080-8083"), {}, 3))
     moved, kept = (line for line in text.splitlines() if "dnat" in line and "leaving" not in line)
-    place = "meta l4proto tcp ct event set assured,destroy dnat ip to numgen inc mod 3 map"
+    place = "meta l4proto tcp ct event set protoinfo,destroy dnat ip to numgen inc mod 3 map"
     assert moved == f"{place} @f0_web_4_5000_places : tcp dport map {{ 5000 : 8080, 5001 : 8081, 5002 : 8082 }}"
     assert kept == f"{place} @f0_web_4_8080_places"
     for line in (
@@ -76,6 +76,9 @@ def test_a_server_that_is_cut_is_so_on_all_its_ports(config: BalancerConfig) -> 
         "add element inet hapair f0_web_4_5000_places { 1 : 192.0.2.21 }\n"
         "flush set inet hapair f0_web_4_5000_cut\n"
         "add element inet hapair f0_web_4_5000_cut { 192.0.2.22 . 8080-8082 }\n"
+        "delete element inet hapair f0_web_4_5000_ways { original, reply }\n"
+        "add element inet hapair f0_web_4_5000_ways "
+        "{ original : goto f0_web_4_5000_there_cut, reply : goto f0_web_4_5000_back_cut }\n"
     )
 
 
@@ -115,11 +118,16 @@ def test_a_flip_changes_places_and_what_is_cut(config: BalancerConfig) -> None:
         "add element inet hapair f0_web_1_4_places { 0 : 192.0.2.22 . 8080, 2 : 192.0.2.22 . 8080 }\n"
         "flush set inet hapair f0_web_1_4_cut\n"
         "add element inet hapair f0_web_1_4_cut { 192.0.2.21 . 8080 }\n"
+        "delete element inet hapair f0_web_1_4_ways { original, reply }\n"
+        "add element inet hapair f0_web_1_4_ways "
+        "{ original : goto f0_web_1_4_there_cut, reply : goto f0_web_1_4_back_cut }\n"
     )
     assert difference(after, before) == (
         "delete element inet hapair f0_web_1_4_places { 0, 2 }\n"
         "add element inet hapair f0_web_1_4_places { 0 : 192.0.2.21 . 8080, 2 : 192.0.2.21 . 8080 }\n"
         "flush set inet hapair f0_web_1_4_cut\n"
+        "delete element inet hapair f0_web_1_4_ways { original, reply }\n"
+        "add element inet hapair f0_web_1_4_ways { original : goto f0_web_1_4_there, reply : goto f0_web_1_4_back }\n"
     )
     assert difference(before, before) == ""
 
