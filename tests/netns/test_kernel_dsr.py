@@ -77,15 +77,15 @@ async def is_ready(net):
 
 
 async def sends_to(node, name, mac):
-    """Whether a table of places names this MAC address, beside two others."""
-    listed = (await node.run(["nft", "list", "map", "netdev", "hapair", name], check=False)).stdout.decode()
-    return mac in listed and await has(node, name, 3)
+    """Whether frames are sent to this MAC address, and a table of places names three servers."""
+    listed = (await node.run(["nft", "list", "table", "netdev", "hapair"], check=False)).stdout.decode()
+    return f"set 0x{mac.replace(':', '').lstrip('0')}" in listed and await has(node, name, 3)
 
 
 async def has(node, name, servers):
-    """Whether a table of places names so many MAC addresses."""
+    """Whether a table of places names so many servers."""
     listed = (await node.run(["nft", "list", "map", "netdev", "hapair", name], check=False)).stdout.decode()
-    return len(set(re.findall(r"\d+ : ([0-9a-f:]{17})", listed))) == servers
+    return len(set(re.findall(r"\d+ : goto (\w+)_way", listed))) == servers
 
 
 async def test_servers_answer_clients_themselves(net):
