@@ -17,7 +17,18 @@ from typing import get_args
 
 import trio
 
-from balancer.config import AccessLog, BalancerConfig, Compression, Frontend, Http2, Mode, Policy, Pool, Server
+from balancer.config import (
+    AccessLog,
+    BalancerConfig,
+    Compression,
+    Frontend,
+    Http2,
+    HttpLimits,
+    Mode,
+    Policy,
+    Pool,
+    Server,
+)
 from balancer.config_tls import CertificateFiles, FrontendTls
 from balancer.config_udp import UdpSettings
 from balancer.datagrams import open_datagram_sockets
@@ -81,6 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--server", type=Endpoint.parse, action="append", required=True, metavar="ADDRESS:PORT")
     parser.add_argument("--mode", choices=get_args(Mode), default="http")
     parser.add_argument("--http2", action="store_true", help="speak HTTP/2 too")
+    parser.add_argument("--bare-lf", action="store_true", help="take heads whose lines end with LF alone")
     parser.add_argument("--policy", choices=get_args(Policy), default="round_robin")
     parser.add_argument("--certificate", type=Path, metavar="FILE", help="TLS with this certificate, chain and key")
     parser.add_argument("--access-log", choices=("httplog", "tcplog", "json"), default="off")
@@ -105,6 +117,7 @@ def _config(options: argparse.Namespace) -> BalancerConfig:
         tls=tls,
         compression=Compression(types=tuple(options.compress)) if options.compress else None,
         http2=Http2() if options.http2 else None,
+        http=HttpLimits(bare_lf=options.bare_lf),
         access_log=AccessLog(format=options.access_log, to=options.log_to),
         udp=UdpSettings(replies=options.replies),
     )

@@ -16,9 +16,10 @@ from pathlib import Path
 
 import pytest
 
+from balancer.config import HttpLimits
 from balancer.http1.request import RequestHead
 from tests.fuzz.recording_origin import Heard, RecordingOrigin, recording
-from tests.fuzz.test_http_parsers import BAD_SEEDS, GOOD_SEEDS, mutated, requests_in
+from tests.fuzz.test_http_parsers import BAD_SEEDS, BARE_LF, GOOD_SEEDS, LIMITS, bared, mutated, requests_in
 from tests.peers.programs import balanced, free_port, running
 
 pytestmark = pytest.mark.slow
@@ -58,13 +59,14 @@ SECOND = {"haproxy": haproxy, "nginx": nginx}
 class Chain:
     """A worker's port and the origin at the other end."""
 
-    def __init__(self, port: int, origin: RecordingOrigin) -> None:
+    def __init__(self, port: int, origin: RecordingOrigin, limits: HttpLimits) -> None:
         self._port = port
         self._origin = origin
+        self.limits = limits
 
     def check(self, data: bytes) -> int:
         """Send `data`, and see that what was understood and answered is what was heard: so many requests."""
-        understood = requests_in(data)
+        understood = requests_in(data, self.limits)
         marked = answers(self._send(data), understood)
         assert self._send(SENTINEL).startswith(b"HTTP/1.1 200 "), f"no answer after {data!r}"
         *heard, last = self._origin.taken()
@@ -106,7 +108,7 @@ def answers(received: bytes, understood: list[tuple[RequestHead, bytes]]) -> lis
     return marked
 
 
-@pytest.fixture(scope="module", params=["alone", *SECOND])
+@pytest.fixture(scope="module", params=["alone", *SECOND, "alone, bare_lf", *(f"{one}, bare_lf" for one in SECOND)])
 def chain(
     request: pytest.FixtureRequest, program: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Chain]:
@@ -114,17 +116,20 @@ def chain(
     where.chmod(0o755)
     with contextlib.ExitStack() as stack:
         origin = stack.enter_context(recording())
-        behind = origin.port
-        if request.param != "alone":
-            behind = stack.enter_context(SECOND[request.param](program(request.param), origin.port, where))
-        yield Chain(stack.enter_context(balanced(behind, where)), origin)
+        behind, (second, _, bare_lf) = origin.port, request.param.partition(", ")
+        if second != "alone":
+            behind = stack.enter_context(SECOND[second](program(second), origin.port, where))
+        port = stack.enter_context(balanced(behind, where, *(["--bare-lf"] if bare_lf else [])))
+        yield Chain(port, origin, BARE_LF if bare_lf else LIMITS)
 
 
-def conversation(rng: random.Random) -> bytes:
-    """One to three requests after one another, half of them a little wrong."""
+def conversation(rng: random.Random, limits: HttpLimits) -> bytes:
+    """One to three requests after one another, half of them a little wrong, or with other ends of lines."""
     parts = []
     for _ in range(rng.randint(1, 3)):
         seed = rng.choice(GOOD_SEEDS if rng.random() < 0.8 else BAD_SEEDS)
+        if limits.bare_lf and rng.random() < 0.7:
+            seed = bared(rng, seed)
         parts.append(mutated(rng, seed) if rng.random() < 0.5 else seed)
     return b"".join(parts)
 
@@ -133,7 +138,7 @@ def conversation(rng: random.Random) -> bytes:
 @pytest.mark.parametrize("seed", range(3))
 def test_the_origin_hears_what_was_understood_and_nothing_else(chain: Chain, seed: int) -> None:
     rng = random.Random(seed)
-    heard = [chain.check(conversation(rng)) for _ in range(ROUNDS)]
+    heard = [chain.check(conversation(rng, chain.limits)) for _ in range(ROUNDS)]
     assert sum(heard) > ROUNDS / 4  # else nothing was tried
     assert max(heard) > 1
 
@@ -143,3 +148,4 @@ def test_each_known_case_and_what_follows_it(chain: Chain, seed: bytes) -> None:
     chain.check(seed)
     chain.check(seed + GOOD_SEEDS[1])
     chain.check(GOOD_SEEDS[1] + seed + GOOD_SEEDS[0])
+    chain.check(seed.replace(b"\r\n", b"\n") + GOOD_SEEDS[0])
