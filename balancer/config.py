@@ -107,7 +107,7 @@ class Frontend:
         if not self.listen:
             raise ValueError("a frontend needs at least one address to listen on")
         if len(set(self.listen)) != len(self.listen):
-            raise ValueError("the same address is listed twice in listen")
+            raise ValueError("listen must not name the same address twice")
         if self.max_connections < 1:
             raise ValueError("max_connections must be at least 1")
         check_plane(self)

@@ -17,6 +17,8 @@ _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)")
 _SIZE = re.compile(r"([0-9]+)(B|KiB|MiB|GiB)")
 _RATE = re.compile(r"([0-9]+)(B|KiB|MiB|GiB)/s")
 _PER = re.compile(r"([0-9]+(?:\.[0-9]+)?)/(s|m|h)")
+_UNIT = re.compile(r"[0-9]+/?[A-Za-z]+(?:/s)?")
+"""A value that is a number and its unit."""
 _LONGEST_PATH = 107
 _LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
 _NAME = re.compile(rf"(?=.{{1,253}}\Z)(?:{_LABEL}\.)*(?![0-9]+\Z){_LABEL}")
@@ -35,6 +37,8 @@ class Text:
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Callable[[Any], Any]) -> dict[str, Any]:
         def decode(value: object) -> Any:
+            if type(value) in (int, float) and _UNIT.fullmatch(self.example):
+                raise ValueError(f"{value} has no unit; write for example {self.example}")
             if not isinstance(value, str):
                 raise ValueError(f"write it as text, for example {self.example}")
             return self.parse(value)

@@ -32,6 +32,7 @@ from hapair.probe_once import Seen, probe_all
 from hapair.probe_once import as_json as seen_as_json
 from hapair.reload.plan import Served, make_plan
 from hapair.secret import SecretError
+from hapair.this_machine import odd_here, this_machine
 
 
 def _of_this_kernel(loaded: Loaded) -> list[str]:
@@ -66,11 +67,16 @@ def command(
     runtime_dir: Path,
     file: Path | None,
 ) -> None:
-    """Check FILE and say everything that is wrong with it. Changes nothing."""
+    """Check FILE and say everything that is wrong with it. Changes nothing.
+
+    Without FILE the file of this machine's own is checked, and whether this machine is as it says.
+    """
     try:
         loaded = load(file or path)
         read_pages(loaded)
         warnings = [*loaded.warnings, *check_certificates(loaded), *_of_this_kernel(loaded)]
+        if file is None:  # then it is the file that this machine runs, or is to run
+            warnings += odd_here(loaded, this_machine(), node)
     except ConfigError as error:
         click.echo(_json(error) if as_json else str(error), err=not as_json)
         raise SystemExit(BAD_CONFIG) from None

@@ -42,24 +42,37 @@ class ConfigError(Exception):
 
 
 _ELSEWHERE = {
+    "advert_int": "advertisement_interval",
     "backend": "pool",
     "balance": "policy",
     "bind": "listen",
     "code": "status",
     "default_backend": "pool",
+    "cert": "certificates",
+    "crt": "certificates",
     "errorfile": "error_pages",
+    "garp_master_refresh": "announce_every",
     "gzip": "compression",
+    "health_check": "check",
+    "httpchk": "check",
     "log": "access_log",
     "maxconn": "max_connections",
     "maxqueue": "max_queue",
+    "nopreempt": "preempt",
     "path_beg": "path",
     "path_prefix": "path",
     "proxy_protocol": "send_proxy",
     "server": "servers",
     "ssl": "tls",
+    "track_script": "track",
+    "unicast_peer": "peers",
+    "upstreams": "servers",
     "use_backend": "routes",
+    "use_vmac": "virtual_mac",
+    "virtual_ipaddress": "addresses",
+    "virtual_router_id": "vrid",
 }
-"""What HAProxy and others call a key: no letters of it need be the same."""
+"""What HAProxy, keepalived and others call a key: no letters of it need be the same."""
 _HEADER_RULES = frozenset(("set_headers", "add_headers", "remove_headers"))
 
 

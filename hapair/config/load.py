@@ -27,6 +27,7 @@ _MESSAGES = {
     "dataclass_type": "must be a table of keys and values",
     "missing": "is missing",
 }
+_INTEGER = re.compile(r"-?[0-9]{1,9}")
 _PAGE_KEYS = frozenset(("body_file", "page", "maintenance", "sorry_page", "error_pages"))
 
 
@@ -151,6 +152,12 @@ def _of_type(kind: str, error: Mapping[str, Any], loc: Sequence[str | int]) -> s
         return f"{message}: {', '.join(sorted(keys))}"
     if kind == "tuple_type" and isinstance(given, str):
         return f"must be a list: write [{given if _is_plain(given) else json.dumps(given)}]"
+    if kind == "tuple_type" and loc[-1:] == ["listen"] and isinstance(given, int):
+        return f'must be a list of address:port: write [":{given}"]'
+    if kind == "dict_type" and isinstance(given, list) and "track" not in loc:  # which takes lists of names
+        return f"{message}, not a list: give each a name, and leave out the dashes"
+    if kind == "int_type" and isinstance(given, str) and _INTEGER.fullmatch(given):
+        return f"{message}: write {given} without quotes"
     return message
 
 
@@ -179,7 +186,10 @@ def _object_problem(message: str, path: Path, tree: Tree) -> Problem:
 
 def _literal(error: Mapping[str, Any], value: object) -> str:
     expected = error["ctx"]["expected"].replace("'", "").replace(" or ", ", ").split(", ")
-    return f"{value} is not one of {', '.join(expected)}{_did_you_mean(str(value), expected)}"
+    if len(expected) == 1 and isinstance(value, bool):
+        return f"must be {expected[0]}"
+    written = str(value).lower() if isinstance(value, bool) else str(value)
+    return f"{written} is not one of {', '.join(expected)}{_did_you_mean(written, expected)}"
 
 
 def _did_you_mean(value: str, valid: Sequence[str]) -> str:

@@ -148,6 +148,7 @@ def warnings(file: HapairFile) -> Iterator[str]:
         priorities = [on_node(router.priority, node) for node in file.pair.nodes]
         if len(set(priorities)) < len(priorities):
             yield f"virtual_routers.{name}: equal priorities; the node with the higher address will be Active"
+        yield from _owners(file, name, router)
         if router.group is not None and groups.count(router.group) == 1:
             yield f"virtual_routers.{name}: no other virtual router is in group {router.group}"
         if not _witnessed(file, router):
@@ -155,6 +156,17 @@ def warnings(file: HapairFile) -> Iterator[str]:
         for pool in router.track.pools:
             if pool in file.pools and file.pools[pool].check is None:
                 yield f"virtual_routers.{name}.track.pools.{pool}: the pool has no check, so its servers are always UP"
+
+
+def _owners(file: HapairFile, name: str, router: VirtualRouterSection) -> Iterator[str]:
+    """Whoever means no more than the highest priority has a VIP that is never put on, and never taken off."""
+    vips = {str(vip.ip) for vip in router.all_addresses}
+    for node, address in file.pair.nodes.items():
+        if on_node(router.priority, node) == OWNER_PRIORITY and address not in vips:
+            yield (
+                f"virtual_routers.{name}: priority 255 says that the VIPs are {node}'s own, permanent addresses, which "
+                "have no lease and no fence; the highest for VIPs that move is 254"
+            )
 
 
 def _witnessed(file: HapairFile, router: VirtualRouterSection) -> bool:

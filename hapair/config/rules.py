@@ -42,7 +42,8 @@ def _pool_references(tree: Tree) -> Iterator[Problem]:
     for place in _places_of_pools(tree):
         pool = tree.at(*place)
         if isinstance(pool, str) and pool not in pools:
-            yield problem_at(tree, place, f"there is no pool {pool}{nearest(pool, pools)}")
+            hint = nearest(pool, pools) or "; the file has no pools"
+            yield problem_at(tree, place, f"there is no pool {pool}{hint}")
     for router, _ in tree.children("virtual_routers"):
         tracked: Path = ("virtual_routers", router, "track", "pools")
         listed = tree.at(*tracked)
@@ -132,11 +133,32 @@ def warnings(file: HapairFile) -> list[str]:
     used = {pool for frontend in file.frontends.values() for pool in pools_of(frontend)}
     used |= {pool.fallback for pool in file.pools.values() if pool.fallback}
     found += [f"pools.{name}: no frontend uses it" for name in file.pools if name not in used]
-    found += pool_rules.warnings(file)
+    found += [*_circles(file), *pool_rules.warnings(file)]
     for name, pool in file.pools.items():
         if pool.tls is not None and not pool.tls.verify:
             found.append(f"pools.{name}: tls.verify is false: whoever is on the way can read and change everything")
     return found
+
+
+def _circles(file: HapairFile) -> Iterator[str]:
+    """A frontend whose pool has the frontend itself for a server."""
+    own = {str(vip.ip) for router in file.virtual_routers.values() for vip in router.all_addresses}
+    own |= set(file.pair.nodes.values())
+    for listener, frontend in file.frontends.items():
+        for pool in dict.fromkeys(pools_of(frontend)):
+            for name, server in file.pools[pool].servers.items():
+                if server.address is not None and any(_leads_to(server.address, one, own) for one in frontend.listen):
+                    where = f"pools.{pool}.servers.{name}"
+                    words = f"frontend {listener} itself listens at {server.address}"
+                    yield f"{where}: {words}: what is sent there comes back"
+
+
+def _leads_to(server: Endpoint, listens: Endpoint, own: set[str]) -> bool:
+    """`own`: the addresses that the nodes have, or can have."""
+    is_every = listens.host in ("::", "0.0.0.0")
+    return listens.port <= server.port <= listens.last_port and (
+        listens.host == server.host or (is_every and server.host in own)
+    )
 
 
 def _serves(file: HapairFile, vip: str) -> bool:

@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from hapair.config.errors import Position, Problem
+from hapair.config.yaml_errors import Complaint, explained
 
 Path = tuple[str | int, ...]
 
@@ -92,9 +93,8 @@ def parse(text: str) -> Tree:
             return tree
         node = yaml.compose(text, Loader=_LOADER)
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        position = Position(mark.line + 1, mark.column + 1) if mark else Position(1, 1)
-        tree.problems.append(Problem(position, "", f"not YAML: {_reason(error)}"))
+        position, words = explained(text, _complaint(error))
+        tree.problems.append(Problem(position, "", f"not YAML: {words}"))
         return tree
     except yaml.reader.ReaderError as error:
         tree.problems.append(Problem(Position(1, 1), "", f"not YAML: {error.reason}"))
@@ -110,6 +110,16 @@ def parse(text: str) -> Tree:
     return tree
 
 
+def _complaint(error: yaml.MarkedYAMLError) -> Complaint:
+    at, opened = error.problem_mark or error.context_mark, error.context_mark
+    return Complaint(
+        problem=error.problem or "",
+        context=error.context or "",
+        at=(0, 0) if at is None else (at.line, at.column),
+        opened=None if opened is None else (opened.line, opened.column),
+    )
+
+
 def _too_deep(text: str) -> Position | None:
     """Where nesting passes DEPTH_LIMIT. Asked first: building the nodes recurses in C, and overruns the stack there."""
     depth = 0
@@ -121,10 +131,6 @@ def _too_deep(text: str) -> Position | None:
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
     return None
-
-
-def _reason(error: yaml.MarkedYAMLError) -> str:
-    return ", ".join(part for part in (error.context, error.problem) if part)
 
 
 def _value(node: Any, path: Path, tree: Tree, above: frozenset[int]) -> Any:

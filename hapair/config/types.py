@@ -45,7 +45,7 @@ class PairSection:
         if not self.nodes:
             raise ValueError("name at least one node and its address")
         if len(set(self.nodes.values())) != len(self.nodes):
-            raise ValueError("two nodes have the same address")
+            raise ValueError("nodes must have an address each: two of them have the same one")
         if not 1 <= self.port <= 65533:
             raise ValueError("port must be from 1 to 65533: the next two are used as well")
         if self.secret_file is not None and not (self.secret_file and self.secret_file.isprintable()):

@@ -118,7 +118,7 @@ def _frontends(file: HapairFile) -> dict[str, Frontend]:
 
 def _unknown(node: str, file: HapairFile, path: str) -> str:
     nodes = list(file.pair.nodes)
-    near = difflib.get_close_matches(node, nodes, n=1)
+    near = [one for one in nodes if one.lower() == node.lower()] or difflib.get_close_matches(node, nodes, n=1)
     hint = f"; did you mean {near[0]}?" if near else "."
     return (
         f"this machine calls itself {node!r}, and {path} names {' and '.join(nodes)} in pair.nodes{hint} "

@@ -30,7 +30,7 @@ POOL = Pool(servers={"one": SERVER})
     ("fields", "complaint"),
     [
         ({"listen": ()}, "at least one address to listen on"),
-        ({"listen": (ONE, ONE)}, "listed twice"),
+        ({"listen": (ONE, ONE)}, "must not name the same address twice"),
         ({"max_connections": 0}, "max_connections must be at least 1"),
         ({"mode": "tcp", "request_id": RequestId()}, "request_id needs mode: http"),
         ({"mode": "tcp", "error_pages": {"503": "a"}}, "error_pages need mode: http"),

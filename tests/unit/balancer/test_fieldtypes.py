@@ -127,8 +127,10 @@ def test_a_text_is_described_to_a_decoder() -> None:
     text = Text(parse_duration, "[0-9]+s", "2s")
     decode = text.__get_pydantic_core_schema__(float, lambda source: source)["function"]["function"]
     assert decode("2s") == 2.0
-    with pytest.raises(ValueError, match="write it as text, for example 2s"):
+    with pytest.raises(ValueError, match="2 has no unit; write for example 2s"):
         decode(2)
+    with pytest.raises(ValueError, match="write it as text, for example 2s"):
+        decode(True)
     assert text.__get_pydantic_json_schema__(None, lambda schema: schema) == {
         "type": "string",
         "pattern": "^[0-9]+s$",

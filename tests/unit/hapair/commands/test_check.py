@@ -97,3 +97,13 @@ def test_every_check_is_run_once_where_that_is_asked_for(tmp_path: Path) -> None
 def test_where_there_is_nothing_to_probe(tmp_path: Path) -> None:
     result = run(tmp_path / "f.yaml", PROBED.replace("check: {tcp: connect}, ", ""), "--probe")
     assert (result.exit_code, result.stdout) == (0, "no pool has a check\n")
+
+
+def test_the_file_of_this_machine_is_compared_with_the_machine(tmp_path: Path) -> None:
+    path = tmp_path / "f.yaml"
+    path.write_text(GOOD)
+    path.chmod(0o644)
+    result = CliRunner().invoke(command, ["--config", str(path), "--node", "pi-a"])
+    assert result.exit_code == 0
+    odd = "pair.nodes.pi-a: 192.0.2.11 is no address of this machine; `ip -br address` shows what it has"
+    assert f"warning: {odd}" in result.stderr.splitlines()

@@ -39,3 +39,8 @@ def test_nearest_names_all_where_none_is_near() -> None:
 
 def test_nearest_says_nothing_where_nothing_is_valid() -> None:
     assert nearest("zzz", []) == ""
+
+
+def test_nearest_knows_what_others_call_a_key() -> None:
+    assert nearest("virtual_router_id", ["vrid", "interface"]) == "; did you mean vrid?"
+    assert nearest("default_backend", ["pool", "listen"]) == "; did you mean pool?"

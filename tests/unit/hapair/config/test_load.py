@@ -74,7 +74,7 @@ SERVER = "f.yaml:21:42: pools.web.servers.web2"
         ("weight: 2", "wieght: 2", f"{SERVER}.wieght: unknown key; did you mean weight?"),
         ("weight: 2", "weight: two", f"{SERVER}.weight: must be a whole number"),
         ("weight: 2", "weight: 2.0", f"{SERVER}.weight: must be a whole number"),
-        ("weight: 2", 'weight: "2"', f"{SERVER}.weight: must be a whole number"),
+        ("weight: 2", 'weight: "2"', f"{SERVER}.weight: must be a whole number: write 2 without quotes"),
         ("weight: 2", "weight: true", f"{SERVER}.weight: must be a whole number"),
         ("weight: 2", "weight: [2]", f"{SERVER}.weight: must be a whole number"),
         ("weight: 2", f"weight: {'1' * 5000}", f"{SERVER}.weight: must be a whole number"),
@@ -98,7 +98,8 @@ SERVER = "f.yaml:21:42: pools.web.servers.web2"
         ("interval: 2s", "interval: 2 s",
          "f.yaml:18:35: pools.web.check.interval: '2 s' is not a duration; "
          "write a number and ms, s, m or h, for example 250ms"),
-        ("interval: 2s", "interval: 2", "f.yaml:18:35: pools.web.check.interval: write it as text, for example 250ms"),
+        ("interval: 2s", "interval: 2",
+         "f.yaml:18:35: pools.web.check.interval: 2 has no unit; write for example 250ms"),
         ("interval: 2s", "interval: 1ms", "f.yaml:18:5: pools.web.check: intervals and timeout must be at least 10ms"),
         ("interval: 2s", "interval_s: 2s",
          "f.yaml:18:35: pools.web.check.interval_s: unknown key; did you mean interval?"),
@@ -116,7 +117,9 @@ SERVER = "f.yaml:21:42: pools.web.servers.web2"
         ("    pool: web", "    mode: tcp", "f.yaml:13:3: frontends.web: mode: tcp needs a pool"),
         ('["192.0.2.100:80"]', "192.0.2.100:80",
          'f.yaml:14:5: frontends.web.listen: must be a list: write ["192.0.2.100:80"]'),
-        ('["192.0.2.100:80"]', "80", "f.yaml:14:5: frontends.web.listen: must be a list, for example [first, second]"),
+        ('["192.0.2.100:80"]', "80",
+         'f.yaml:14:5: frontends.web.listen: must be a list of address:port: write [":80"]'),
+        ('["192.0.2.100:80"]', "1.5", "f.yaml:14:5: frontends.web.listen: must be a list, for example [first, second]"),
         ("    pool: web", "    pool: web\n    trusted_proxies: 10.0.0.0/8",
          "f.yaml:16:5: frontends.web.trusted_proxies: must be a list: write [10.0.0.0/8]"),
         ("    pool: web", "    pool: web\n    tls: site.pem",
@@ -144,7 +147,7 @@ SERVER = "f.yaml:21:42: pools.web.servers.web2"
          "address, agent_address, agent_port, agent_send, backup, check, check_address, check_port, count, disabled, "
          "max_connections, max_queue, srv, weight"),
         ("web1: 192.0.2.21:8080", "web1:", "f.yaml:20:7: pools.web.servers.web1: must be a table of keys and values"),
-        ("pools:", "drain: 5\npools:", "f.yaml:16:1: drain: write it as text, for example 250ms"),
+        ("pools:", "drain: 5\npools:", "f.yaml:16:1: drain: 5 has no unit; write for example 250ms"),
         ("pools:", "workers: 0\npools:", "f.yaml:16:1: workers: must be auto or from 1 to 64"),
         ("pools:", "color: red\npools:",
          "f.yaml:16:1: color: unknown key; valid here: access_log, admin, drain, frontends, max_connections, "
@@ -152,7 +155,11 @@ SERVER = "f.yaml:21:42: pools.web.servers.web2"
         ("    pi-a: 192.0.2.11", "    pi-a: 11",
          "f.yaml:3:5: pair.nodes.pi-a: write it as text, for example 192.0.2.11"),
         ("    pi-a: 192.0.2.11", "    pi-a: pi-a.lan", "f.yaml:3:5: pair.nodes.pi-a: 'pi-a.lan' is not an IP address"),
-        ("    pi-a: 192.0.2.11", "    pi-a: 192.0.2.12", "f.yaml:1:1: pair: two nodes have the same address"),
+        ("    pi-a: 192.0.2.11", "    pi-a: 192.0.2.12",
+         "f.yaml:2:3: pair.nodes: must have an address each: two of them have the same one"),
+        ("interval: 2s", "tcp: true", "f.yaml:18:35: pools.web.check.tcp: must be connect"),
+        ("    pool: web", "    pool: web\n    mode: true",
+         "f.yaml:16:5: frontends.web.mode: true is not one of tcp, http, udp"),
     ],
 )  # fmt: skip
 def test_one_mistake_is_one_line(written: str, instead: str, problem: str) -> None:
@@ -172,9 +179,11 @@ def test_one_mistake_is_one_line(written: str, instead: str, problem: str) -> No
           "workers"]),
         ("pair: {nodes: {}}", ["f.yaml:1:1: pair: name at least one node and its address"]),
         ("pair: [a]", ["f.yaml:1:1: pair: must be a table of keys and values"]),
-        ("pair: {nodes: [a]}", ["f.yaml:1:8: pair.nodes: must be a table of names and values"]),
+        ("pair: {nodes: [a]}", ["f.yaml:1:8: pair.nodes: must be a table of names and values, "
+                                "not a list: give each a name, and leave out the dashes"]),
         ("", ["f.yaml:1:1: the file is empty; `hapair schema` says what it can hold"]),
-        ("a: [b", ["f.yaml:2:1: not YAML: while parsing a flow sequence, did not find expected ',' or ']'"]),
+        ("a: [b", ["f.yaml:1:4: not YAML: the [ that begins here is not closed as it should be: "
+                   "look for a missing ], comma or quote"]),
     ],
 )  # fmt: skip
 def test_a_file_of_another_shape(text: str, problems: list[str]) -> None:

@@ -134,3 +134,11 @@ def test_a_frontend_may_listen_on_an_excluded_address() -> None:
     text += 'frontends: {web: {listen: ["[2001:db8::7]:80"], pool: web}}\n'
     text += 'pools: {web: {servers: {a: "192.0.2.21:80"}}}\n'
     assert warned(text) == []
+
+
+def test_the_owner_of_an_address_that_is_not_its_own() -> None:
+    assert warned(PAIR + LAN.replace("pi-a: 200", "pi-a: 255")) == [
+        "virtual_routers.lan: priority 255 says that the VIPs are pi-a's own, permanent addresses, which have no lease "
+        "and no fence; the highest for VIPs that move is 254"
+    ]
+    assert warned(PAIR + LAN.replace("pi-a: 200", "pi-a: 255").replace("2.100/24", "2.11/24")) == []

@@ -57,7 +57,7 @@ frontends:
 
 def test_a_pool_where_there_are_none() -> None:
     assert said(PAIR + 'frontends: {web: {listen: [":80"], pool: web}}\n') == [
-        "f:5:36: frontends.web.pool: there is no pool web"
+        "f:5:36: frontends.web.pool: there is no pool web; the file has no pools"
     ]
 
 
@@ -71,7 +71,7 @@ def test_references_are_looked_at_beside_errors_of_type() -> None:
 def test_frontends_of_another_shape_break_nothing() -> None:
     assert said(PAIR + "frontends: {web: [1], api: {listen: 5, routes: {pool: x}, pool: [1]}}\n") == [
         "f:5:13: frontends.web: must be a table of keys and values",
-        "f:5:29: frontends.api.listen: must be a list, for example [first, second]",
+        'f:5:29: frontends.api.listen: must be a list of address:port: write [":5"]',
         "f:5:40: frontends.api.routes: must be a list, for example [first, second]",
         "f:5:59: frontends.api.pool: must be text",
     ]
@@ -258,3 +258,17 @@ pools:
     assert warned(PAIR + ROUTER + pools + WEB) == [
         "pools.web: tls.verify is false: whoever is on the way can read and change everything"
     ]
+
+
+@pytest.mark.parametrize(("listen", "server"), [
+    ("192.0.2.100:80", "192.0.2.100:80"),
+    (":80", "192.0.2.100:80"),
+    ("0.0.0.0:80", "192.0.2.11:80"),
+])  # fmt: skip
+def test_a_frontend_that_is_a_server_of_its_own_pool(listen: str, server: str) -> None:
+    text = PAIR + ROUTER + f'frontends: {{web: {{listen: ["{listen}"], pool: web}}}}\n'
+    pools = 'pools: {{web: {{servers: {{other: "192.0.2.21:80", one: "{}"}}}}}}\n'
+    warning = f"pools.web.servers.one: frontend web itself listens at {server}: what is sent there comes back"
+    assert warning in load_text(text + pools.format(server)).warnings
+    for port in ("192.0.2.100:8080", "192.0.2.22:80"):
+        assert not [one for one in load_text(text + pools.format(port)).warnings if "comes back" in one]

@@ -267,3 +267,8 @@ def test_the_gateway_is_a_witness_on_every_interface() -> None:
 def test_a_frontend_follows_excluded_addresses_too() -> None:
     text = FULL + 'frontends: {web: {listen: ["192.0.2.100:80", "[2001:db8::100]:80"], pool: web}}\n'
     assert full(text=text).vip_of_frontend == {"web": frozenset({"lan"})}
+
+
+def test_a_name_in_other_letters_is_nearest() -> None:
+    with pytest.raises(UnknownNodeError, match="did you mean pi-a"):
+        node_view(load_text(TEXT), "PI-A")
