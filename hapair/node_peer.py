@@ -12,7 +12,7 @@ from hapair.events.event import Happening
 from hapair.peer.drift import digests
 from hapair.peer.link import PeerLink
 from hapair.peer.messages import FileDigests, Status
-from hapair.peer.standing import PeerStanding, split_brain
+from hapair.peer.standing import PeerStanding, both_active, split_brain, split_news
 from hapair.snapshot import NodeSnapshot
 from hapair.wire import to_plain
 from vrrp.liveness.config import LinkConfig
@@ -44,6 +44,7 @@ class NodePeer:
         """Called when the link is up: what was posted before is lost."""
         self._record = record
         self._post_at = 0.0
+        self._both_active: tuple[str, ...] = ()
         if config is None or file is None:
             return
         own = replace(config, port=config.port + PORT_AFTER, purpose="node")
@@ -88,8 +89,12 @@ class NodePeer:
             return
         now = trio.current_time()
         self._standing, happening = self._standing.news(now)
-        if happening is not None:
-            self._record(happening)
+        both = () if node.peer is None else both_active(node, node.peer)
+        split = split_news(self._both_active, both, self._standing.peer)
+        self._both_active = both
+        for one in (happening, split):
+            if one is not None:
+                self._record(one)
         if self.link.up and now >= self._post_at:
             self.link.post(Status(__version__, to_plain(replace(node, peer=None))), key=Status)
             self._post_at = now + min(_LONGEST_S, _SHARE * (trio.current_time() - now))

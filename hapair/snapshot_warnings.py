@@ -30,17 +30,18 @@ def warnings_of(
     certificates: Iterable[CertificateView] = (),
     kernel: KernelView | None = None,
     flows: FlowsView | None = None,
+    why_lowered: str = "",
 ) -> tuple[str, ...]:
-    """What a person should look at, in words."""
-    routers = tuple(routers)
-    found = [*_about_split(routers, link), *_about_link(link), *_about_fence(fence)]
+    """What a person should look at, in words. `why_lowered`: what of the node itself has its routers go last."""
+    routers, pools = tuple(routers), tuple(pools)
+    found = [*_about_split(routers, link, pools), *_about_link(link), *_about_fence(fence)]
     found += [*_about_kernel(kernel), *_about_flows(flows), *warnings_of_certificates(certificates)]
     found += [
         f"virtual router {router.name} waits for {router.waiting_for}" for router in routers if router.waiting_for
     ]
     for router in routers:
         if router.priority < router.configured_priority:
-            found.append(f"virtual router {router.name} stands with a lowered priority ({router.priority})")
+            found.append(_lowered(router, why_lowered))
         if router.state == "Active" and len(router.vips_held) < len(router.vips):
             found.append(f"virtual router {router.name} is Active and does not hold all of its addresses")
         if router.stays_backup:
@@ -65,13 +66,29 @@ def warnings_of(
     return tuple(found)
 
 
-def _about_split(routers: Iterable[RouterView], link: LinkView | None) -> Iterable[str]:
+def _lowered(router: RouterView, why: str) -> str:
+    reasons = [why] if why else []
+    reasons += [f"{one.name}: {one.reason}" for one in router.tracked if one.weight is not None and not one.ok]
+    words = (
+        f"virtual router {router.name} stands with priority {router.priority} in place of {router.configured_priority}"
+    )
+    return f"{words} ({', '.join(reasons)})" if reasons else words
+
+
+def _about_split(routers: Iterable[RouterView], link: LinkView | None, pools: tuple[PoolView, ...]) -> Iterable[str]:
     """What an Active Router cannot know without its link: a Backup Router is silent too."""
     active = ", ".join(router.name for router in routers if router.state == "Active")
-    if active and link is not None and not link.up:
+    if not active or link is None or link.up:
+        return
+    yield (
+        f"{active} Active here, and nothing is heard of {link.peer}: it is dead, or Active too (split brain): "
+        f"ask it, `hapair status` on {link.peer} ({link.peer_address}); where both are, "
+        "`hapair maintenance on --force` on one of them takes its VIPs off"
+    )
+    if pools and all(pool.up == 0 for pool in pools):
         yield (
-            f"{active} Active here, and nothing is heard of {link.peer}: it is dead, or Active too (split brain): "
-            f"ask it, `hapair status` on {link.peer} ({link.peer_address})"
+            "this node hears no peer and finds no server: probably it is the one that is cut off: look at its cable, "
+            "its switch port and its firewall first"
         )
 
 
@@ -79,7 +96,11 @@ def _about_link(link: LinkView | None) -> Iterable[str]:
     if link is None:
         return
     if not link.up:
-        why = link.waiting_for or link.last_detail or "no reason is known"
+        known = (
+            link.waiting_for and f"waits for {link.waiting_for}",
+            link.last_detail and f"ended: {link.last_detail}",
+        )
+        why = "; ".join(one for one in known if one) or "no reason is known"
         yield f"the liveness link to {link.peer} is down ({why}): its death would be noticed by silence alone"
     if link.rejected:
         reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(link.rejected.items()))

@@ -83,7 +83,10 @@ def node_snapshot(
         certificates=certificates,
         restarts=announcer.restarts + workers.restarts + flows.restarts,
         warnings=warnings_of(
-            *(config.balancer, routers, pools, processes, link, fence, certificates), _kernel(kernel), _flows(flows)
+            *(config.balancer, routers, pools, processes, link, fence, certificates),
+            _kernel(kernel),
+            _flows(flows),
+            why_lowered=announcer.why_lowered,
         ),
         log_lines_dropped=slots.log_lines_dropped(),
         ready=ready,

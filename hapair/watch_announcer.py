@@ -205,6 +205,11 @@ class AnnouncerWatch:
         if not as_wanted:
             log.error("the announcer is gone", extra={"how": how})
 
+    @property
+    def why_lowered(self) -> str:
+        """What of the node itself has its virtual routers go last; empty: nothing."""
+        return "" if self._fitness.lowered is None else self._fitness.reason
+
     def set_fitness(self, fitness: Fitness) -> None:
         """Whether this node may hold VIPs, as far as its own health goes."""
         if fitness == self._fitness:

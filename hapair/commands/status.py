@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -125,7 +126,7 @@ def parts(node: NodeSnapshot) -> Iterator[RenderableType]:
         yield _peer(node.peer)
     for warning in (*node.warnings, *(() if node.peer is None else node.peer.warnings)):
         yield f"[yellow]! {escape(warning)}[/]"
-    there = node.peer.snapshot if node.peer is not None else None
+    there = None if node.peer is None else _there(node.peer)
     if node.routers:
         yield _routers(node, there)
     if any(router.tracked for router in node.routers):
@@ -147,14 +148,20 @@ def parts(node: NodeSnapshot) -> Iterator[RenderableType]:
     yield "[dim]" + "  ".join(f"{p.name} {p.state} (pid {p.pid or '-'})" for p in node.processes) + "[/]"
 
 
+def _there(peer: PeerView) -> NodeSnapshot | None:
+    """What the other node last said of itself; where it is not heard, under a name that says since when."""
+    if peer.up or peer.snapshot is None or peer.age_s is None:
+        return peer.snapshot
+    return replace(peer.snapshot, node=f"{peer.snapshot.node} {span(peer.age_s)} ago")
+
+
 def _peer(peer: PeerView) -> str:
     """One line; a peer that is not heard is said so, with since when."""
     name = f"[bold]{escape(peer.name)}[/] ({peer.address})"
     snapshot = peer.snapshot
     if not peer.up:
-        line = (
-            f"{name} is [bold red]not heard[/] for {span(peer.since_s)}: {escape(peer.waits_for or 'no reason known')}"
-        )
+        why = f"waits for {peer.waits_for}" if peer.waits_for else "no reason known"
+        line = f"{name} is [bold red]not heard[/] for {span(peer.since_s)}: {escape(why)}"
         if snapshot is None or peer.age_s is None:
             return line
         return f"{line}; it was {snapshot.role} {span(peer.age_s)} ago"
@@ -185,7 +192,11 @@ def _routers(node: NodeSnapshot, there: NodeSnapshot | None) -> Table:
         name = () if there is None else (escape(owner),)
         state = f"[bold green]{one.state}[/]" if one.state == "Active" else one.state
         vips = " ".join(f"[green]{vip}[/]" if one.state == "Active" else f"[dim]{vip}[/]" for vip in one.vips)
-        lease = "-" if one.lease_age_s is None else f"{one.lease_s}s, {one.lease_age_s * 1000:.0f}ms old"
+        lease = (
+            f"{one.lease_s}s, {one.lease_age_s * 1000:.0f}ms old"
+            if one.vips_held and one.lease_age_s is not None
+            else "-"
+        )
         why = f"waits for {one.waiting_for}" if one.waiting_for else one.reason
         age = "-" if one.since_s is None else span(one.since_s)
         row = (escape(one.name), str(one.vrid), escape(one.interface), state, age, vips, lease, escape(why))

@@ -120,17 +120,33 @@ def warnings_of_peer(node: str, peer: PeerView) -> Iterator[str]:
         yield f"{node} and {peer.name} run with files that differ: {places}{more}"
 
 
-def split_brain(node: NodeSnapshot, peer: PeerView) -> Iterator[str]:
-    """Where the two node processes hear each other, both being Active is known for sure."""
+def both_active(node: NodeSnapshot, peer: PeerView) -> tuple[str, ...]:
+    """The virtual routers that are Active on both: known for sure where the two node processes hear each other."""
     if not peer.up or peer.snapshot is None:
-        return
+        return ()
     there = {one.name for one in peer.snapshot.routers if _is_settled(one)}
-    both = [one.name for one in node.routers if _is_settled(one) and one.name in there]
-    if both:
+    return tuple(one.name for one in node.routers if _is_settled(one) and one.name in there)
+
+
+def split_brain(node: NodeSnapshot, peer: PeerView) -> Iterator[str]:
+    """What to look at, and what to do, where both are Active."""
+    if both := both_active(node, peer):
         yield (
             f"split brain: {', '.join(both)} Active here and on {peer.name} at once; the nodes hear each other by the "
-            "link of the node processes, and adverts and the liveness link do not get through"
+            "link of the node processes, and adverts and the liveness link do not get through: what drops IP protocol "
+            "112 and the port of that link? `hapair maintenance on --force` on one node takes its VIPs off"
         )
+
+
+def split_news(before: tuple[str, ...], after: tuple[str, ...], peer: str) -> Happening | None:
+    """Both have become Active, or one has given way. Each is what `both_active` found."""
+    if bool(before) == bool(after):
+        return None
+    if after:
+        words = f"split brain: {', '.join(after)} Active here and on {peer} at once"
+        return Happening(kind="peer", subject=peer, words=words, severity="error", details={"split": True})
+    words = f"{', '.join(before)} Active on one node alone again, or {peer} is not heard any more"
+    return Happening(kind="peer", subject=peer, words=words, details={"split": False})
 
 
 def _is_settled(router: RouterView) -> bool:

@@ -130,7 +130,8 @@ class Stage:
         if not self.peer_up:
             warnings.append(
                 "lan Active here, and nothing is heard of pi-b: it is dead, or Active too (split brain): "
-                "ask it, `hapair status` on pi-b (192.168.1.12)"
+                "ask it, `hapair status` on pi-b (192.168.1.12); where both are, "
+                "`hapair maintenance on --force` on one of them takes its VIPs off"
             )
         for pool in pools:
             if down := ", ".join(f"{one.name} ({one.reason})" for one in pool.servers if not one.up):

@@ -117,6 +117,17 @@ async def test_files_that_differ_are_told_when_it_lasts(two: Two, autojump_clock
     assert b.told[-1].words == "pi-b and pi-a run with the same file again"
 
 
+async def test_that_both_are_active_is_told_once(two: Two, autojump_clock: MockClock) -> None:
+    a = two.start(A, FILE, NODE)
+    b = two.start(B, FILE, replace(NODE, node="pi-b"))
+    await trio.sleep(5)
+    told = [(one.kind, one.words) for one in a.told]
+    assert told == [("peer", "split brain: lan Active here and on pi-b at once")]
+    b.own = replace(b.own, routers=(replace(NODE.routers[0], state="Backup"),))
+    await trio.sleep(5)
+    assert [one.details["split"] for one in a.told] == [True, False]
+
+
 async def test_a_peer_that_is_gone_is_said_with_since_when(two: Two, autojump_clock: MockClock) -> None:
     a, _ = two.start(A, FILE, NODE), two.start(B, FILE, STANDBY)
     await trio.sleep(5)

@@ -7,7 +7,7 @@ import pytest
 from balancer.config import BalancerConfig, Frontend, Pool, Server
 from balancer.fieldtypes import Endpoint
 from balancer.slots import Counts
-from hapair.snapshot import FenceView, KernelView, LinkView, PoolView, ProcessView, RouterView, ServerView
+from hapair.snapshot import FenceView, KernelView, LinkView, PoolView, ProcessView, RouterView, ServerView, TrackedView
 from hapair.snapshot_warnings import warnings_of
 
 NOTHING = Counts(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
@@ -47,7 +47,7 @@ def test_all_is_well() -> None:
         (replace(ROUTER, state="Backup", stays_backup=True, reason="handed over to pi-b", vips_held=()),
          "virtual router lan does not preempt: it handed over, or gave up (handed over to pi-b); "
          "`hapair preempt` ends that"),
-        (replace(ROUTER, priority=1), "virtual router lan stands with a lowered priority (1)"),
+        (replace(ROUTER, priority=1), "virtual router lan stands with priority 1 in place of 100"),
         (replace(ROUTER, vips_held=()), "virtual router lan is Active and does not hold all of its addresses"),
         (replace(ROUTER, adverts_rejected={"TTL": 2, "CHECKSUM": 3}),
          "virtual router lan rejected 5 adverts (CHECKSUM 3, TTL 2)"),
@@ -62,10 +62,14 @@ def test_a_virtual_router_to_look_at(router: RouterView, warning: str) -> None:
     [
         ({}, ()),
         ({"up": False, "waiting_for": "192.0.2.12 port 1339: Connection refused"},
-         ("the liveness link to pi-b is down (192.0.2.12 port 1339: Connection refused): its death would be noticed by "
-          "silence alone",)),
+         ("the liveness link to pi-b is down (waits for 192.0.2.12 port 1339: Connection refused): "
+          "its death would be noticed by silence alone",)),
+        ({"up": False, "waiting_for": "the peer", "last_detail": "it stops"},
+         ("the liveness link to pi-b is down (waits for the peer; ended: it stops): "
+          "its death would be noticed by silence alone",)),
         ({"up": False, "last_detail": "nothing came for 1 s"},
-         ("the liveness link to pi-b is down (nothing came for 1 s): its death would be noticed by silence alone",)),
+         ("the liveness link to pi-b is down (ended: nothing came for 1 s): "
+          "its death would be noticed by silence alone",)),
         ({"rejected": {"proof": 2, "name": 1}}, ("the liveness link refused connections (name 1, proof 2)",)),
     ],
 )  # fmt: skip
@@ -114,10 +118,19 @@ def test_an_active_node_that_hears_nothing_of_its_peer_says_that_both_may_be_act
     )  # fmt: skip
     split = (
         "lan Active here, and nothing is heard of pi-b: it is dead, or Active too (split brain): "
-        "ask it, `hapair status` on pi-b (192.0.2.12)"
+        "ask it, `hapair status` on pi-b (192.0.2.12); where both are, "
+        "`hapair maintenance on --force` on one of them takes its VIPs off"
     )
-    down = "the liveness link to pi-b is down (nothing came for 1 s): its death would be noticed by silence alone"
+    down = (
+        "the liveness link to pi-b is down (ended: nothing came for 1 s): its death would be noticed by silence alone"
+    )
     assert warnings_of(CONFIG, [ROUTER], [pool(SERVER)], [WORKER], link) == (split, down)
+    cut_off = (
+        "this node hears no peer and finds no server: probably it is the one that is cut off: look at its cable, its "
+        "switch port and its firewall first"
+    )
+    nobody = "pool web has no server that is UP; its clients get 503"
+    assert warnings_of(CONFIG, [ROUTER], [pool(DOWN)], [WORKER], link) == (split, cut_off, down, nobody)
     backup = replace(ROUTER, state="Backup", vips_held=())
     assert warnings_of(CONFIG, [backup], [pool(SERVER)], [WORKER], link) == (down,)
     assert warnings_of(CONFIG, [ROUTER], [pool(SERVER)], [WORKER], replace(link, up=True)) == ()
@@ -132,3 +145,11 @@ def test_a_kernel_plane_that_does_not_work_or_was_robbed() -> None:
         "somebody has removed the rules of the kernel plane, 2 times; they were put back",
     )
     assert warnings_of(CONFIG, [], [], [], kernel=KernelView(obstacle=None, restored=0)) == ()
+
+
+def test_why_a_virtual_router_goes_last() -> None:
+    tracked = TrackedView(name="script dns", ok=False, weight=-120, reason="exit status 1", since_s=2.0)
+    router = replace(ROUTER, priority=1, tracked=(tracked, replace(tracked, name="file x", ok=True)))
+    assert warnings_of(CONFIG, [router], [pool(SERVER)], [WORKER], why_lowered="no server is UP") == (
+        "virtual router lan stands with priority 1 in place of 100 (no server is UP, script dns: exit status 1)",
+    )

@@ -48,6 +48,7 @@ class FakeAnnouncer:
     pid: int | None = None
     restarts: int = 0
     ended: str = "it was killed by SIGKILL"
+    why_lowered: str = ""
     is_needed: bool = True
     link: LinkSnapshot | None = None
     fence: FenceSnapshot | None = None

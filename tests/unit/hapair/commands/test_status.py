@@ -185,17 +185,29 @@ def test_both_nodes_where_the_peer_is_heard() -> None:
     [
         (
             replace(PEER, up=False, since_s=75.0, age_s=76.0, waits_for="the peer (no answer)"),
-            "pi-b (192.0.2.12) is not heard for 1m15s: the peer (no answer); it was STANDBY 1m16s ago",
+            "pi-b (192.0.2.12) is not heard for 1m15s: waits for the peer (no answer); it was STANDBY 1m16s ago",
         ),
         (
             replace(PEER, up=False, since_s=5.0, age_s=None, snapshot=None, waits_for="the peer"),
-            "pi-b (192.0.2.12) is not heard for 5s: the peer",
+            "pi-b (192.0.2.12) is not heard for 5s: waits for the peer",
         ),
         (replace(PEER, age_s=None, snapshot=None), "pi-b (192.0.2.12) is heard, and has said nothing of itself yet"),
     ],
 )
 def test_a_peer_that_says_nothing(peer: PeerView, line: str) -> None:
     assert shown(replace(NODE, peer=peer))[1] == line
+
+
+def test_what_a_peer_said_before_it_fell_silent_is_shown_as_old() -> None:
+    lines = shown(replace(NODE, peer=replace(PEER, up=False, age_s=76.0, waits_for="the peer (no answer)")))
+    assert "pi-b 1m16s ago lan 51 eth0 Backup 9s 192.0.2.100/24 -" in lines
+    assert "server address weight health at pi-b 1m16s ago for open connections requests 5xx why" in lines
+
+
+def test_a_node_that_holds_no_vip_has_no_lease() -> None:
+    routers = (replace(NODE.routers[0], state="Backup", vips_held=(), lease_age_s=65.0, tracked=()),)
+    lines = shown(replace(NODE, routers=routers))
+    assert "lan 51 eth0 Backup 12s 192.0.2.100/24 - Active_Down_Timer fired" in lines
 
 
 @pytest.mark.parametrize(

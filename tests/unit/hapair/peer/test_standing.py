@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from hapair.peer.messages import FileDigests, Status
-from hapair.peer.standing import PeerStanding, split_brain, warnings_of_peer
+from hapair.peer.standing import PeerStanding, split_brain, split_news, warnings_of_peer
 from hapair.snapshot import DriftView, PeerView
 from hapair.wire import to_plain
 from tests.unit.hapair.admin.sample import NODE
@@ -83,7 +83,8 @@ def test_both_active_is_known_for_sure_where_the_node_processes_hear_each_other(
     view = seen(NEW.says(Status("0.1.0", PLAIN), 20.0), 21.0)
     assert list(split_brain(NODE, view)) == [
         "split brain: lan Active here and on pi-b at once; the nodes hear each other by the link of the node "
-        "processes, and adverts and the liveness link do not get through"
+        "processes, and adverts and the liveness link do not get through: what drops IP protocol 112 and the port of "
+        "that link? `hapair maintenance on --force` on one node takes its VIPs off"
     ]
     young = replace(NODE, routers=(replace(NODE.routers[0], since_s=4.0),))
     assert list(split_brain(young, view)) == []
@@ -91,3 +92,20 @@ def test_both_active_is_known_for_sure_where_the_node_processes_hear_each_other(
     assert list(split_brain(backup, view)) == []
     assert list(split_brain(NODE, replace(view, up=False))) == []
     assert list(split_brain(NODE, replace(view, snapshot=None))) == []
+
+
+def test_a_split_brain_is_told_when_it_is_known_and_when_it_is_over() -> None:
+    began, ended = split_news((), ("lan",), "pi-b"), split_news(("lan", "wan"), (), "pi-b")
+    assert began is not None
+    assert ended is not None
+    assert (began.kind, began.severity, began.words) == (
+        "peer",
+        "error",
+        "split brain: lan Active here and on pi-b at once",
+    )
+    assert (ended.severity, ended.words) == (
+        "info",
+        "lan, wan Active on one node alone again, or pi-b is not heard any more",
+    )
+    assert split_news((), (), "pi-b") is None
+    assert split_news(("lan",), ("lan", "wan"), "pi-b") is None
