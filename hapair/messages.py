@@ -342,6 +342,10 @@ class FlowsReport:
     resyncs: int
     resync_s: float
     """How long the last one took."""
+    untold: int = 0
+    """News of flows that were passed over, for as many as may be are known to the peer."""
+    rejected: Mapping[str, int] = field(default_factory=dict)
+    """Conversations that ended with something that is not from the peer, or makes no sense, by reason."""
     caught_up: bool = False
     """This node knows what the peer's kernel knows of the flows that are there."""
 

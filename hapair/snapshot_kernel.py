@@ -38,3 +38,7 @@ class FlowsView:
     overruns: int
     resyncs: int
     resync_s: float
+    untold: int = 0
+    """News of flows that were passed over, for as many as may be are known to the peer."""
+    rejected: Mapping[str, int] = field(default_factory=dict)
+    """Conversations that ended with something that is not from the peer, or makes no sense, by reason."""

@@ -118,6 +118,11 @@ def _about_flows(flows: FlowsView | None) -> list[str]:
     if flows.refused:
         refused = ", ".join(f"{count} {name}" for name, count in flows.refused.items())
         found.append(f"this kernel did not take flows of the peer: {refused}")
+    if flows.untold:
+        found.append(f"more flows are open than the peer can be told of: {flows.untold} changes were passed over")
+    if flows.rejected:
+        reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(flows.rejected.items()))
+        found.append(f"the link for flows refused connections ({reasons})")
     return found
 
 

@@ -2,7 +2,8 @@
 
 `Outbox` is the side where the VIPs are: events of the kernel go in, batches for the peer come out. A flow waits once,
 however often it changes meanwhile, and one that begins and ends between two batches is never told. When more waits
-than may, all is dropped and everything is told anew: memory is bounded, and nothing is ever lost for good.
+than may, all is dropped and everything is told anew: memory is bounded, and nothing is ever lost for good. Of more
+flows than it can keep in mind, those that come last are not told of while that is so, and are counted.
 
 `Intake` is the other side: batches go in, requests to the kernel come out. A resync tells everything; whatever this
 machine still knows beside that is deleted at its end.
@@ -58,10 +59,13 @@ class Outbox:
     """What the peer is yet to be told. `now` is on any one clock, in seconds."""
 
     waiting_limit: int = WAITING_LIMIT
+    told_limit: int = TOLD_LIMIT
     doors: frozenset[Door] = frozenset()
     """Of the frontends whose VIPs are here."""
     needs_resync: bool = True
     overruns: int = 0
+    untold: int = 0
+    """News of flows that were passed over, for as many as may be were told of."""
     left: frozenset[Door] = frozenset()
     """Of frontends that were here a moment ago: their flows are told once more, lest the peer has missed some."""
     left_at: float = -inf
@@ -106,6 +110,9 @@ class Outbox:
             return  # something else of it has changed, a mark perhaps
         key = flow.key
         if not gone and is_worth_telling(flow):
+            if len(self._told) + len(self._waiting) >= self.told_limit and not self._knows(key):
+                self.untold += 1
+                return
             self._put(key, Record(flow, False), now)
         elif key in self._told:
             self._told.discard(key)
@@ -113,6 +120,9 @@ class Outbox:
             self._put(key, Record(flow, True), now)
         else:
             self._waiting.pop(key, None)
+
+    def _knows(self, key: Key) -> bool:
+        return key in self._told or key in self._waiting
 
     def _put(self, key: Key, record: Record, now: float) -> None:
         before = self._waiting.get(key)
@@ -130,8 +140,6 @@ class Outbox:
             if not record.gone and key not in self._told:
                 self._told.add(key)
                 self._at[door_of(key)] += 1
-        if len(self._told) > TOLD_LIMIT:
-            self.overrun()
         return Batch(tuple(record for record, _ in taken), min(since for _, since in taken))
 
     @property

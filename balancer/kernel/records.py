@@ -78,6 +78,8 @@ def _decode(flags: int, protocol: int, *rest: Any) -> Record:
         raise RecordRejected(RecordReason.PROTOCOL, f"{protocol}, with flags {flags:#x}")
     if flags & _HAS_TCP and (state not in TCP_STATES or max(scales) > _LARGEST_SCALE):
         raise RecordRejected(RecordReason.STATE, f"TCP state {state}, window scales {scales}")
+    if protocol == TCP and not flags & (_HAS_TCP | _GONE):
+        raise RecordRejected(RecordReason.STATE, "a flow of TCP that says no state")
     tcp = Tcp(state, (scales[0], scales[1]), (sides[0], sides[1])) if flags & _HAS_TCP else None
     flow = Flow(*(protocol, *ends, status, min(timeout_s, _TIMEOUT_LIMIT_S), tcp))
     return Record(flow, bool(flags & _GONE))

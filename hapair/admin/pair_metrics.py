@@ -309,3 +309,13 @@ def _kernel_plane(node: NodeSnapshot) -> Iterator[Metric]:
     yield Metric("hapair_flows_open", "gauge", "The same, by the frontend through which they came.", opened)
     refused = [({"errno": name}, count) for name, count in sorted(flows.refused.items())]
     yield Metric("hapair_flows_refused", "gauge", "Flows of the peer that this kernel did not take.", refused)
+    for name, words, count in (
+        ("overruns", "Times that more happened than could be taken in; each led to a resync.", flows.overruns),
+        ("resyncs", "Times that the peer was told everything.", flows.resyncs),
+        ("untold", "Changes that were passed over, for as many flows as may be were told of.", flows.untold),
+        ("foreign", "Records of frontends that this node does not have.", flows.foreign),
+    ):
+        yield Metric(f"hapair_flows_{name}_total", "counter", words, [(NOTHING, count)])
+    yield Metric("hapair_flows_resync_seconds", "gauge", "How long the last of them took.", [(NOTHING, flows.resync_s)])
+    rejected = [({"reason": name}, count) for name, count in sorted(flows.rejected.items())]
+    yield Metric("hapair_flows_rejected_total", "counter", "Connections that were not the peer's.", rejected)

@@ -1,7 +1,8 @@
 """Makes authenticated connections to the peer, again and again; at any time at most one is talked on."""
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
 from ipaddress import ip_address
 
 import trio
@@ -38,6 +39,8 @@ class Conversations:
         """
         self.waits_for = "the peer"
         """What keeps it down, in words."""
+        self.rejected: Counter[str] = Counter()
+        """Connections that ended with something that is not from the peer, or makes no sense, by reason."""
         self._config = config
         self._talk = talk
         self._transport = transport or TcpTransport()
@@ -96,6 +99,7 @@ class Conversations:
             with trio.CancelScope() as self._scope:
                 await self._talk(stream)
         except* StreamEndedError as group:
+            self.rejected.update(_reasons_in(group))
             self.waits_for = f"the peer ({group.exceptions[0]})"
             fields = {"purpose": self._config.purpose, "peer": self._config.peer, "reason": group.exceptions[0]}
             self._limited.warning("ended", "the talk with the peer is over", fields, now=trio.current_time())
@@ -108,3 +112,11 @@ class Conversations:
             await stream.shake_hands()
         finally:
             self._unknown -= 1
+
+
+def _reasons_in(group: BaseExceptionGroup[StreamEndedError]) -> Iterator[str]:
+    for one in group.exceptions:
+        if isinstance(one, StreamEndedError):
+            yield from [one.rejected] if one.rejected else []
+        else:
+            yield from _reasons_in(one)

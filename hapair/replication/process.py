@@ -98,6 +98,8 @@ class Replication:
             overruns=self._outbox.overruns,
             resyncs=self._resyncs,
             resync_s=self._resync_s,
+            untold=self._outbox.untold,
+            rejected=dict(self._conversations.rejected),
             caught_up=self._stream is not None and self._caught_up and now - self._heard_at < 1.5 * ALIVE_S,
         )
 
@@ -146,9 +148,12 @@ class Replication:
             except OSError as error:
                 if error.errno != errno.ENOBUFS:
                     raise
-                self._outbox.overrun()
-                self._limited.warning("overrun", "events of flows were lost: all are told again", {}, now=now)
+                if self._stream is not None:
+                    self._outbox.overrun()
+                    self._limited.warning("overrun", "events of flows were lost: all are told again", {}, now=now)
                 continue
+            if self._stream is None:
+                continue  # nobody listens, and who comes is told everything
             for told in told_in(datagram):
                 self._outbox.hear(told, now)
         if self._outbox.waiting or self._outbox.needs_resync:
@@ -186,8 +191,10 @@ class Replication:
     async def _talk(self, stream: PeerStream) -> None:
         try:
             await self._replicate(stream)
-        except* (FrameError, RecordRejected) as group:
-            raise StreamEndedError(str(group.exceptions[0])) from group
+        except* FrameError as group:
+            raise StreamEndedError(str(group.exceptions[0]), rejected="frame") from group
+        except* RecordRejected as group:
+            raise StreamEndedError(str(group.exceptions[0]), rejected="record") from group
         finally:
             if self._stream is stream:
                 self._stream = None

@@ -25,7 +25,14 @@ class Wire(Protocol):
 
 
 class StreamEndedError(Exception):
-    """The conversation is over; its words say why."""
+    """The conversation is over; its words say why.
+
+    `rejected`: by one word, where what was received is not from the peer, or makes no sense; else empty.
+    """
+
+    def __init__(self, words: str, *, rejected: str = "") -> None:
+        super().__init__(words)
+        self.rejected = rejected
 
 
 class PeerStream:
@@ -80,7 +87,7 @@ class PeerStream:
         try:
             return self._session.next_frame()
         except LinkRejected as rejected:
-            raise StreamEndedError(str(rejected)) from rejected
+            raise StreamEndedError(str(rejected), rejected=rejected.reason.value) from rejected
 
     async def _more(self) -> None:
         await self._wire.wait_readable()

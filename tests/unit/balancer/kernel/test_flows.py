@@ -121,6 +121,23 @@ def test_too_many_that_wait_are_dropped_and_everything_is_told_anew(outbox: Outb
     assert (outbox.waiting, outbox.needs_resync, outbox.overruns) == (0, True, 1)
 
 
+def test_of_more_flows_than_it_can_keep_in_mind_the_last_are_not_told_of_and_counted(outbox: Outbox) -> None:
+    outbox.told_limit = 2
+    outbox.hear(Told(tcp(1), gone=False), 0.0)
+    records(outbox)
+    for port in (2, 3, 2):
+        outbox.hear(Told(tcp(port), gone=False), 0.0)
+    outbox.hear(Told(tcp(1, state=4), gone=False), 0.0)  # of this one the peer knows
+    assert records(outbox) == [(2, False), (1, False)]
+    assert (outbox.told, outbox.untold, outbox.overruns, outbox.needs_resync) == (2, 1, 0, False)
+    outbox.hear(Told(tcp(3), gone=True), 0.0)
+    outbox.hear(Told(tcp(1), gone=True), 0.0)
+    assert records(outbox) == [(1, True)]
+    outbox.hear(Told(tcp(4), gone=False), 0.0)
+    assert records(outbox) == [(4, False)]
+    assert (outbox.told, outbox.untold) == (2, 1)
+
+
 def test_other_frontends_begin_anew_the_same_ones_do_not(outbox: Outbox) -> None:
     outbox.open({WEB, DNS}, 0.0)
     assert not outbox.needs_resync

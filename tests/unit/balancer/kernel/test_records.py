@@ -41,6 +41,7 @@ def test_there_and_back() -> None:
         (b"\x02\x11" + OPEN_BYTES[2:], RecordReason.PROTOCOL),
         (OPEN_BYTES[:-5] + b"\x00" + OPEN_BYTES[-4:], RecordReason.STATE),
         (OPEN_BYTES[:-5] + b"\x0a" + OPEN_BYTES[-4:], RecordReason.STATE),
+        (b"\x00" + OPEN_BYTES[1:], RecordReason.STATE),
         (OPEN_BYTES[:-4] + b"\x0f" + OPEN_BYTES[-3:], RecordReason.STATE),
     ],
 )

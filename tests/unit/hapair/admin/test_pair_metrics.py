@@ -62,8 +62,8 @@ def test_link_fence_certificates_and_processes() -> None:
 def test_the_kernel_plane_and_flows() -> None:
     flows = FlowsView(
         up=True, waits_for=None, waiting=4, lag_s=0.25, told=9, open={"web": 9}, sent=0, received=0,
-        refused={"EBUSY": 2}, foreign=0,
-        overruns=0, resyncs=0, resync_s=0.0,
+        refused={"EBUSY": 2}, foreign=3,
+        overruns=1, resyncs=2, resync_s=0.5, untold=6, rejected={"mac": 7},
     )  # fmt: skip
     node = replace(NODE, kernel=KernelView(obstacle="no nft", restored=3), flows=flows)
     assert lines(node) - lines() == {
@@ -75,6 +75,12 @@ def test_the_kernel_plane_and_flows() -> None:
         "hapair_flows_told 9",
         'hapair_flows_open{frontend="web"} 9',
         'hapair_flows_refused{errno="EBUSY"} 2',
+        "hapair_flows_overruns_total 1",
+        "hapair_flows_resyncs_total 2",
+        "hapair_flows_resync_seconds 0.5",
+        "hapair_flows_untold_total 6",
+        "hapair_flows_foreign_total 3",
+        'hapair_flows_rejected_total{reason="mac"} 7',
     }
 
 

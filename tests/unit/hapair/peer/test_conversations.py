@@ -105,3 +105,25 @@ async def test_a_newer_connection_takes_the_place_of_an_older_one(autojump_clock
             await trio.sleep(1.5)
             assert b.heard == [b"first", b"second"]
             assert b.cancelled == 1
+
+
+async def test_who_has_another_secret_is_refused_and_counted(autojump_clock: MockClock) -> None:
+    cable = FakeCable()
+    a, b = Talks(replace(A, secret=b"x" * 32), cable), Talks(B, cable)
+    await running(9, a, b)
+    assert (a.heard, b.heard) == ([], [])
+    assert b.conversations.rejected["proof"] + a.conversations.rejected["proof"] >= 3
+    assert a.conversations.waits_for.startswith("the peer (")
+
+
+async def test_what_makes_no_sense_to_who_talks_is_counted(autojump_clock: MockClock) -> None:
+    cable = FakeCable()
+    a, b = Talks(A, cable), Talks(B, cable)
+
+    async def confused(_: PeerStream) -> None:
+        raise ExceptionGroup("", [StreamEndedError("3 bytes of kind 00", rejected="frame")])
+
+    b.conversations._talk = confused
+    await running(3, a, b)
+    assert b.conversations.rejected["frame"] >= 1
+    assert not a.conversations.rejected
