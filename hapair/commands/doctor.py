@@ -13,7 +13,7 @@ from hapair.commands.options import FAILED, config_option, load_or_end, node_opt
 from hapair.config import NodeConfig
 from hapair.config.types import HapairFile
 from hapair.kernel.server_side import ServerSide
-from hapair.kernel.sysctls import Sysctls, wanted
+from hapair.kernel.sysctls import Sysctls, liberal, wanted
 
 
 @click.command("doctor")
@@ -77,6 +77,8 @@ def _findings(config: NodeConfig, runtime_dir: Path) -> Iterator[doctor.Finding]
         ipv6=any(one.is_ipv6 for one in endpoints),
         syn_proxy=syn_proxy,
     )
+    if nat:
+        needed |= liberal(syn_proxy=syn_proxy)
     sysctls = Sysctls(Path(os.environ.get("STATE_DIRECTORY", runtime_dir)))
     yield from doctor.settings(needed, {name: sysctls.read(name) for name in needed})
     yield from doctor.changed(sysctls.remembered())

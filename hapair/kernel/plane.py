@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 
 COUNT_EVERY_S = 2.0
 TRY_AGAIN_S = 2.0
+SETTINGS_EVERY_S = 5.0
+"""How long forwarding can be off after somebody else has switched it off."""
 _NO_EGRESS = "servers of forward: dsr are not checked at the VIP: that takes Linux 5.16 and nftables 1.0.1"
 _STARTING = "its rules are not loaded yet"
 
@@ -51,8 +53,8 @@ class KernelPlane:
         self.restored = 0
         """How often somebody else had removed what is ours."""
         self.counters: Mapping[str, Count] = {}
-        self.warnings: tuple[str, ...] = ()
-        """What this machine lacks."""
+        self._lacking: tuple[str, ...] = ()
+        self._checks_vips = True
         self._active = active
         self._on_change = on_change
         self._standings: dict[tuple[str, str], Standing] = {}
@@ -72,6 +74,11 @@ class KernelPlane:
         ends = (server.address.host for name in pools if name for server in config.pools[name].servers.values())
         self._direct = frozenset(ends)
         """Addresses of servers whose MAC addresses must be known."""
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What this machine lacks."""
+        return self._lacking if self._checks_vips else (*self._lacking, _NO_EGRESS)
 
     def set_standing(self, pool: str, server: str, standing: Standing) -> None:
         """What is said of a server has changed."""
@@ -123,8 +130,7 @@ class KernelPlane:
         self.obstacle, self.counters, self._counted_before = None, {}, {}
 
     async def _run(self) -> None:
-        families = {service.is_ipv6 for service in self.services if service.lane is None}
-        self.warnings = tuple(self._sysctls.change(wanted(ipv4=False in families, ipv6=True in families)))
+        self._change_settings()
         try:
             events = TableEvents()
         except OSError as error:
@@ -134,10 +140,25 @@ class KernelPlane:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._follow, events, nursery)
                 nursery.start_soon(self._count)
+                nursery.start_soon(self._keep_settings)
                 if self._direct:
                     nursery.start_soon(self._watch_lan)
         finally:
             events.close()
+
+    async def _keep_settings(self) -> None:
+        """Somebody else may change them: another service that starts, `sysctl --system`."""
+        while True:
+            await trio.sleep(SETTINGS_EVERY_S)
+            self._change_settings()
+
+    def _change_settings(self) -> None:
+        nat = [service for service in self.services if service.lane is None]
+        families = {service.is_ipv6 for service in nat}
+        needed = wanted(ipv4=False in families, ipv6=True in families)
+        if nat and self._installed is not None:
+            needed |= liberal(syn_proxy=any(service.syn_proxy for service in nat))
+        self._lacking = tuple(self._sysctls.change(needed))
 
     def ways_to(self, pool: str, server: str) -> tuple[Way, ...]:
         """How a server is to be checked beside its own address; none while the rules for that are not in place."""
@@ -145,13 +166,11 @@ class KernelPlane:
 
     async def _watch_lan(self) -> None:
         neighbours = Neighbours(self._routers, self._direct)
-        checks_vips = await nft.knows_egress()
-        if not checks_vips:
-            self.warnings += (_NO_EGRESS,)
+        self._checks_vips = await nft.knows_egress()
         try:
             while True:
                 station = await neighbours.look()
-                if not checks_vips:
+                if not self._checks_vips:
                     station = station.without_own()
                 if station != self._station:
                     self._station = station
@@ -191,12 +210,13 @@ class KernelPlane:
         after = services(self._config, self._standings, station=self._station, cut_off=self._may_be_cut_off)
         changes = None if self._installed is None else difference(self._installed, after)
         if await self._put(whole(after) if changes is None else changes, events, own_removals=changes is None):
-            if self._installed is None and any(service.lane is None for service in after):
-                self._sysctls.change(liberal(syn_proxy=any(service.syn_proxy for service in after)))
+            is_first = self._installed is None
             active = frozenset(self._active())
             ended = newly_cut(self._installed or (), after, came=active - self._was_active)
             self._installed, self._was_active = after, active
             self.services = after
+            if is_first:
+                self._change_settings()
             if ended:
                 nursery.start_soon(self._cut, ended)
 

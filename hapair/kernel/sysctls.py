@@ -16,6 +16,12 @@ _LIBERAL = "net/netfilter/nf_conntrack_tcp_be_liberal"
 _EVENTS = "net/netfilter/nf_conntrack_events"
 _SYN_PROXY = {"net/netfilter/nf_conntrack_tcp_loose": "0", "net/ipv4/tcp_timestamps": "1"}
 """An answer to a cookie is no flow that began earlier; what a client can do is kept in its timestamps."""
+_WITHOUT = {
+    _LIBERAL: "flows that come back from the other node may stall",
+    "net/netfilter/nf_conntrack_tcp_loose": "syn_proxy does not work",
+    "net/ipv4/tcp_timestamps": "syn_proxy does not know what a client can do",
+}
+"""What is the matter where one is not as it must be."""
 _IPV4_FORWARD, _IPV6_FORWARD = "net/ipv4/ip_forward", "net/ipv6/conf/all/forwarding"
 
 
@@ -44,7 +50,7 @@ class Sysctls:
     def __init__(
         self, folder: Path, root: Path = ROOT, *, file: str = FILE, lacking: str = "this machine does not forward"
     ) -> None:
-        """`lacking`: what is the matter where they cannot be changed."""
+        """`lacking`: what is the matter where they cannot be changed, unless `_WITHOUT` says it."""
         self._file, self._root, self._lacking = folder / file, root, lacking
 
     def change(self, settings: Mapping[str, str]) -> list[str]:
@@ -54,10 +60,12 @@ class Sysctls:
             before = self.read(name)
             if before == value:
                 continue
-            self._remember(name, before or "")
+            known = self.remembered()
+            self._remember({name: before or "", **known})  # the first one is what a person chose
             if not self._write(name, value):
+                self._remember(known)
                 setting = f"{name.replace('/', '.')}={value}"
-                obstacles.append(f"{self._lacking}: sysctl -w {setting}")
+                obstacles.append(f"{_WITHOUT.get(name, self._lacking)}: sysctl -w {setting}")
         return obstacles
 
     def restore(self) -> None:
@@ -75,8 +83,10 @@ class Sysctls:
             return {}
         return found if isinstance(found, dict) else {}
 
-    def _remember(self, name: str, before: str) -> None:
-        known = {name: before, **self.remembered()}  # the first one is what a person chose
+    def _remember(self, known: Mapping[str, str]) -> None:
+        if not known:
+            self._file.unlink(missing_ok=True)
+            return
         fresh = self._file.with_suffix(".new")
         try:
             fresh.write_text(json.dumps(known))
@@ -84,7 +94,7 @@ class Sysctls:
         except OSError as error:
             if error.errno not in _MAY_FAIL:
                 raise
-            log.warning("a setting will not be put back", extra={"setting": name, "detail": error.strerror})
+            log.warning("settings will not be put back", extra={"settings": list(known), "detail": error.strerror})
 
     def read(self, name: str) -> str | None:
         """What it is; None: there is no such setting."""

@@ -41,8 +41,19 @@ def test_a_firewall_in_the_way_is_named(tmp_path: Path, nft: Path) -> None:
     status, lines = run(tmp_path, FILE)
     assert status == 1
     assert "net.ipv4.ip_forward is" in lines[0]
-    assert lines[1] == "ok   net.ipv4.ip_forward was 0 before hapair changed it, and will be again"
-    assert lines[2].startswith("MEND the chain ip filter FORWARD drops what is forwarded")
+    assert "ok   net.ipv4.ip_forward was 0 before hapair changed it, and will be again" in lines
+    assert lines[-1].startswith("MEND the chain ip filter FORWARD drops what is forwarded")
+
+
+def test_a_setting_that_is_needed_once_flows_are_followed(
+    tmp_path: Path, nft: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    liberal = "net/netfilter/nf_conntrack_tcp_be_liberal"
+    monkeypatch.setattr("hapair.commands.doctor.liberal", lambda **_: {liberal: "7"})
+    _, lines = run(tmp_path, FILE)
+    assert lines[1].endswith("and must be 7: sysctl -w net.netfilter.nf_conntrack_tcp_be_liberal=7")
+    direct_alone = FILE.replace('"192.0.2.100:80"], mode: tcp, plane: kernel, pool', '"192.0.2.100:80"], pool')
+    assert not [line for line in run(tmp_path, direct_alone)[1] if "liberal" in line]
 
 
 def test_without_nft_it_says_so(tmp_path: Path, nft: Path) -> None:

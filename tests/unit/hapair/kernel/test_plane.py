@@ -45,6 +45,19 @@ class Kernel:
         self.obstacle: str | None = None
         self.cut: list[str] = []
         self.changes: list[str | None] = []
+        self.wanted = {"net/ipv4/ip_forward": "1"}
+        self.liberal = {"liberal": "1"}
+        self.settings = {"net/ipv4/ip_forward": "0", "liberal": "0"}
+        self.is_read_only = False
+
+    def change(self, settings: dict[str, str]) -> list[str]:
+        if self.is_read_only:
+            return [name for name, value in settings.items() if self.settings[name] != value]
+        self.settings |= settings
+        return []
+
+    def restore(self) -> None:
+        self.settings = dict.fromkeys(self.settings, "as it was")
 
     async def install(self, text: str) -> str | None:
         self.texts.append(text)
@@ -66,7 +79,9 @@ def kernel(monkeypatch: pytest.MonkeyPatch) -> Kernel:
     monkeypatch.setattr(plane.nft, "install", kernel.install)
     monkeypatch.setattr(plane.nft, "counters", kernel.counters)
     monkeypatch.setattr(plane, "cut", cut)
-    monkeypatch.setattr(plane, "wanted", lambda **_: {})
+    monkeypatch.setattr(plane, "wanted", lambda **_: dict(kernel.wanted))
+    monkeypatch.setattr(plane, "liberal", lambda **_: dict(kernel.liberal))
+    monkeypatch.setattr(plane, "Sysctls", lambda _: kernel)
     return kernel
 
 
@@ -137,9 +152,24 @@ async def test_an_obstacle_is_told_and_tried_again(running: KernelPlane, kernel:
     assert kernel.texts[-1].startswith("add table inet hapair")
 
 
+async def test_settings_that_somebody_changes_are_changed_back_or_told(running: KernelPlane, kernel: Kernel) -> None:
+    assert kernel.settings == {"net/ipv4/ip_forward": "1", "liberal": "1"}
+    kernel.settings["net/ipv4/ip_forward"] = "0"
+    await trio.sleep(5.5)
+    assert kernel.settings == {"net/ipv4/ip_forward": "1", "liberal": "1"}
+    assert running.warnings == ()
+    kernel.is_read_only, kernel.settings["liberal"] = True, "0"
+    await trio.sleep(5.5)
+    assert running.warnings == ("liberal",)
+    kernel.settings["liberal"] = "1"
+    await trio.sleep(5.5)
+    assert running.warnings == ()
+
+
 async def test_nothing_is_left(running: KernelPlane, kernel: Kernel) -> None:
     await running.remove()
     assert kernel.texts[-1] == removal()
+    assert kernel.settings == {"net/ipv4/ip_forward": "as it was", "liberal": "as it was"}
 
 
 async def test_without_such_a_frontend_there_is_nothing_to_do(config: BalancerConfig, tmp_path: Path) -> None:

@@ -67,6 +67,18 @@ def test_what_cannot_be_changed_is_told(root: Path, tmp_path: Path) -> None:
     ]
 
 
+def test_what_could_not_be_changed_is_not_said_to_have_been(root: Path, tmp_path: Path) -> None:
+    forward = root / "net/ipv4/ip_forward"
+    assert Sysctls(tmp_path, root).change({"net/ipv4/ip_forward": "1"}) == []
+    sysctls = Sysctls(tmp_path, root)  # there is no such file, so nothing can be written
+    assert sysctls.change({"net/netfilter/nf_conntrack_tcp_be_liberal": "1"}) == [
+        "flows that come back from the other node may stall: sysctl -w net.netfilter.nf_conntrack_tcp_be_liberal=1"
+    ]
+    assert sysctls.remembered() == {"net/ipv4/ip_forward": "0"}
+    sysctls.restore()
+    assert forward.read_text() == "0"
+
+
 def test_a_memory_that_is_damaged_is_none(root: Path, tmp_path: Path) -> None:
     (tmp_path / "sysctls.json").write_text("[")
     assert Sysctls(tmp_path, root).remembered() == {}
