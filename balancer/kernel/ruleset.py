@@ -10,6 +10,8 @@ of a service are one frontend's for one family of addresses:
     leaving         the VIP becomes the sender
     passing         bytes are counted; the flows of a server that is DOWN are reset, towards both ends
     there, back     the same of each direction; those with `_cut` are gone through while such a server is there
+    passing_output, passing_input   the same of flows that this machine itself has begun
+    nobody          a frontend without a server refuses, whatever else listens on this machine
     syn_raw, syn_proxy  with `syn_proxy`: this machine shakes hands first
     own, own_raw    no ICMP redirect is sent to clients on the servers' LAN; what makes a dead flow speak is not tracked
 """
@@ -40,6 +42,7 @@ def whole(services: Sequence[Service]) -> str:
     """All of it, in place of whatever there was: in one transaction there is no gap."""
     places = [line for service in services for line in _add_places(service, range(len(service.choice)))]
     direct = ruleset_dsr.table([service for service in services if service.lane is not None])
+    empty = [service for service in services if not service.choice]
     services = [service for service in services if service.lane is None]
     lines = [*direct, f"table inet {TABLE} {{"]
     first = {service.shared: service for service in reversed(services)}
@@ -56,9 +59,13 @@ def whole(services: Sequence[Service]) -> str:
     lines += _chain("choosing_local", _choosing(services), "nat hook output priority -110")
     lines += _chain("leaving", _leaving(services), "nat hook postrouting priority 90")
     lines += _chain("passing", _dispatch(services), "filter hook forward priority -10")
+    for way in ("input", "output"):
+        lines += _chain(f"passing_{way}", _dispatch(services, "ct status dnat "), f"filter hook {way} priority -10")
     lines += _chain("own", _own(services), "filter hook output priority 0")
     lines += _chain("own_raw", [f"meta mark {POKE_MARK:#x} notrack"], "filter hook output priority -300")
-    if guarded := [service for service in services if service.syn_proxy]:
+    if empty:
+        lines += _chain("nobody", _refusing(empty), "filter hook input priority -20")
+    if guarded := [service for service in services if service.syn_proxy and service.choice]:
         lines += _chain("syn_raw", _unguarded(guarded), "filter hook prerouting priority -300")
         lines += _chain("syn_proxy", _guarding(guarded), "filter hook input priority -10")
     lines += ["}", *places]
@@ -282,6 +289,13 @@ def _incoming(services: Sequence[Service]) -> Iterator[str]:
             yield f"{ip} daddr {vip} {ip} saddr . {protocol} sport {{ {servers} }} {unknown} drop"
 
 
+def _refusing(services: Sequence[Service]) -> Iterator[str]:
+    for service in services:
+        how = "reject with tcp reset" if service.protocol == "tcp" else "reject"
+        for vip, port in _ports(service):
+            yield f"{_ip(service)} daddr {vip} {service.protocol} dport {port} {how}"
+
+
 def _unguarded(services: Sequence[Service]) -> Iterator[str]:
     """What begins a flow is not remembered, and so comes to this machine itself."""
     for service in services:
@@ -316,10 +330,10 @@ def _leaving(services: Sequence[Service]) -> Iterator[str]:
             yield f"{_began_at(service, vip, port)} ct status dnat goto {service.name}_leaving"
 
 
-def _dispatch(services: Sequence[Service]) -> Iterator[str]:
+def _dispatch(services: Sequence[Service], only: str = "") -> Iterator[str]:
     for service in services:
         for vip, port in _ports(service):
-            yield f"{_began_at(service, vip, port)} goto {service.name}_passing"
+            yield f"{only}{_began_at(service, vip, port)} goto {service.name}_passing"
 
 
 def _began_at(service: Service, vip: str, port: str) -> str:

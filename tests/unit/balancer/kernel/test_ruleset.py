@@ -53,7 +53,7 @@ def with_ranges(config: BalancerConfig, *listen: str, limits: ClientLimits | Non
 
 def test_a_range_of_ports_leads_to_the_servers_own_at_the_same_place(config: BalancerConfig) -> None:
     text = whole(services(with_ranges(config, "192.0.2.100:5000-5002", "192.0.2.100:8080-8083"), {}, 3))
-    moved, kept = (line for line in text.splitlines() if "dnat" in line and "leaving" not in line)
+    moved, kept = (line for line in text.splitlines() if "dnat ip to" in line)
     place = "meta l4proto tcp ct event set protoinfo,destroy dnat ip to numgen inc mod 3 map"
     assert moved == f"{place} @f0_web_4_5000_places : tcp dport map {{ 5000 : 8080, 5001 : 8081, 5002 : 8082 }}"
     assert kept == f"{place} @f0_web_4_8080_places"
@@ -136,6 +136,22 @@ def test_more_than_a_flip_is_no_difference(config: BalancerConfig) -> None:
     before = services(config, {}, 4)
     assert difference(before, before[:1]) is None
     assert difference(before, services(config, {("dns", "a"): Standing(up=False)}, 4)) is None
+
+
+def test_a_frontend_without_a_server_refuses_whoever_listens_on_this_machine(config: BalancerConfig) -> None:
+    assert "nobody" not in whole(services(config, {}, 3))
+    down = {("web", name): Standing(up=False) for name in ("web1", "web2", "six1")} | {("dns", "a"): Standing(up=False)}
+    text = whole(services(config, down, 3))
+    assert text[text.index("chain nobody") :].partition("}")[0].splitlines() == [
+        "chain nobody {",
+        "type filter hook input priority -20",
+        "ip daddr 192.0.2.100 tcp dport 80 reject with tcp reset",
+        "ip daddr 192.0.2.100 tcp dport 81 reject with tcp reset",
+        "ip6 daddr 2001:db8::100 tcp dport 80 reject with tcp reset",
+        "ip daddr 192.0.2.100 udp dport 53 reject",
+    ]
+    guarded = replace(config.frontends["web.1"], syn_proxy=True)
+    assert "synproxy" not in whole(services(replace(config, frontends={"web": guarded}), down, 3))
 
 
 def test_the_removal_is_no_error_where_nothing_is() -> None:
