@@ -5,7 +5,7 @@ import re
 import pytest
 import trio
 
-from hapair.lab.greeter import asked, fate_of, greeting, heard_by, holding
+from hapair.lab.greeter import answers_to, asked, fate_of, greeter, greeting, heard_by, holding, talking
 from hapair.lab.kernel_pair import VIP6, furnish
 from hapair.lab.pair import VIP
 from hapair.lab.programs import at, hapair
@@ -35,6 +35,7 @@ pools:
   range: {policy: source_hash, servers: {web1: "192.168.1.21:8000"}}
   dns:
     policy: random
+    check: {tcp: connect, interval: 200ms, timeout: 200ms, rise: 1, fall: 2}
     servers:
       web1: 192.168.1.21:8080
       web2: 192.168.1.22:8080
@@ -54,11 +55,11 @@ async def net(lab):
     return net
 
 
-async def held(client, count):
+async def held(client, count, vip=VIP):
     """Connections through the VIP, by server."""
     found = {}
     for _ in range(count):
-        name, process = await holding(client, VIP, 80)
+        name, process = await holding(client, vip, 80)
         found.setdefault(name, []).append(process)
     return found
 
@@ -101,6 +102,8 @@ async def test_both_protocols_both_families_weights_and_hairpin(net):
     ]
     await net.until(lambda: is_counted(net))
     told = await net.status(a)
+    kept = next(one for one in told["frontends"] if one["name"] == "kept")
+    assert kept["counts"]["connections"] == 4
     assert web_of(told)["plane"] == "kernel"
     assert told["warnings"] == []
 
@@ -149,6 +152,34 @@ async def test_a_flip_moves_its_places_and_cuts_its_flows_at_both_ends_a_drain_k
     assert flows["web3"][0].poll() is None
 
 
+async def test_datagrams_ipv6_and_clients_on_the_node_are_told_too_and_nobody_else_answers(net):
+    client, a = net.client, net.nodes[0]
+    await a.start(greeter("serve", "pi-a", "80,53"), log="greeter.log")  # whoever listens there is no server
+    six, local = await held(client, 6, VIP6), await held(a, 6)
+    assert (set(six), set(local)) == ({"web1", "web2"}, {"web1", "web2", "web3"})
+    talkers = [await talking(client, vip, 53) for vip in (VIP, VIP6) for _ in range(8)]
+    await trio.sleep(0.5)
+    await net["web2"].unplug()
+    assert await fate_of(six["web2"][0]) == "ConnectionResetError"
+    assert await fate_of(local["web2"][0]) == "ConnectionResetError"
+    await trio.sleep(0.5)
+    found = [await answers_to(talker) for talker in talkers]
+    moved = [one for one in found if {"web1", "web2"} <= set(one)]
+    assert len(moved) >= 2, found
+    assert all(one["web1"] > 10 for one in moved), found
+    assert [six["web1"][0].poll(), local["web1"][0].poll(), local["web3"][0].poll()] == [None] * 3
+    for server in ("six1", "six2", "web1", "web2", "web3"):
+        await a.run([*hapair("server"), *at(a), f"web/{server}", "maint"])
+        if server != "web3":
+            await a.run([*hapair("server"), *at(a), f"dns/{server}", "maint"])
+    assert await fate_of(six["web1"][0]) == "ConnectionResetError"
+    assert await fate_of(local["web3"][0]) == "ConnectionResetError"
+    await net.until(lambda: was_reset(net["web1"]))
+    for kind, vip, port in (("tcp", VIP, 80), ("tcp", VIP6, 80), ("udp", VIP, 53), ("udp", VIP6, 53)):
+        for host in (client, a):
+            assert await asked(host, kind, vip, port, 2) == {"ConnectionRefusedError": 2}, (kind, vip, host.name)
+
+
 async def was_reset(server):
     return "reset" in heard_by(server)
 
@@ -163,10 +194,12 @@ async def is_as(node, before):
 
 async def test_what_is_ours_is_put_back_stays_over_a_crash_and_is_gone_after_a_stop(net):
     client, a = net.client, net.nodes[0]
-    await a.run(["nft", "add table inet strangers; add chain inet strangers c; add rule inet strangers c counter"])
     before = (await net.status(a))["kernel"]["restored"]
-    await a.run(["nft", "delete", "table", "inet", "hapair"])
+    await a.run(["sysctl", "-w", "net.ipv4.ip_forward=0", "net.ipv6.conf.all.forwarding=0"])
+    await a.run(["nft", "flush", "ruleset"])
     await net.until(lambda: was_restored(net, before + 1))
+    await a.run(["nft", "add table inet strangers; add chain inet strangers c; add rule inet strangers c counter"])
+    await net.until(lambda: forwards(a))
     assert set(await asked(client, "tcp", VIP6, 80, 20)) == {f"web1 {VIP6}", f"web2 {VIP6}"}
     assert any("somebody has removed the rules" in warning for warning in (await net.status(a))["warnings"])
     assert "strangers" in (await a.run(["nft", "list", "tables"])).stdout.decode()
@@ -199,6 +232,10 @@ async def test_a_firewall_that_drops_what_is_forwarded_is_named_with_the_line_to
     await a.run(["nft", "delete", "table", "ip", "filter"])
     run = await a.run(doctor)
     assert "ok   net.ipv4.ip_forward was 0 before hapair changed it, and will be again" in run.stdout.decode()
+
+
+async def forwards(node):
+    return await forwarding(node) == b"1\n1\n"
 
 
 async def was_restored(net, times):
