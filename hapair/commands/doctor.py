@@ -12,6 +12,7 @@ from hapair import doctor
 from hapair.commands.options import FAILED, config_option, load_or_end, node_option, runtime_option, view_or_end
 from hapair.config import NodeConfig
 from hapair.config.types import HapairFile
+from hapair.kernel.own_servers import own_servers
 from hapair.kernel.server_side import ServerSide
 from hapair.kernel.sysctls import Sysctls, liberal, wanted
 
@@ -82,6 +83,8 @@ def _findings(config: NodeConfig, runtime_dir: Path) -> Iterator[doctor.Finding]
     sysctls = Sysctls(Path(os.environ.get("STATE_DIRECTORY", runtime_dir)))
     yield from doctor.settings(needed, {name: sysctls.read(name) for name in needed})
     yield from doctor.changed(sysctls.remembered())
+    for words in own_servers(config.balancer.frontends, config.balancer.pools):
+        yield doctor.Finding(False, words)
     if syn_proxy and not trio.run(nft.knows_synproxy):
         yield doctor.Finding(False, doctor.NO_SYN_PROXY)
     printed = trio.run(nft.ruleset)

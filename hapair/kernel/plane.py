@@ -16,6 +16,7 @@ from balancer.standing import Standing
 from hapair.kernel.cutting import cut
 from hapair.kernel.events import TableEvents
 from hapair.kernel.neighbours import EVERY_S, Neighbours
+from hapair.kernel.own_servers import own_servers
 from hapair.kernel.sysctls import Sysctls, liberal, wanted
 from vrrp.config import VirtualRouterConfig
 
@@ -158,7 +159,8 @@ class KernelPlane:
         needed = wanted(ipv4=False in families, ipv6=True in families)
         if nat and self._installed is not None:
             needed |= liberal(syn_proxy=any(service.syn_proxy for service in nat))
-        self._lacking = tuple(self._sysctls.change(needed))
+        own = own_servers(self._config.frontends, self._config.pools)
+        self._lacking = (*self._sysctls.change(needed), *own)
 
     def ways_to(self, pool: str, server: str) -> tuple[Way, ...]:
         """How a server is to be checked beside its own address; none while the rules for that are not in place."""

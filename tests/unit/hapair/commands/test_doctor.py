@@ -56,6 +56,14 @@ def test_a_setting_that_is_needed_once_flows_are_followed(
     assert not [line for line in run(tmp_path, direct_alone)[1] if "liberal" in line]
 
 
+def test_a_server_on_this_machine_is_named(tmp_path: Path, nft: Path) -> None:
+    _, lines = run(tmp_path, FILE.replace("192.0.2.1:80", "127.0.0.1:80"))
+    own = [line for line in lines if "plane: proxy" in line]
+    assert own == [
+        "MEND server a of pool web is on this machine (127.0.0.1), and plane: kernel only forwards; use plane: proxy"
+    ]
+
+
 def test_without_nft_it_says_so(tmp_path: Path, nft: Path) -> None:
     status, lines = run(tmp_path, FILE)
     assert status == 1
