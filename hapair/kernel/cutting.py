@@ -24,7 +24,10 @@ log = logging.getLogger(__name__)
 PATIENCE_S = 1.0
 """From the question to when the answer must have come: then the kernel forgets the flow."""
 _SO_MARK = 36
-_UNREACHABLE = (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EACCES, errno.EPERM, errno.ENOBUFS, errno.EINVAL)
+_UNREACHABLE = (
+    *(errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL),
+    *(errno.EACCES, errno.EPERM, errno.ENOBUFS, errno.EINVAL),
+)
 
 
 async def cut(servers: Sequence[tuple[Service, Endpoint]], *, active: Collection[str]) -> int:
@@ -69,15 +72,18 @@ def belongs(flow: Flow, service: Service, server: Endpoint) -> bool:
 
 def send(packets: Iterable[Poke]) -> None:
     """One that cannot be sent is as good as lost on the way. Raises OSError (EPERM: without CAP_NET_RAW)."""
-    with (
-        socket.socket(socket.AF_INET, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.IPPROTO_RAW) as ipv4,
-        socket.socket(socket.AF_INET6, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.IPPROTO_RAW) as ipv6,
-    ):
-        for sock in (ipv4, ipv6):
-            sock.setsockopt(socket.SOL_SOCKET, _SO_MARK, POKE_MARK)
+    known = list(packets)
+    for family, own in ((socket.AF_INET, False), (socket.AF_INET6, True)):
+        if chosen := [one for one in known if (":" in one.to) == own]:
+            _send_all(family, chosen)
+
+
+def _send_all(family: socket.AddressFamily, packets: Sequence[Poke]) -> None:
+    with socket.socket(family, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.IPPROTO_RAW) as sock:
+        sock.setsockopt(socket.SOL_SOCKET, _SO_MARK, POKE_MARK)
         for packet, to in packets:
             try:
-                (ipv6 if ":" in to else ipv4).sendto(packet, (to, 0))
+                sock.sendto(packet, (to, 0))
             except OSError as error:
                 if error.errno not in _UNREACHABLE:
                     raise

@@ -20,6 +20,10 @@ GATHER_S = 0.05
 LIMIT_S = 5.0
 _NETLINK_ROUTE, _GROUP_NEIGHBOURS = 0, 1 << 2
 _DISCARD_PORT = 9
+_NOT_SENT = (
+    *(errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EAGAIN, errno.EPERM, errno.ENOBUFS),
+    *(errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.EACCES, errno.EINVAL),  # no address of this family; its route
+)
 
 
 class Neighbours:
@@ -41,12 +45,12 @@ class Neighbours:
         """Have the kernel look for the servers."""
         for server in self._servers:
             family = socket.AF_INET6 if ":" in server else socket.AF_INET
-            with socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC) as sock:
-                try:
+            try:
+                with socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC) as sock:
                     sock.sendto(b"", (server, _DISCARD_PORT))
-                except OSError as error:
-                    if error.errno not in (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EAGAIN, errno.EPERM):
-                        raise
+            except OSError as error:
+                if error.errno not in _NOT_SENT:
+                    raise
 
     async def changed(self) -> None:
         """Until a neighbour came, went or moved; what comes at once after that is one piece of news."""

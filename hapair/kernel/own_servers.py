@@ -7,12 +7,8 @@ from collections.abc import Callable, Iterable, Mapping
 from balancer.config import Frontend, Pool
 
 _UNREACHABLE = (
-    errno.ENETUNREACH,
-    errno.EHOSTUNREACH,
-    errno.EADDRNOTAVAIL,
-    errno.EACCES,
-    errno.EINVAL,
-    errno.EAFNOSUPPORT,
+    *(errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL),
+    *(errno.EACCES, errno.EPERM, errno.EINVAL, errno.EAFNOSUPPORT),
 )
 _DISCARD_PORT = 9
 
@@ -20,14 +16,14 @@ _DISCARD_PORT = 9
 def is_own(host: str) -> bool:
     """Whether an IP address is this machine's: what is sent there would come from there. Nothing is sent."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sock:
-        try:
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sock:
             sock.connect((host, _DISCARD_PORT))
-        except OSError as error:
-            if error.errno not in _UNREACHABLE:
-                raise
-            return False
-        return str(sock.getsockname()[0]) == host
+            return str(sock.getsockname()[0]) == host
+    except OSError as error:
+        if error.errno not in _UNREACHABLE:
+            raise
+        return False
 
 
 def own_servers(

@@ -7,7 +7,17 @@ import pytest
 from balancer.config import BalancerConfig, Frontend, Pool, Server
 from balancer.fieldtypes import Endpoint
 from balancer.slots import Counts
-from hapair.snapshot import FenceView, KernelView, LinkView, PoolView, ProcessView, RouterView, ServerView, TrackedView
+from hapair.snapshot import (
+    FenceView,
+    FlowsView,
+    KernelView,
+    LinkView,
+    PoolView,
+    ProcessView,
+    RouterView,
+    ServerView,
+    TrackedView,
+)
 from hapair.snapshot_warnings import warnings_of
 
 NOTHING = Counts(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
@@ -152,4 +162,20 @@ def test_why_a_virtual_router_goes_last() -> None:
     router = replace(ROUTER, priority=1, tracked=(tracked, replace(tracked, name="file x", ok=True)))
     assert warnings_of(CONFIG, [router], [pool(SERVER)], [WORKER], why_lowered="no server is UP") == (
         "virtual router lan stands with priority 1 in place of 100 (no server is UP, script dns: exit status 1)",
+    )
+
+
+def test_flows_to_look_at() -> None:
+    well = FlowsView(
+        up=True, waits_for=None, waiting=0, lag_s=0.01, told=9, sent=9, received=0, refused={}, foreign=0, overruns=1,
+        resyncs=2, resync_s=0.1,
+    )  # fmt: skip
+    assert warnings_of(CONFIG, [], [], [], flows=well) == ()
+    ill = replace(well, up=False, waits_for="the peer", lag_s=2.5, refused={"ENOMEM": 3}, untold=4, rejected={"mac": 5})
+    assert warnings_of(CONFIG, [], [], [], flows=ill) == (
+        "flows are not told to the peer: waits for the peer; a failover would cut them",
+        "the peer is told of flows 2.5 s late",
+        "this kernel did not take flows of the peer: 3 ENOMEM",
+        "more flows are open than the peer can be told of: 4 changes were passed over",
+        "the link for flows refused connections (mac 5)",
     )

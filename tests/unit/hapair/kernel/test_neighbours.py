@@ -1,11 +1,13 @@
 """Lanes and MAC addresses, from what `ip -json` prints; asking harms nobody."""
 
+import errno
 from ipaddress import IPv4Interface
 from pathlib import Path
 
 import pytest
 
 from balancer.kernel.services import Lane, Station
+from hapair.kernel import neighbours as module
 from hapair.kernel.neighbours import Neighbours, lanes_of, macs_of
 from vrrp.config import VirtualRouterConfig
 
@@ -54,3 +56,25 @@ async def test_what_ip_prints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     )
     neighbours.ask()
     neighbours.close()
+
+
+@pytest.mark.parametrize("number", [errno.EADDRNOTAVAIL, errno.EACCES, errno.EINVAL, errno.ENETDOWN, errno.ENETUNREACH])
+def test_a_server_that_cannot_be_asked_now_is_asked_later(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    asked: list[tuple[str, int]] = []
+
+    class Sock:
+        def __init__(self, *_: int) -> None: ...
+        def __enter__(self) -> "Sock":
+            return self
+
+        def __exit__(self, *_: object) -> None: ...
+        def sendto(self, _: bytes, to: tuple[str, int]) -> None:
+            asked.append(to)
+            raise OSError(number, "no")
+
+    neighbours = Neighbours((), ("192.0.2.21", "2001:db8::21"))
+    with monkeypatch.context() as patched:
+        patched.setattr(module.socket, "socket", Sock)
+        neighbours.ask()
+    neighbours.close()
+    assert asked == [("192.0.2.21", 9), ("2001:db8::21", 9)]
