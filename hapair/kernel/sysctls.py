@@ -30,8 +30,8 @@ def wanted(*, ipv4: bool, ipv6: bool, syn_proxy: bool = False, root: Path = ROOT
     more, unless told to with accept_ra 2: where it is 1 now, addresses and routes would be lost."""
     found = ({_IPV4_FORWARD: "1"} if ipv4 else {}) | (_SYN_PROXY if syn_proxy else {})
     if ipv6:
-        listening = sorted(root.glob("net/ipv6/conf/*/accept_ra"))
-        found |= {str(path.relative_to(root)): "2" for path in listening if path.read_text().strip() == "1"}
+        names = (str(path.relative_to(root)) for path in sorted(root.glob("net/ipv6/conf/*/accept_ra")))
+        found |= {name: "2" for name in names if _read(root / name) == "1"}
         found[_IPV6_FORWARD] = "1"
     return found
 
@@ -98,10 +98,7 @@ class Sysctls:
 
     def read(self, name: str) -> str | None:
         """What it is; None: there is no such setting."""
-        try:
-            return (self._root / name).read_text().strip()
-        except FileNotFoundError:
-            return None
+        return _read(self._root / name)
 
     def _write(self, name: str, value: str) -> bool:
         try:
@@ -112,3 +109,11 @@ class Sysctls:
             return False
         log.info("setting changed", extra={"setting": name, "value": value})
         return True
+
+
+def _read(setting: Path) -> str | None:
+    """None: it is not there, or has just gone, as those of an interface do."""
+    try:
+        return setting.read_text().strip()
+    except FileNotFoundError:
+        return None

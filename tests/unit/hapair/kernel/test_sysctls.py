@@ -26,6 +26,9 @@ def test_what_forwarding_needs(root: Path) -> None:
         "net/netfilter/nf_conntrack_tcp_loose": "0",
         "net/ipv4/tcp_timestamps": "1",
     }
+    gone = root / "net/ipv6/conf/veth7/accept_ra"  # an interface goes while we look
+    gone.parent.mkdir()
+    gone.symlink_to(root / "nowhere")
     assert wanted(ipv4=False, ipv6=True, root=root) == {
         "net/ipv6/conf/all/accept_ra": "2",
         "net/ipv6/conf/eth0/accept_ra": "2",
