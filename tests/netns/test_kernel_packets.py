@@ -96,7 +96,6 @@ async def test_icmp_errors_follow_the_packet_that_they_quote(net):
             name = (await net.client.run([sys.executable, "-c", QUOTE, vip, kind])).stdout.decode().strip()
             after = await errors_heard(net)
             assert {one for one in after if after[one] != before[one]} == {name}, (vip, kind)
-    assert await asked(net.client, "udp", VIP, 8079, 1) == {"ConnectionRefusedError": 1}
 
 
 async def errors_heard(net):

@@ -93,7 +93,8 @@ async def test_both_protocols_both_families_weights_and_hairpin(net):
     for port in (5000, 5001):
         assert set(await asked(client, "udp", VIP, port, 20)) == {f"web1 {VIP}", f"web2 {VIP}"}
         assert set(await asked(client, "udp", VIP6, port, 20)) == {f"web1 {VIP6}", f"web2 {VIP6}"}
-    assert await asked(client, "udp", VIP, 5002, 1) == {"ConnectionRefusedError": 1}
+    for vip in (VIP, VIP6):
+        assert await asked(client, "udp", vip, 5002, 1) == {"ConnectionRefusedError": 1}
     assert [await asked(client, "tcp", VIP, port, 1) for port in (8079, 8080, 8081, 7999)] == [
         {"ConnectionRefusedError": 1},
         {f"web1 {VIP}": 1},
