@@ -41,14 +41,20 @@ async def cut(servers: Sequence[tuple[Service, Endpoint]], *, active: Collection
         return 0
     try:
         flows = await trio.to_thread.run_sync(lambda: [flow for _, flow in flows_of(here)])
-        if flows:
-            await trio.to_thread.run_sync(send, [poke for flow in flows for poke in pokes(flow)])
+        await _forget(flow for flow in flows if flow.protocol == UDP)  # there is nobody to be told
+        if streams := [flow for flow in flows if flow.protocol == TCP]:
+            await trio.to_thread.run_sync(send, [poke for flow in streams for poke in pokes(flow)])
             await trio.sleep(PATIENCE_S)
-        await trio.to_thread.run_sync(ctnetlink.delete, [flow.key for flow in flows])
+            await _forget(streams)
     except OSError as error:
         log.warning("flows of a server that is DOWN were not cut", extra={"detail": error.strerror})
         return 0
     return len(flows)
+
+
+async def _forget(flows: Iterable[Flow]) -> None:
+    if keys := [flow.key for flow in flows]:
+        await trio.to_thread.run_sync(ctnetlink.delete, keys)
 
 
 def flows_of(servers: Sequence[tuple[Service, Endpoint]]) -> Iterator[tuple[Service, Flow]]:

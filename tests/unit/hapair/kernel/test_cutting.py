@@ -57,6 +57,17 @@ async def test_both_ends_are_told_before_the_kernel_forgets(web: Service, done: 
     assert done == [("told", ["192.0.2.7", "192.0.2.20"]), ("deleted", 1)]
 
 
+async def test_datagrams_are_forgotten_at_once(
+    web: Service, done: list[object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dns = replace(web, protocol="udp", name="dns")  # of the same frontend, for brevity
+    both = [flow(), flow(UDP), flow(UDP)._replace(client_port=2)]
+    monkeypatch.setattr(cutting.ctnetlink, "flows", lambda *, is_ipv6: both)
+    server = Endpoint("192.0.2.20", 80)
+    assert await cutting.cut([(web, server), (dns, server)], active={"web"}) == 3
+    assert done == [("deleted", 2), ("told", ["192.0.2.7", "192.0.2.20"]), ("deleted", 1)]
+
+
 async def test_a_node_without_the_vip_keeps_what_it_is_to_take_over(web: Service, done: list[object]) -> None:
     assert await cutting.cut([(web, Endpoint("192.0.2.20", 80))], active=()) == 0
     assert done == []
