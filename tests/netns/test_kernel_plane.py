@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.netns, pytest.mark.slow]
 FILE = """\
 frontends:
   web: {listen: ["192.168.1.100:80", "[fd00:51::100]:80", "192.168.1.100:81"], mode: tcp, plane: kernel, pool: web}
-  sticky: {listen: ["192.168.1.100:90"], mode: tcp, plane: kernel, pool: sticky}
+  sticky: {listen: ["192.168.1.100:90", "[fd00:51::100]:90"], mode: tcp, plane: kernel, pool: sticky}
   dns: {listen: ["192.168.1.100:53", "[fd00:51::100]:53"], mode: udp, plane: kernel, pool: dns}
   moved: {listen: ["192.168.1.100:5000-5099", "[fd00:51::100]:5000-5099"], mode: udp, plane: kernel, pool: dns}
   kept: {listen: ["192.168.1.100:8000-8099", "192.168.1.100:7999"], mode: tcp, plane: kernel, pool: range}
@@ -31,7 +31,12 @@ pools:
       six2: "[fd00:51::22]:8080"
   sticky:
     policy: source_hash
-    servers: {web1: "192.168.1.21:8080", web2: "192.168.1.22:8080", web3: "192.168.1.23:8080"}
+    servers:
+      web1: 192.168.1.21:8080
+      web2: 192.168.1.22:8080
+      web3: 192.168.1.23:8080
+      six1: "[fd00:51::21]:8080"
+      six2: "[fd00:51::22]:8080"
   range: {policy: source_hash, servers: {web1: "192.168.1.21:8000"}}
   dns:
     policy: random
@@ -79,7 +84,7 @@ async def test_both_protocols_both_families_weights_and_hairpin(net):
     assert 180 <= tcp4[f"web3 {VIP}"] <= 220
     assert 80 <= tcp4[f"web1 {VIP}"] <= 120
     assert set(await asked(client, "tcp", VIP, 81, 30)) == set(tcp4)
-    assert len(await asked(client, "tcp", VIP, 90, 30)) == 1
+    assert [len(await asked(client, "tcp", vip, 90, 30)) for vip in (VIP, VIP6)] == [1, 1]
     assert set(await asked(client, "tcp", VIP6, 80, 50)) == {f"web1 {VIP6}", f"web2 {VIP6}"}
     assert set(await asked(client, "udp", VIP, 53, 50)) == {f"web1 {VIP}", f"web2 {VIP}"}
     assert set(await asked(client, "udp", VIP6, 53, 50)) == {f"web1 {VIP6}", f"web2 {VIP6}"}
