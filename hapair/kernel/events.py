@@ -20,7 +20,8 @@ _INET, _NETDEV = 1, 5
 OURS = frozenset((Table(_INET, TABLE), Table(_NETDEV, TABLE)))
 _SOL_NETLINK, _ADD_MEMBERSHIP = 270, 1
 _RECEIVE_BYTES = 1 << 18
-_BUFFER_BYTES = 4 << 20
+_BUFFER_BYTES = 32 << 20
+"""Each whole of the rules makes an event for each place of each table: some 370 KiB for each frontend and family."""
 _SO_RCVBUFFORCE = 33
 
 
@@ -41,12 +42,15 @@ class TableEvents:
         await trio.lowlevel.wait_readable(self._socket)
 
     def removals(self) -> int:
-        """How many transactions have taken something out of the table since the last call. Lost events count as one."""
+        """How many transactions have taken something out of the table since the last call. Where events were lost, that
+        is one, with the transaction that they were of."""
         lost = 0
         while True:
             try:
                 datagram = self._socket.recv(_RECEIVE_BYTES)
             except BlockingIOError:
+                if lost:  # the end of a transaction whose beginning was heard may be among them
+                    self._tally.forget()
                 return lost + self._tally.take()
             except OSError as error:
                 if error.errno != errno.ENOBUFS:
@@ -73,6 +77,10 @@ class Tally:
             self._in_this_one = False
         elif notice.kind in REMOVALS and notice.table in OURS:
             self._in_this_one = True
+
+    def forget(self) -> None:
+        """Nothing is known of the transaction that is going on."""
+        self._in_this_one = False
 
     def take(self) -> int:
         taken, self._removals = self._removals, 0
