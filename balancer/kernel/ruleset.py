@@ -60,7 +60,7 @@ def whole(services: Sequence[Service]) -> str:
     lines += _chain("leaving", _leaving(services), "nat hook postrouting priority 90")
     lines += _chain("passing", _dispatch(services), "filter hook forward priority -10")
     for way in ("input", "output"):
-        lines += _chain(f"passing_{way}", _dispatch(services, "ct status dnat "), f"filter hook {way} priority -10")
+        lines += _chain(f"passing_{way}", _dispatch_own(services), f"filter hook {way} priority -10")
     lines += _chain("own", _own(services), "filter hook output priority 0")
     lines += _chain("own_raw", [f"meta mark {POKE_MARK:#x} notrack"], "filter hook output priority -300")
     if empty:
@@ -330,10 +330,16 @@ def _leaving(services: Sequence[Service]) -> Iterator[str]:
             yield f"{_began_at(service, vip, port)} ct status dnat goto {service.name}_leaving"
 
 
-def _dispatch(services: Sequence[Service], only: str = "") -> Iterator[str]:
+def _dispatch(services: Sequence[Service]) -> Iterator[str]:
     for service in services:
         for vip, port in _ports(service):
-            yield f"{only}{_began_at(service, vip, port)} goto {service.name}_passing"
+            yield f"{_began_at(service, vip, port)} goto {service.name}_passing"
+
+
+def _dispatch_own(services: Sequence[Service]) -> Iterator[str]:
+    """A reset on its way may be our own answer to an end of a flow that is cut: no more must become of it."""
+    for service, rule in zip((one for one in services for _ in _ports(one)), _dispatch(services), strict=True):
+        yield f"ct status dnat {'tcp flags & rst == 0 ' if service.protocol == 'tcp' else ''}{rule}"
 
 
 def _began_at(service: Service, vip: str, port: str) -> str:
