@@ -164,7 +164,7 @@ async def test_datagrams_ipv6_and_clients_on_the_node_are_told_too_and_nobody_el
     six, local = await held(client, 6, VIP6), await held(a, 6)
     assert (set(six), set(local)) == ({"web1", "web2"}, {"web1", "web2", "web3"})
     talkers = [await talking(client, vip, 53) for vip in (VIP, VIP6) for _ in range(8)]
-    await trio.sleep(0.5)
+    await net.until(lambda: net.has_told(28))
     await net["web2"].unplug()
     assert await fate_of(six["web2"][0]) == "ConnectionResetError"
     assert await fate_of(local["web2"][0]) == "ConnectionResetError"
