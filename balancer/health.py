@@ -28,6 +28,8 @@ class Health:
     flip_reason: str = ""
     """What the probe said that made the server UP or DOWN; empty before the first flip."""
     flipped_at: float | None = None
+    stopping: bool = False
+    """Somebody said so: it is UP, and yet takes no new work but what belongs to it by persistence, until it passes."""
 
     @classmethod
     def initial(cls, *, rise: int, fall: int, state: Initial = "up") -> Self:
@@ -46,17 +48,19 @@ class Health:
 
     @property
     def text(self) -> str:
-        """`UP` or `DOWN`; on the way to the other `UP 2/3` (two failures to DOWN), `DOWN 1/2` (one pass of two)."""
+        """`UP`, `NOLB` (stopping) or `DOWN`; on the way to another `UP 2/3` (two failures to DOWN), `DOWN 1/2`."""
+        up = "NOLB" if self.stopping else "UP"
         if self.settled:
-            return "UP" if self.up else "DOWN"
-        return f"UP {self.count - self.rise + 1}/{self.fall}" if self.up else f"DOWN {self.count}/{self.rise}"
+            return up if self.up else "DOWN"
+        return f"{up} {self.count - self.rise + 1}/{self.fall}" if self.up else f"DOWN {self.count}/{self.rise}"
 
     def after(self, passed: bool, *, reason: str, now: float) -> Self:
         """The health after one more probe. `reason` and `now` are kept if this is the probe that flips it."""
         count = self._count_after(passed)
+        stopping = self.stopping and not passed and count >= self.rise
         if (count >= self.rise) == self.up:
-            return replace(self, count=count)
-        return replace(self, count=count, flip_reason=reason, flipped_at=now)
+            return replace(self, count=count, stopping=stopping)
+        return replace(self, count=count, flip_reason=reason, flipped_at=now, stopping=stopping)
 
     def after_errors(self, on_error: OnError, *, reason: str, now: float) -> Self:
         """The health after too many errors of real traffic in a row; what is DOWN already stays as it is."""

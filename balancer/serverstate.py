@@ -1,12 +1,15 @@
 """All that a node knows of one server, and how it changes by probes, agents, errors and people. Pure."""
 
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Literal, Self
 
 from balancer.checks.agent_words import AgentWords
 from balancer.config_checks import Check, OnError
 from balancer.health import Health
 from balancer.standing import Admin, Place, Standing
+
+Forced = Literal["up", "stopping", "down"]
+"""Somebody's word for the checks of a server."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +62,13 @@ class ServerState:
         return self.agent_up and (self.health is None or self.health.up)
 
     @property
+    def is_stopping(self) -> bool:
+        """UP, and yet to be left by new work (HAProxy's NOLB)."""
+        return self.health is not None and self.health.stopping
+
+    @property
     def text(self) -> str:
-        """`UP`, `UP 2/3`, `DOWN`, `DOWN 1/2`, `DOWN (agent)`; `no check`; `MAINT (resolution)`."""
+        """`UP`, `UP 2/3`, `NOLB`, `DOWN`, `DOWN 1/2`, `DOWN (agent)`; `no check`; `MAINT (resolution)`."""
         if not self.resolved:
             return "MAINT (resolution)"
         if not self.agent_up and (self.health is None or self.health.up):
@@ -81,7 +89,7 @@ class ServerState:
         """For those who choose servers."""
         return Standing(
             up=self.up,
-            admin=self.admin,
+            admin="drain" if self.is_stopping and self.admin == "ready" else self.admin,
             weight=self.weight if self.place is None or self.weight is not None else self.place.weight,
             max_connections=self.max_connections,
             resolved=self.resolved,
@@ -141,13 +149,13 @@ class ServerState:
         after = replace(self, resolved=True, place=place, resolution=trouble, health=health)
         return after._flipped_since(self, f"its name resolves to {place.endpoint}", now)
 
-    def forced(self, up: bool, *, by: str, now: float) -> Self:
-        """Somebody's word for its checks, until they say otherwise: wholly UP, or wholly DOWN."""
+    def forced(self, word: Forced, *, by: str, now: float) -> Self:
+        """Somebody's word for its checks, until they say otherwise: wholly UP, stopping and otherwise well, or DOWN."""
         if self.health is None:
             raise ValueError("health checks are not enabled on this server.")
-        count = self.health.rise + self.health.fall - 1 if up else 0
-        after = replace(self, health=replace(self.health, count=count))
-        return after._flipped_since(self, f"{'UP' if up else 'DOWN'} by {by}", now)
+        count = 0 if word == "down" else self.health.rise + self.health.fall - 1
+        after = replace(self, health=replace(self.health, count=count, stopping=word == "stopping"))
+        return after._flipped_since(self, f"{word.upper()} by {by}", now)
 
     def examined_otherwise(self, health: Health | None, *, now: float) -> Self:
         """Its checks are others; None: there are none any more, and it is taken to be UP."""
@@ -175,8 +183,11 @@ class ServerState:
     def _serves(self) -> bool:
         return self.up and self.admin != "maint" and self.resolved
 
+    def _condition(self) -> tuple[bool, Admin, bool, bool]:
+        return self.up, self.admin, self.resolved, self.is_stopping
+
     def _flipped_since(self, before: Self, reason: str, now: float) -> Self:
-        if (self.up, self.admin, self.resolved) == (before.up, before.admin, before.resolved):
+        if self._condition() == before._condition():
             return self
         returned_at = now if self._serves() and not before._serves() else self.returned_at
         after = replace(self, flip_reason=reason, flipped_at=now, returned_at=returned_at)

@@ -11,7 +11,7 @@ import trio
 
 from balancer.config_pools import Pool, Server
 from balancer.fieldtypes import Endpoint
-from balancer.serverstate import ServerState
+from balancer.serverstate import Forced, ServerState
 from balancer.standing import Admin
 from hapair.admin.operator import Operator
 from hapair.changes import store
@@ -309,9 +309,9 @@ class ChangingOperator:
             self._changes.said("agent", pool, server, agent, by="", local=self._local)
         return state
 
-    def force_health(self, pool: str, server: str, up: bool, *, by: str) -> ServerState:
+    def force_health(self, pool: str, server: str, word: Forced, *, by: str) -> ServerState:
         """Until its checks say otherwise."""
-        return self._operator.force_health(pool, server, up, by=by)
+        return self._operator.force_health(pool, server, word, by=by)
 
     def force_agent(self, pool: str, server: str, up: bool) -> ServerState:
         """Until its agent says otherwise."""

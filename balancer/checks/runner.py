@@ -21,7 +21,7 @@ from balancer.config import Check, Pool, Server
 from balancer.config_checks import AgentCheck
 from balancer.fieldtypes import Endpoint
 from balancer.proxyproto import local
-from balancer.serverstate import ServerState
+from balancer.serverstate import Forced, ServerState
 from balancer.standing import Admin, Place, Standing
 
 OnChange = Callable[[str, str, ServerState, ServerState], None]
@@ -189,10 +189,10 @@ class CheckRunner:
         self._learn(known, known.state.weighed(weight))
         return known.state
 
-    def force_health(self, pool: str, server: str, up: bool, *, by: str) -> ServerState:
+    def force_health(self, pool: str, server: str, word: Forced, *, by: str) -> ServerState:
         """Somebody's word for its checks, until they say otherwise. Raises KeyError; ValueError without checks."""
         known = self._servers[pool, server]
-        self._learn(known, known.state.forced(up, by=by, now=trio.current_time()))
+        self._learn(known, known.state.forced(word, by=by, now=trio.current_time()))
         return known.state
 
     def force_agent(self, pool: str, server: str, up: bool) -> ServerState:

@@ -212,12 +212,12 @@ class HaproxyCli:
         what, value = (*words[3:5], "", "")[:2]
         actions = {
             "state": {"ready": "ready", "drain": "drain", "maint": "maint"},
-            "health": {"up": "hrunn", "down": "hdown"},
+            "health": {"up": "hrunn", "stopping": "hnolb", "down": "hdown"},
             "agent": {"up": "arunn", "down": "adown"},
         }
         expected = {
             "state": "'set server <srv> state' expects 'ready', 'drain' and 'maint'.",
-            "health": "'set server <srv> health' expects 'up' or 'down'.",
+            "health": "'set server <srv> health' expects 'up', 'stopping', or 'down'.",
             "agent": "'set server <srv> agent' expects 'up' or 'down'.",
         }
         if what == "weight":

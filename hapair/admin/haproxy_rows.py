@@ -247,11 +247,9 @@ def _ago(pace: Pace, now: float) -> int:
 
 
 def status_of(server: ServerView) -> str:
-    """`UP`, `UP 2/3`, `DOWN 1/2`, `DRAIN`, `MAINT`, `no check`."""
+    """`UP`, `UP 2/3`, `NOLB`, `DOWN 1/2`, `DRAIN`, `MAINT`, `no check`."""
     if server.admin == "maint":
         return "MAINT"
-    if server.admin == "drain" and server.up:
-        return "DRAIN" if server.health == "no check" else server.health.replace("UP", "DRAIN")
-    if server.up and not server.weight and not server.full_weight:
-        return "DRAIN" if server.health == "no check" else server.health.replace("UP", "DRAIN")
+    if server.up and (server.admin == "drain" or not (server.weight or server.full_weight)):
+        return "DRAIN" if server.health == "no check" else re.sub("UP|NOLB", "DRAIN", server.health)
     return server.health

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final, Protocol
 
 from balancer.fieldtypes import Endpoint
-from balancer.serverstate import ServerState
+from balancer.serverstate import Forced, ServerState
 from balancer.standing import Admin
 from hapair.changes.change import Value, What
 
@@ -23,7 +23,7 @@ class Operator(Protocol):
 
     def move(self, pool: str, server: str, endpoint: Endpoint) -> ServerState: ...
 
-    def force_health(self, pool: str, server: str, up: bool, *, by: str) -> ServerState: ...
+    def force_health(self, pool: str, server: str, word: Forced, *, by: str) -> ServerState: ...
 
     def force_agent(self, pool: str, server: str, up: bool) -> ServerState: ...
 
@@ -45,9 +45,10 @@ class Editor(Operator, Protocol):
 _ADMIN: Final[Mapping[str, Admin]] = {
     "ready": "ready", "drain": "drain", "maint": "maint", "enable": "ready", "disable": "maint",
 }  # fmt: skip
+_FORCED: Final[Mapping[str, Forced]] = {"hrunn": "up", "hnolb": "stopping", "hdown": "down"}
 ACTIONS: Final = (
     *_ADMIN,
-    *("start", "stop", "dhlth", "ehlth", "hrunn", "hdown", "dagent", "eagent", "arunn", "adown"),
+    *("start", "stop", "dhlth", "ehlth", "hrunn", "hnolb", "hdown", "dagent", "eagent", "arunn", "adown"),
 )
 """What the statistics page of HAProxy can post."""
 
@@ -62,8 +63,8 @@ def act(operator: Operator, action: str, pool: str, server: str, *, by: str) -> 
             operator.weigh(pool, server, None if action == "start" else 0)
         case "dhlth" | "ehlth":
             operator.watch(pool, server, checks=action == "ehlth")
-        case "hrunn" | "hdown":
-            operator.force_health(pool, server, action == "hrunn", by=by)
+        case "hrunn" | "hnolb" | "hdown":
+            operator.force_health(pool, server, _FORCED[action], by=by)
         case "dagent" | "eagent":
             operator.watch(pool, server, agent=action == "eagent")
         case "arunn" | "adown":

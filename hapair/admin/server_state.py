@@ -44,7 +44,7 @@ def _state_of(number: int, pool: PoolView, place: int, server: ServerView) -> It
     host, port = address_of(server)
     yield from (number, pool.name, place, server.name, host)
     in_service = server.up and server.admin != "maint"
-    stopping = server.admin == "drain" or not server.full_weight
+    stopping = server.admin == "drain" or not server.full_weight or server.health.startswith("NOLB")
     yield (_STOPPED if not in_service else _STOPPING if stopping else _RUNNING)
     yield {"maint": _MAINT, "drain": _DRAIN}.get(server.admin, 0)
     yield from (server.full_weight, server.weight_in_file, int(server.since_s or 0))

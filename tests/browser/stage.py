@@ -95,9 +95,9 @@ class Stage:
                 self.active, self.since = what == "active", self.now
                 self.feed.record(Happening(kind="role", subject="pi-a", words=f"pi-a is {self.role}", reason="played"))
             case "web1-down":
-                self.runner.force_health("web", "web1", False, by="the stage: connection refused")
+                self.runner.force_health("web", "web1", "down", by="the stage: connection refused")
             case "web1-up":
-                self.runner.force_health("web", "web1", True, by="the stage")
+                self.runner.force_health("web", "web1", "up", by="the stage")
             case "told" | "told-late":
                 at = time.time() - (60 if what == "told-late" else 0)
                 role = Happening(kind="role", subject="pi-b", words=f"pi-b was {what}")

@@ -132,12 +132,25 @@ def test_how_often_and_for_how_long_it_was_down() -> None:
 
 
 def test_somebodys_word_for_its_checks() -> None:
-    down = UP.forced(False, by="the runtime socket", now=3.0)
+    down = UP.forced("down", by="the runtime socket", now=3.0)
     assert (down.text, down.flip_reason, down.downs) == ("DOWN", "DOWN by the runtime socket", 1)
     assert down.probed(True, reason="", now=4.0).text == "DOWN 1/2"
-    assert down.forced(True, by="x", now=5.0).text == "UP"
+    assert down.forced("up", by="x", now=5.0).text == "UP"
     with pytest.raises(ValueError, match="not enabled"):
-        UNCHECKED.forced(True, by="x", now=1.0)
+        UNCHECKED.forced("up", by="x", now=1.0)
+
+
+def test_one_that_is_stopping_is_up_and_left_by_new_work_until_it_passes() -> None:
+    stopping = UP.forced("stopping", by="x", now=3.0)
+    assert (stopping.text, stopping.up, stopping.downs) == ("NOLB", True, 0)
+    assert (stopping.flip_reason, stopping.flipped_at) == ("STOPPING by x", 3.0)
+    assert stopping.standing(3.0) == Standing(admin="drain")
+    assert stopping.administered("maint", by="x", now=3.0).standing(3.0).admin == "maint"
+    failed = stopping.probed(False, reason="", now=4.0)
+    assert (failed.text, failed.is_stopping) == ("NOLB 2/3", True)
+    assert failed.probed(True, reason="", now=5.0).text == "UP"
+    assert failed.probed(False, reason="", now=5.0).probed(False, reason="", now=6.0).text == "DOWN"
+    assert stopping.forced("up", by="x", now=5.0).text == "UP"
 
 
 def test_a_limit() -> None:
@@ -173,7 +186,7 @@ def test_a_server_that_moves_is_one_failure_from_down() -> None:
     assert found.placed(THERE, trouble="timeout: x", now=3.0).text == "UP"
     moved = found.placed(ELSEWHERE, trouble="", now=3.0)
     assert (moved.text, moved.standing(3.0).place) == ("UP 1/3", ELSEWHERE)
-    down = found.forced(False, by="me", now=3.0)
+    down = found.forced("down", by="me", now=3.0)
     assert down.placed(ELSEWHERE, trouble="", now=4.0).text == "DOWN"
 
 

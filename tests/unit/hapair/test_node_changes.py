@@ -237,7 +237,7 @@ async def test_and_over_a_reload(pair: Pair) -> None:
 
 async def test_what_checks_are_to_have_said_is_not_kept(pair: Pair) -> None:
     a = pair.start(A)
-    a.changes.everywhere.force_health("web", "web1", False, by="me")
+    a.changes.everywhere.force_health("web", "web1", "down", by="me")
     assert not a.checks.snapshot()["web"]["web1"].up
     await a.changes.save()
     assert store.load(pair.folder / "pi-a") == ()

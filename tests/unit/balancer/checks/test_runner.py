@@ -360,13 +360,13 @@ async def test_a_weight_is_told_and_one_that_is_none_is_refused(servers: Servers
 async def test_health_and_a_limit_by_somebodys_word(servers: Servers, flips: Flips) -> None:
     runner = runner_of(servers, flips, web=pool(1), api=pool(2, check=None))
 
-    assert runner.force_health("web", "s1", False, by="a test").text == "DOWN"
+    assert runner.force_health("web", "s1", "down", by="a test").text == "DOWN"
     known = runner.snapshot()["web"]["s1"]
     assert (known.up, known.downs, known.count, known.flip_reason) == (False, 1, 0, "DOWN by a test")
     assert runner.limit("web", "s1", 5).max_connections == 5
     assert runner.snapshot()["web"]["s1"].max_connections == 5
     with pytest.raises(ValueError, match="not enabled"):
-        runner.force_health("api", "s2", True, by="a test")
+        runner.force_health("api", "s2", "up", by="a test")
 
 
 async def test_checks_that_somebody_stopped_go_on_when_they_are_wanted_again(

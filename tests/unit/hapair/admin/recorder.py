@@ -24,8 +24,8 @@ class Recorder:
     def move(self, pool: str, server: str, endpoint: Any) -> Any:
         return self._note("move", pool, server, str(endpoint))
 
-    def force_health(self, pool: str, server: str, up: bool, *, by: str) -> Any:
-        return self._note("health", pool, server, up)
+    def force_health(self, pool: str, server: str, word: str, *, by: str) -> Any:
+        return self._note("health", pool, server, word)
 
     def force_agent(self, pool: str, server: str, up: bool) -> Any:
         raise ValueError("agent checks are not enabled on this server.")

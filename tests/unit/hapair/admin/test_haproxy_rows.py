@@ -87,6 +87,8 @@ def test_a_backend_is_its_servers_together() -> None:
         (replace(WEB1, admin="maint"), "MAINT"),
         (replace(WEB1, admin="drain"), "DRAIN 2/3"),
         (replace(WEB1, weight=0, full_weight=0), "DRAIN 2/3"),
+        (replace(WEB1, health="NOLB"), "NOLB"),
+        (replace(WEB1, health="NOLB 2/3", admin="drain"), "DRAIN 2/3"),
         (replace(WEB2, admin="drain"), "DOWN 1/2"),
         (replace(WEB2, health="DOWN (agent)"), "DOWN (agent)"),
         (WEB3, "DRAIN"),

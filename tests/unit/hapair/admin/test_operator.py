@@ -22,8 +22,9 @@ from tests.unit.hapair.admin.recorder import Recorder
         ("ehlth", ("watch", "web", "web1", True, None)),
         ("dagent", ("watch", "web", "web1", None, False)),
         ("eagent", ("watch", "web", "web1", None, True)),
-        ("hrunn", ("health", "web", "web1", True)),
-        ("hdown", ("health", "web", "web1", False)),
+        ("hrunn", ("health", "web", "web1", "up")),
+        ("hnolb", ("health", "web", "web1", "stopping")),
+        ("hdown", ("health", "web", "web1", "down")),
     ],
 )
 def test_each_action(action: str, told: tuple[Any, ...]) -> None:

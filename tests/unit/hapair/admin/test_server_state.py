@@ -25,6 +25,11 @@ def test_maintenance_and_checks_that_were_stopped() -> None:
     assert state([(1, pool)]).splitlines()[2] == "1 web 1 web1 192.0.2.21 0 1 5 5 0 1 0 3 2 0 0 0 - 80 - 0 0 - - 0"
 
 
+def test_one_that_is_stopping() -> None:
+    pool = replace(NODE.pools[0], servers=(replace(WEB1, health="NOLB"),))
+    assert state([(1, pool)]).splitlines()[2] == "1 web 1 web1 192.0.2.21 3 0 5 5 0 15 3 3 6 0 0 0 - 80 - 0 0 - - 0"
+
+
 def test_connections() -> None:
     assert connections(pools_numbered(NODE)).splitlines()[1:2] == [
         "web/web1 3/1 192.0.2.21 80 - 0 2 2 0 0 0 -1 0 0",
