@@ -247,3 +247,23 @@ async def forwards(node):
 async def was_restored(net, times):
     a = net.nodes[0]
     return (await net.status(a))["kernel"]["restored"] == times and "f0_web_4_places" in await table(a)
+
+
+async def test_servers_come_and_go_by_command(net):
+    client, (a, b) = net.client, net.nodes
+    server = [*hapair("server"), *at(a)]
+    await a.run([*server, "web/web3", "maint"])
+    await a.run([*server, "web/web3", "remove"])
+    await net.until(lambda: has_no(b, "192.168.1.23 . 8080", "f0_web_4_places"))
+    assert set(await asked(client, "tcp", VIP, 80, 40)) == {f"web1 {VIP}", f"web2 {VIP}"}
+    await a.run([*server, "web/web9", "add", "192.168.1.23:8080"])
+    await a.run([*server, "dns/more", "add", "192.168.1.23:8080"])
+    for node in (a, b):
+        await net.until(lambda node=node: has(node, "192.168.1.23 . 8080", "f0_web_4_places"))
+    assert set(await asked(client, "tcp", VIP, 80, 60)) == {f"web1 {VIP}", f"web2 {VIP}", f"web3 {VIP}"}
+    assert f"web3 {VIP}" in await asked(client, "udp", VIP, 53, 60)
+    assert places(await table(a), "f0_web_4_places") == places(await table(b), "f0_web_4_places")
+
+
+async def has(node, server, name):
+    return not await has_no(node, server, name)

@@ -37,8 +37,7 @@ async def test_each_node_knows_the_other_and_a_death_is_told(lab, pair):
     assert (seen["peer"]["name"], seen["peer"]["up"], seen["peer"]["snapshot"]["role"]) == ("pi-b", True, "STANDBY")
     assert seen["peer"]["snapshot"]["peer"] is None
     assert seen["peer"]["drift"] == {"places": [], "count": 0, "since_s": None}
-    seen = await until(b, lambda status: status["peer"]["snapshot"] is not None)
-    assert seen["peer"]["snapshot"]["role"] == "ACTIVE"
+    await until(b, lambda status: (status["peer"]["snapshot"] or {}).get("role") == "ACTIVE")
 
     before = len(await events(b))
     await inflict(Fault.KILL_ALL, pair, a)
@@ -54,7 +53,8 @@ async def test_each_node_knows_the_other_and_a_death_is_told(lab, pair):
     assert ("vip", "192.168.1.100/32 put on eth0") in told
     both = [(one["node"], one["words"]) for one in await events(b, "--last", "1000")]
     assert ("pi-a", "pi-a is ACTIVE, was STANDBY") in both  # it told so before it died
-    assert both.index(("pi-a", "lan is Active, was Backup")) < both.index(("pi-b", "lan is Active, was Backup"))
+    active = [node for node, words in both if words == "lan is Active, was Backup"]
+    assert active[-2:] == ["pi-a", "pi-b"]  # pi-b may have been it before, until pi-a had started
 
 
 async def test_maintenance_hands_over_and_lasts_over_a_restart(lab, pair):
