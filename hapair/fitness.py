@@ -40,10 +40,10 @@ def judge(
     A node whose checks find no server at all UP lets a peer that finds some go first: after its cable was pulled and
     plugged in again, say. Where neither finds any, both stand lowered and the VIPs stay where they are.
     """
+    if maintenance is not None:  # first: who ends it while workers are about to start is not to preempt then either
+        return Fitness(takes_part=False, lowered=None, reason=maintenance, present=True)
     if workers and WorkerState.SERVING not in workers:
         return Fitness(takes_part=False, lowered=None, reason="no worker serves")
-    if maintenance is not None:
-        return Fitness(takes_part=False, lowered=None, reason=maintenance, present=True)
     if WorkerState.HUNG in workers:
         return Fitness(takes_part=True, lowered=LOWERED_PRIORITY, reason="a worker hangs")
     if kernel_plane_obstacle is not None:

@@ -33,7 +33,8 @@ class Wire:
         self._file = host.folder / "adverts.log"
 
     def adverts(self, source: int, vrid: int = 51) -> list[tuple[float, int, int]]:
-        lines = [line.split() for line in self._file.read_text().splitlines()]
+        text = self._file.read_text()
+        lines = [line.split() for line in text[: text.rfind("\n") + 1].splitlines()]  # the last may be half written
         of_it = [line for line in lines if line[1:3] == [str(source), str(vrid)]]
         return [(float(at), int(priority), int(count)) for at, _, _, priority, count in of_it]
 

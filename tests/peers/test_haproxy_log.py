@@ -81,7 +81,8 @@ def syslog() -> Iterator[socket.socket]:
 
 
 def line_of(port: int, request: bytes, syslog: socket.socket) -> str:
-    """What is logged of one request, without the parts that may differ.
+    """What is logged of one request, without the parts that may differ; and without how many connections are open, for
+    HAProxy may yet have to close the one before.
 
     Another one goes before: when it is answered, nothing is left of who looked whether the program listens.
     """
@@ -102,6 +103,7 @@ def _logged(port: int, request: bytes, syslog: socket.socket) -> str:
     assert prefix.match(line), line
     rest = re.sub(r"^\[[0-9]{2}/[A-Z][a-z]{2}/[0-9]{4}:[0-9:]{8}\.[0-9]{3}\] ", "", prefix.sub("", line)).rstrip("\n")
     where, server, timers, status, _size, *others = rest.split(" ", 5)
+    others = [re.sub(r"(?<= )[0-9]+/[0-9]+(?=/[0-9]+/[0-9]+/[0-9]+ )", "n/n", one) for one in others]
     reached = "/".join("-1" if timer == "-1" else "n" for timer in timers.split("/"))
     return " ".join((where, server, reached, status, *others))
 

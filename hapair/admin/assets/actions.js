@@ -10,11 +10,14 @@ const CHOICES = [
   ["maint", "Maintenance", "out of service; its checks stop"],
 ];
 
-let shown = 0;
+const HEARD_MS = 3000;
+let shown = 0, answeredAt = -HEARD_MS;
 
-/** Say something to whoever cannot see the page, and show it for a while. */
-export function say(words) {
-  const toast = find("toast");
+/** Say something to whoever cannot see the page, and show it for a while. News wait for the answer to what somebody did. */
+export function say(words, {news = false} = {}) {
+  const now = performance.now(), toast = find("toast");
+  if (news && now < answeredAt + HEARD_MS) return;
+  if (!news) answeredAt = now;
   setText(find("said"), words);
   setText(toast, words);
   clearTimeout(shown);

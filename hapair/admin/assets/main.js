@@ -44,7 +44,7 @@ function show() {
   const mark = state.warnings.length ? `(${state.warnings.length}) ` : "";
   const name = `${mark}${state.node.name} ${state.node.role}`;
   if (document.title !== name) document.title = name;
-  if (role !== null && role !== state.node.role) say(title);
+  if (role !== null && role !== state.node.role) say(title, {news: true});
   role = state.node.role;
 }
 

@@ -328,7 +328,7 @@ def ns_virtual_mac(lan):
         lan.inject(200, mac=VMAC)  # a rival has the same MAC address
         await until(lambda: state(runner) == "Backup")
         await until(lambda: lan.addresses(virtual) == {}, 0.1)
-        assert lan.ipr.get_links(virtual)[0]["flags"] & 1 == 0
+        await until(lambda: lan.ipr.get_links(virtual)[0]["flags"] & 1 == 0)
         lan.inject(0, mac=VMAC)
         await until(lambda: lan.addresses(virtual) == {"10.99.0.100/32": 99})
         lan.ipr.link("del", index=virtual)

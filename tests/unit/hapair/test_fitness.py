@@ -41,7 +41,8 @@ def test_a_node_without_a_worker_is_out_whatever_its_servers_do() -> None:
 def test_in_maintenance_a_node_takes_no_part_and_is_there() -> None:
     fitness = judge([WorkerState.SERVING], servers_in_reach=False, maintenance="in maintenance, by anna")
     assert fitness == Fitness(False, None, "in maintenance, by anna", present=True)
-    assert judge([WorkerState.DEAD], maintenance="by anna") == Fitness(False, None, "no worker serves")
+    for state in (WorkerState.STARTING, WorkerState.DEAD):
+        assert judge([state], maintenance="by anna") == Fitness(False, None, "by anna", present=True)
 
 
 @pytest.mark.parametrize(
