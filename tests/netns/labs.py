@@ -18,7 +18,7 @@ import pytest
 
 from hapair.lab.entry import start
 
-AT_ONCE = int(os.environ.get("HAPAIR_LABS_AT_ONCE", "3"))
+AT_ONCE = int(os.environ.get("HAPAIR_LABS_AT_ONCE", "2"))
 INNER_LIMIT_S, OUTER_LIMIT_S = 200, 240
 
 
