@@ -83,7 +83,7 @@ ONCE = (
     r"<4>node: pi-a and pi-b run with files that differ kind=drift subject=pi-b reason=drain",
     r"<6>node: asking pi-b to take over: asked for by .+ kind=handover subject=pi-a",
     r"<4>node: pi-a is STANDBY, was ACTIVE kind=role subject=pi-a reason='lan: .+'",
-    r"<3>node: a worker is gone worker=0 how=.+",
+    r"<3>node: a worker is gone worker=[0-9] how=.+",
 )
 
 
