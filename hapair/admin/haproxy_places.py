@@ -22,6 +22,10 @@ class _Wrong(Exception):  # noqa: N818 - named for what happened
 
 def run(editor: Editor, pool: PoolView, server: ServerView, what: str, words: Sequence[str]) -> str:
     """Carry out one of PLACES; what HAProxy says of it."""
+    if what.startswith("check-") and server.rise is None:
+        return _NO_CHECKS
+    if what.startswith("agent-") and server.agent_up is None:
+        return _NO_AGENT
     try:
         return PLACES[what](editor, pool, server, words)
     except _Wrong as wrong:
@@ -31,38 +35,26 @@ def run(editor: Editor, pool: PoolView, server: ServerView, what: str, words: Se
 
 
 def _check_addr(editor: Editor, pool: PoolView, server: ServerView, words: Sequence[str]) -> str:
-    if server.rise is None:
-        return _NO_CHECKS
-    host, port = _address("check-addr", words)
-    editor.place_check(pool.name, server.name, host, port)
+    editor.place_check(pool.name, server.name, *_address("check-addr", words))
     return ""
 
 
 def _check_port(editor: Editor, pool: PoolView, server: ServerView, words: Sequence[str]) -> str:
-    if server.rise is None:
-        return _NO_CHECKS
     editor.place_check(pool.name, server.name, None, _port("check-port", words))
     return ""
 
 
 def _agent_addr(editor: Editor, pool: PoolView, server: ServerView, words: Sequence[str]) -> str:
-    if server.agent_up is None:
-        return _NO_AGENT
-    host, port = _address("agent-addr", words)
-    editor.place_agent(pool.name, server.name, host, port)
+    editor.place_agent(pool.name, server.name, *_address("agent-addr", words))
     return ""
 
 
 def _agent_port(editor: Editor, pool: PoolView, server: ServerView, words: Sequence[str]) -> str:
-    if server.agent_up is None:
-        return _NO_AGENT
     editor.place_agent(pool.name, server.name, None, _port("agent-port", words))
     return ""
 
 
 def _agent_send(editor: Editor, pool: PoolView, server: ServerView, words: Sequence[str]) -> str:
-    if server.agent_up is None:
-        return _NO_AGENT
     editor.edit(pool.name, server.name, "agent_send", words[0] if words else "")
     return ""
 

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from balancer.kernel import nft
 from hapair.certificates.check import check_certificates, pool_material
+from hapair.commands.conversation import aloud, last_answer
 from hapair.commands.options import (
     BAD_CONFIG,
     FAILED,
@@ -24,7 +25,7 @@ from hapair.commands.options import (
     runtime_option,
     view_or_end,
 )
-from hapair.commands.reload import ask_or_end, show
+from hapair.commands.reload import show
 from hapair.config import ConfigError, Loaded, load, read_pages
 from hapair.doctor import NO_SYN_PROXY
 from hapair.opening import opening_of
@@ -96,7 +97,7 @@ def command(
 
 def _ask_node(path: Path, runtime_dir: Path, *, as_json: bool) -> None:
     request = {"command": "reload", "dry_run": True, "path": str(path)}
-    last = ask_or_end(runtime_dir, request, as_json=as_json)
+    last = last_answer(runtime_dir, request, aloud(as_json=as_json, err=True))
     if not last.get("ok"):
         end(FAILED, last.get("words") or last.get("error") or "the node went away")
     if not as_json:

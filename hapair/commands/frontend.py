@@ -1,15 +1,13 @@
 """`hapair frontend`"""
 
 import json
-from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
 import click
-import trio
 
-from hapair.admin.runtime import NotRunningError, follow
-from hapair.commands.options import FAILED, NOT_RUNNING, end, json_option, runtime_option
+from hapair.commands.conversation import done_or_end, last_answer
+from hapair.commands.options import json_option, runtime_option
 
 
 class _Most(click.ParamType[int | str]):
@@ -42,19 +40,5 @@ def command(
         raise click.UsageError("say what is to become of it: enable, disable or --max-connections")
     wanted: dict[str, Any] = {"frontend": name, "enabled": None if verb is None else verb == "enable"}
     wanted |= {"max_connections": max_connections, "local": local}
-    try:
-        answer = trio.run(_ask, runtime_dir, {"command": "frontend", **wanted})
-    except NotRunningError as error:
-        end(NOT_RUNNING, str(error))
-    except PermissionError:
-        end(FAILED, f"no permission to ask on {runtime_dir}; try it as root (sudo hapair frontend)")
-    if not answer.get("ok"):
-        end(FAILED, answer.get("words") or answer.get("error") or "the node went away in the midst of it")
+    answer = done_or_end(last_answer(runtime_dir, {"command": "frontend", **wanted}))
     click.echo(json.dumps(answer) if as_json else answer["words"])
-
-
-async def _ask(runtime_dir: Path, request: dict[str, Any]) -> dict[str, Any]:
-    async with aclosing(follow(runtime_dir, request)) as lines:
-        async for answer in lines:
-            return dict(answer)
-    return {}

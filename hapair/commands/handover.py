@@ -1,16 +1,11 @@
 """`hapair handover`"""
 
-import json
-from collections.abc import Mapping
-from contextlib import aclosing
 from pathlib import Path
-from typing import Any
 
 import click
-import trio
 
-from hapair.admin.runtime import NotRunningError, follow
-from hapair.commands.options import FAILED, NOT_RUNNING, end, json_option, runtime_option
+from hapair.commands.conversation import aloud, done_or_end, last_answer
+from hapair.commands.options import json_option, runtime_option
 
 
 @click.command("handover")
@@ -29,24 +24,7 @@ def command(to: str | None, runtime_dir: Path, as_json: bool) -> None:
     Ends when the peer holds them, or says why it does not. This node does not take them back by itself. With the name
     of this node as NODE it is the other way round: the peer hands over to this one.
     """
-    try:
-        last = trio.run(_hand_over, runtime_dir, to, as_json)
-    except NotRunningError as error:
-        end(NOT_RUNNING, str(error))
-    except PermissionError:
-        end(FAILED, f"no permission to ask on {runtime_dir}; try it as root (sudo hapair handover)")
-    if not last.get("ok"):
-        end(FAILED, last.get("words") or last.get("error") or "the node went away in the midst of it")
+    request = {"command": "handover", "to": to}
+    last = done_or_end(last_answer(runtime_dir, request, aloud(as_json=as_json)))
     if not as_json:
         click.echo(last["words"])
-
-
-async def _hand_over(runtime_dir: Path, to: str | None, as_json: bool) -> Mapping[str, Any]:
-    last: Mapping[str, Any] = {}
-    async with aclosing(follow(runtime_dir, {"command": "handover", "to": to})) as lines:
-        async for last in lines:
-            if as_json:
-                click.echo(json.dumps(last))
-            elif "news" in last:
-                click.echo(last["news"])
-    return last

@@ -121,6 +121,13 @@ async def status_of(host: Host) -> dict[str, Any] | None:
     return None
 
 
+async def known_status(host: Host) -> dict[str, Any]:
+    """The same of a node that answers. Raises AssertionError."""
+    found = await status_of(host)
+    assert found is not None, f"the node of {host.name} does not answer"
+    return found
+
+
 def _takes_part(status: Mapping[str, Any]) -> bool:
     return all(router["state"] in ("Active", "Backup") for router in status["routers"])
 

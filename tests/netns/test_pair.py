@@ -6,17 +6,11 @@ import pytest
 import trio
 
 from hapair.lab.pair import VIP, furnish, logs_of, measuring
-from hapair.lab.programs import RECORDING, Hapair, status_of
+from hapair.lab.programs import RECORDING, Hapair, known_status, status_of
 from hapair.lab.trial import Fault, inflict, try_fault
 from vrrp.recording import replay
 
 pytestmark = [pytest.mark.netns, pytest.mark.slow]
-
-
-async def status(host):
-    found = await status_of(host)
-    assert found is not None, f"the node of {host.name} does not answer"
-    return found
 
 
 @pytest.mark.parametrize(
@@ -49,11 +43,11 @@ async def test_nobody_is_heard_both_hold_it_and_one_gives_way(lab, pair):
 
 
 async def suspects_a_split_brain(host):
-    return any("split brain" in warning for warning in (await status(host))["warnings"])
+    return any("split brain" in warning for warning in (await known_status(host))["warnings"])
 
 
 async def test_each_node_knows_its_role(lab, pair):
-    a, b = [await status(node) for node in pair.nodes.values()]
+    a, b = [await known_status(node) for node in pair.nodes.values()]
     assert (a["role"], b["role"]) == ("ACTIVE", "STANDBY")
 
 
@@ -122,7 +116,7 @@ async def test_a_node_whose_announcer_died_comes_back_when_it_is_told_to(lab, pa
     a = pair.nodes["pi-a"]
     a.kill(*pair.program.announcers(a))
     assert await pair.settled("pi-b", for_s=3.0), logs_of(pair)
-    told = await status(a)
+    told = await known_status(a)
     assert "`hapair preempt` ends that" in " ".join(told["warnings"])
     await pair.program.let_preempt(a)
     assert await pair.settled("pi-a"), logs_of(pair)

@@ -6,22 +6,16 @@ import pytest
 import trio
 
 from hapair.lab.pair import measuring
-from hapair.lab.programs import at, hapair, status_of
+from hapair.lab.programs import at, hapair, known_status, status_of
 from hapair.lab.trial import Fault, inflict
 
 pytestmark = [pytest.mark.netns, pytest.mark.slow]
 
 
-async def status(host):
-    found = await status_of(host)
-    assert found is not None, f"the node of {host.name} does not answer"
-    return found
-
-
 async def until(host, condition):
     """The status once it is so."""
     with trio.fail_after(60):
-        while not condition(found := await status(host)):  # noqa: ASYNC110 - the node tells those who ask
+        while not condition(found := await known_status(host)):  # noqa: ASYNC110 - the node tells those who ask
             await trio.sleep(0.2)
     return found
 
@@ -112,8 +106,8 @@ async def test_what_is_changed_on_one_node_holds_on_both_and_over_a_restart(lab,
 
     said = await b.run([*hapair("server"), name, "ready", "--local", *at(b)])
     assert said.stdout.decode().strip().endswith(", on this node alone")
-    assert stands(await status(b)) == ("ready", 7)
-    assert stands(await status(a)) == ("drain", 7)
+    assert stands(await known_status(b)) == ("ready", 7)
+    assert stands(await known_status(a)) == ("drain", 7)
 
 
 async def until_answered(host, condition):

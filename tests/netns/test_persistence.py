@@ -6,7 +6,7 @@ import trio
 from hapair.lab import programs
 from hapair.lab.files import hapair_yaml
 from hapair.lab.pair import VIP, bring_up, furnish, logs_of
-from hapair.lab.programs import Hapair, at, hapair, status_of
+from hapair.lab.programs import Hapair, at, hapair, known_status
 
 pytestmark = [pytest.mark.netns, pytest.mark.slow]
 
@@ -46,17 +46,11 @@ async def answered_by(client):
     return by_address.split(), by_cookie.split()
 
 
-async def status(host):
-    found = await status_of(host)
-    assert found is not None, f"the node of {host.name} does not answer"
-    return found
-
-
 async def knows_all(host):
     """Wait until a node has heard of each client; how it stands then."""
     with trio.fail_after(60):
         while True:
-            node = await status(host)
+            node = await known_status(host)
             tables = {one["pool"]: one for one in node["persistence"]}
             if tables["by_source"]["used"] == len(ADDRESSES):
                 return node
@@ -67,7 +61,7 @@ async def counted(host):
     """What was met in cookies: workers tell the node now and then."""
     with trio.fail_after(60):
         while True:
-            cookies = {one["pool"]: one["cookies"] for one in (await status(host))["persistence"]}["web"]
+            cookies = {one["pool"]: one["cookies"] for one in (await known_status(host))["persistence"]}["web"]
             if cookies.get("accepted", 0) > 0:
                 return cookies
             await trio.sleep(0.1)

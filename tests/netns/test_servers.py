@@ -8,19 +8,13 @@ import pytest
 import trio
 
 from hapair.lab.pair import measuring
-from hapair.lab.programs import at, hapair, status_of
+from hapair.lab.programs import at, hapair, known_status
 
 pytestmark = [pytest.mark.netns, pytest.mark.slow]
 
 
-async def status(host):
-    found = await status_of(host)
-    assert found is not None, f"the node of {host.name} does not answer"
-    return found
-
-
 async def servers(host):
-    (pool,) = (await status(host))["pools"]
+    (pool,) = (await known_status(host))["pools"]
     return pool["name"], {server["name"]: server for server in pool["servers"]}
 
 
@@ -48,7 +42,7 @@ async def test_a_server_that_drains_gets_nothing_also_from_a_worker_that_starts_
         assert await requests_while_answering(a, measurement, "web1") == 0
         assert (await servers(a))[1]["web1"]["admin"] == "drain"
 
-        for process in (await status(a))["processes"]:
+        for process in (await known_status(a))["processes"]:
             if process["name"].startswith("worker"):
                 os.kill(process["pid"], signal.SIGKILL)
         with trio.fail_after(60):
@@ -105,8 +99,8 @@ async def a_frontend_is_stopped_on_both_nodes(pair):
 
 
 async def frontend(host):
-    return (await status(host))["frontends"][0]
+    return (await known_status(host))["frontends"][0]
 
 
 async def workers(host):
-    return [one for one in (await status(host))["processes"] if one["name"].startswith("worker")]
+    return [one for one in (await known_status(host))["processes"] if one["name"].startswith("worker")]

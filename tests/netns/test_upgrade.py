@@ -1,6 +1,5 @@
 """A newer hapair on both nodes of a pair in turn, as docs/operate.md has it: under load, and nobody notices."""
 
-import json
 import shutil
 import signal
 from pathlib import Path
@@ -11,7 +10,7 @@ import trio
 from hapair.lab.downloads import downloading
 from hapair.lab.outage import tally
 from hapair.lab.pair import bring_up, furnish, measuring
-from hapair.lab.programs import Hapair, at, hapair
+from hapair.lab.programs import Hapair, at, hapair, known_status
 
 pytestmark = [pytest.mark.netns, pytest.mark.slow]
 ROOT = Path(__file__).parents[2]
@@ -28,10 +27,6 @@ def newer(folder: Path) -> Path:
     init.write_text(text.replace('"0.1.0"', f'"{NEWER}"'))
     assert init.read_text() != text
     return folder
-
-
-async def status_of(host):
-    return json.loads((await host.run([*hapair("status"), *at(host), "--json"])).stdout)
 
 
 async def say(host, *words):
@@ -54,7 +49,7 @@ async def upgrade(pair, name, program):
     with trio.fail_after(30):
         while not await pair.program.ready(host):  # noqa: ASYNC110 - a node tells those who ask
             await trio.sleep(0.1)
-    assert (await status_of(host))["hapair"] == NEWER
+    assert (await known_status(host))["hapair"] == NEWER
 
 
 async def test_both_nodes_are_upgraded_and_no_request_and_no_download_breaks(lab, tmp_path):
@@ -94,5 +89,5 @@ async def test_both_nodes_are_upgraded_and_no_request_and_no_download_breaks(lab
 async def heard(host):
     """Wait until its peer's node process is heard."""
     with trio.fail_after(20):
-        while not (await status_of(host))["peer"]["up"]:  # noqa: ASYNC110 - a node tells those who ask
+        while not (await known_status(host))["peer"]["up"]:  # noqa: ASYNC110 - a node tells those who ask
             await trio.sleep(0.1)

@@ -14,7 +14,7 @@ from hapair.cli import main
 VERBS = sorted(
     path.stem
     for path in (Path(hapair.__file__).parent / "commands").glob("*.py")
-    if path.stem not in ("__init__", "options", "watching")
+    if path.stem not in ("__init__", "conversation", "options", "watching")
 )
 
 

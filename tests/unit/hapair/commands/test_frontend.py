@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from hapair.admin.runtime import NotRunningError
-from hapair.commands import frontend
+from hapair.commands import conversation, frontend
 from tests.unit.hapair.commands.test_server import Node
 
 DONE = {"ok": True, "words": "web listens no more, on both nodes"}
@@ -15,7 +15,7 @@ DONE = {"ok": True, "words": "web listens no more, on both nodes"}
 
 def run(monkeypatch: pytest.MonkeyPatch, answer: Any, *arguments: str) -> tuple[Node, int, str]:
     node = Node(answer)
-    monkeypatch.setattr(frontend, "follow", node.follow)
+    monkeypatch.setattr(conversation, "follow", node.follow)
     result = CliRunner().invoke(frontend.command, arguments)
     return node, result.exit_code, result.output.strip()
 

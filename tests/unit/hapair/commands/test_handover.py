@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from hapair.admin.runtime import NotRunningError
-from hapair.commands import handover
+from hapair.commands import conversation, handover
 
 NEWS = [{"news": "asking pi-b to take over"}, {"news": "pi-b holds the VIPs"}]
 DONE = {"ok": True, "words": "pi-b took over in 0.043 s", "connections": 200, "took_s": 0.043}
@@ -30,7 +30,7 @@ def answer(monkeypatch: pytest.MonkeyPatch) -> Answer:
             for line in lines:
                 yield line
 
-        monkeypatch.setattr(handover, "follow", follow)
+        monkeypatch.setattr(conversation, "follow", follow)
 
     return set_answer
 

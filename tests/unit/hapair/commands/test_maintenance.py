@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from hapair.admin.runtime import NotRunningError
-from hapair.commands import maintenance
+from hapair.commands import conversation, maintenance
 
 NEWS, DONE = {"news": "asking pi-b"}, {"ok": True, "words": "pi-a is in maintenance"}
 REFUSED = {"ok": False, "words": "pi-a goes on"}
@@ -27,7 +27,7 @@ def run(
                 raise answer
             yield answer
 
-    monkeypatch.setattr(maintenance, "follow", follow)
+    monkeypatch.setattr(conversation, "follow", follow)
     result = CliRunner().invoke(maintenance.command, arguments)
     return asked, result.exit_code, result.output.splitlines()
 

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from hapair.admin.runtime import NotRunningError
-from hapair.commands import reload
+from hapair.commands import conversation, reload
 
 DONE = {"ok": True, "words": "reloaded: 1 change", "changes": ["- pools.web"], "took_s": 0.01}
 REFUSED = {"ok": False, "words": "not reloaded, nothing is changed: f.yaml:1:1: no", "changes": []}
@@ -26,7 +26,7 @@ def answer(monkeypatch: pytest.MonkeyPatch) -> Answer:
             for line in lines:
                 yield line
 
-        monkeypatch.setattr(reload, "follow", follow)
+        monkeypatch.setattr(conversation, "follow", follow)
 
     return set_answer
 

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from hapair.admin.runtime import NotRunningError
-from hapair.commands import server
+from hapair.commands import conversation, server
 
 DONE = {"ok": True, "words": "web/web1 is DRAIN, UP, of weight 5", "admin": "drain", "up": True, "weight": 5}
 
@@ -29,7 +29,7 @@ class Node:
 
 def run(monkeypatch: pytest.MonkeyPatch, answer: Any, *arguments: str) -> tuple[Node, int, str]:
     node = Node(answer)
-    monkeypatch.setattr(server, "follow", node.follow)
+    monkeypatch.setattr(conversation, "follow", node.follow)
     result = CliRunner().invoke(server.command, arguments)
     return node, result.exit_code, result.output.strip()
 
